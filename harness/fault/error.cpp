@@ -1,0 +1,147 @@
+#include <mishap/error.hpp>
+#include <mishap/input_error.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/core/demangle.hpp>
+#include <boost/system/errc.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cxxabi.h>
+#include <stdexcept>
+#include <typeinfo>
+
+namespace mishap {
+
+namespace {
+
+/// Thrown by `foreign`: deliberately no std::exception, as some libraries throw.
+struct foreign_error
+{};
+
+error from_code(std::string_view name, boost::system::error_code code, error_options options)
+{
+    return {
+        .name = name,
+        .make = [code] { return std::make_exception_ptr(boost::system::system_error(code)); },
+        .matches =
+            [code](const std::exception_ptr& thrown) {
+                try {
+                    std::rethrow_exception(thrown);
+                } catch (const boost::system::system_error& e) {
+                    return e.code() == code;
+                } catch (const std::system_error& e) {
+                    return e.code() == std::error_code(code);
+                } catch (...) {
+                    return false;
+                }
+            },
+        .code = code,
+        .breaking = options.breaking,
+        .about = std::move(options.about),
+    };
+}
+
+template <class Exception>
+error from_exception(std::string_view name, Exception example, std::string about)
+{
+    return {
+        .name = name,
+        .make = [example] { return std::make_exception_ptr(example); },
+        .matches =
+            [](const std::exception_ptr& thrown) {
+                try {
+                    std::rethrow_exception(thrown);
+                } catch (const Exception&) {
+                    return true;
+                } catch (...) {
+                    return false;
+                }
+            },
+        .code = {},
+        .breaking = false,
+        .about = std::move(about),
+    };
+}
+
+std::vector<error>& registry()
+{
+    namespace errc = boost::system::errc;
+    namespace asio_error = boost::asio::error;
+    static auto& errors = *new std::vector<error>{
+        from_code("io_error", errc::make_error_code(errc::io_error), {.about = "system_error, EIO"}),
+        from_code("connection_reset", asio_error::make_error_code(asio_error::connection_reset),
+            {.breaking = true, .about = "system_error, asio::error::connection_reset"}),
+        from_code("timed_out", asio_error::make_error_code(asio_error::timed_out),
+            {.about = "system_error, asio::error::timed_out"}),
+        from_exception("value_error", std::invalid_argument("injected value_error"), "std::invalid_argument"),
+        from_exception("foreign", foreign_error{}, "a thrown type that is no std::exception"),
+    };
+    return errors;
+}
+
+} // namespace
+
+void register_error(error registered)
+{
+    auto& errors = registry();
+    const auto found = std::find_if(
+        errors.begin(), errors.end(), [&](const error& e) { return e.name == registered.name; });
+    if (found != errors.end())
+        *found = std::move(registered);
+    else
+        errors.push_back(std::move(registered));
+}
+
+void register_error(std::string_view name, boost::system::error_code code, error_options options)
+{
+    register_error(from_code(name, code, std::move(options)));
+}
+
+const error* find_error(symbol name) noexcept
+{
+    for (const error& e : registry())
+        if (e.name == name)
+            return &e;
+    return nullptr;
+}
+
+const error& get_error(symbol name)
+{
+    if (const error* found = find_error(name))
+        return *found;
+    throw input_error(unknown_word("error", name.text(), error_names()));
+}
+
+std::vector<std::string> error_names()
+{
+    std::vector<std::string> names;
+    for (const error& e : registry())
+        names.emplace_back(e.name.text());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+std::string describe(const std::exception_ptr& thrown)
+{
+    if (!thrown)
+        return "nothing";
+    for (const error& e : registry())
+        if (e.matches && e.matches(thrown))
+            return std::string(e.name.text());
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const boost::system::system_error& e) {
+        if (e.code() == boost::asio::error::operation_aborted)
+            return "operation_aborted";
+        return e.what();
+    } catch (const std::exception& e) {
+        return fmt::format("{} ({})", boost::core::demangle(typeid(e).name()), e.what());
+    } catch (...) {
+        const std::type_info* type = abi::__cxa_current_exception_type();
+        return type ? boost::core::demangle(type->name()) : "an unknown exception";
+    }
+}
+
+} // namespace mishap

@@ -1,0 +1,142 @@
+#include <mishap/duration.hpp>
+#include <mishap/error.hpp>
+#include <mishap/fault.hpp>
+#include <mishap/input_error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace mishap {
+
+namespace {
+
+constexpr fault_description table[fault_kinds] = {
+    {fault_kind::ok, "ok", false, false, "succeeds, after one suspension"},
+    {fault_kind::ok_now, "ok now", false, false, "succeeds without suspending"},
+    {fault_kind::fail, "fail", true, false, "has no effect and fails with the error"},
+    {fault_kind::delay, "delay", false, true, "succeeds after the duration; stops when cancelled"},
+    {fault_kind::hang, "hang", false, false, "never completes; stops when cancelled"},
+};
+
+const fault_description& row(fault_kind kind)
+{
+    return table[static_cast<std::size_t>(kind)];
+}
+
+std::string underscored(std::string_view word)
+{
+    std::string text(word);
+    std::replace(text.begin(), text.end(), ' ', '_');
+    return text;
+}
+
+std::string_view trim(std::string_view text)
+{
+    const auto first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos)
+        return {};
+    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// Splits `word(parameter)` or `word parameter`; the longest known word wins, so that `ok now` is not `ok`.
+struct split
+{
+    const fault_description* row = nullptr;
+    std::optional<std::string_view> parameter;
+};
+
+split split_fault(std::string_view text)
+{
+    if (const auto open = text.find('('); open != std::string_view::npos) {
+        const std::string_view word = trim(text.substr(0, open));
+        if (text.back() != ')')
+            throw input_error(fmt::format("'{}' has no closing bracket", text), text.size());
+        for (const auto& r : table)
+            if (word == r.word || word == underscored(r.word))
+                return {&r, trim(text.substr(open + 1, text.size() - open - 2))};
+        return {};
+    }
+    split best;
+    std::size_t best_length = 0;
+    for (const auto& r : table)
+        for (const std::string& word : {std::string(r.word), underscored(r.word)}) {
+            const bool matches = text.substr(0, word.size()) == word &&
+                                 (text.size() == word.size() || text[word.size()] == ' ');
+            if (matches && word.size() > best_length) {
+                best_length = word.size();
+                best.row = &r;
+                const std::string_view rest = trim(text.substr(word.size()));
+                best.parameter = rest.empty() ? std::nullopt : std::optional(rest);
+            }
+        }
+    return best;
+}
+
+} // namespace
+
+std::span<const fault_description, fault_kinds> fault_table() noexcept
+{
+    return table;
+}
+
+std::string to_string(const fault& f)
+{
+    const auto& r = row(f.kind);
+    std::string text(r.word);
+    if (r.takes_error)
+        text.append(" ").append(f.error.text());
+    if (r.takes_duration)
+        text.append(" ").append(to_string(f.after));
+    return text;
+}
+
+std::string to_token(const fault& f)
+{
+    const auto& r = row(f.kind);
+    std::string text = underscored(r.word);
+    if (r.takes_error)
+        text += fmt::format("({})", f.error.text());
+    if (r.takes_duration)
+        text += fmt::format("({})", to_string(f.after));
+    return text;
+}
+
+fault parse_fault(std::string_view untrimmed)
+{
+    const std::string_view text = trim(untrimmed);
+    const split parts = text.empty() ? split{} : split_fault(text);
+    if (!parts.row) {
+        std::vector<std::string> words;
+        for (const auto& r : table)
+            words.push_back(fmt::format(
+                "{}{}", r.word, r.takes_error ? " ERROR" : r.takes_duration ? " DURATION" : ""));
+        throw input_error(unknown_word("fault", text, words));
+    }
+    const auto& r = *parts.row;
+    fault parsed{.kind = r.kind};
+    const auto offset =
+        parts.parameter ? static_cast<std::size_t>(parts.parameter->data() - untrimmed.data()) : text.size();
+    if (r.takes_error) {
+        parsed.error = symbol(parts.parameter.value_or("io_error"));
+        if (!find_error(parsed.error))
+            throw input_error(
+                unknown_word("error", parts.parameter.value_or(""), error_names()), offset);
+    } else if (r.takes_duration) {
+        if (!parts.parameter)
+            throw input_error(fmt::format("'{}' lacks its duration: write '{} 5s'", text, r.word), offset);
+        try {
+            parsed.after = parse_duration(*parts.parameter);
+        } catch (const input_error& e) {
+            throw input_error(e.what(), offset + e.offset());
+        }
+    } else if (parts.parameter) {
+        throw input_error(
+            fmt::format("'{}' takes no parameter, but '{}' follows it", r.word, *parts.parameter), offset);
+    }
+    return parsed;
+}
+
+} // namespace mishap

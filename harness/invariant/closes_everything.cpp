@@ -1,0 +1,73 @@
+#include "invariants.hpp"
+#include "reading.hpp"
+
+#include <fmt/format.h>
+
+namespace mishap::detail {
+
+namespace {
+
+/// Whether this close counts: it ended, and not because the client's own cancellation struck it.
+bool counts(const evidence& e, const operation_record& op)
+{
+    if (op.role == role::force_close)
+        return true;
+    switch (op.result) {
+    case result::ok:
+    case result::failed:
+    case result::peer_gone:
+        return true;
+    case result::pending:
+        return false;
+    case result::aborted:
+        break;
+    }
+    const duration asked = e.trace.time_of(op.cancel_requested);
+    const bool at_deadline =
+        e.contract.close_timeout && asked >= e.trace.time_of(op.started) + *e.contract.close_timeout;
+    return at_deadline || !cancelled_before(e.trace, op.id.lane, op.cancel_requested);
+}
+
+} // namespace
+
+void judge_closes_everything(const evidence& e, violations& found)
+{
+    for (index r = 0; r < e.trace.resources.size(); ++r) {
+        const resource_record& resource = e.trace.resources[r];
+        if (!resource.ever_open || e.excused(resource.home))
+            continue;
+        index attempt = none;
+        bool closed = false;
+        for (index i = 0; i < e.trace.operations.size(); ++i) {
+            const operation_record& op = e.trace.operations[i];
+            if (op.resource != r || (op.role != role::close && op.role != role::force_close))
+                continue;
+            attempt = i;
+            closed = closed || counts(e, op);
+        }
+        if (closed)
+            continue;
+        violation v{
+            .lane = resource.home,
+            .resource = r,
+            .role = role::close,
+            .proof = {{e.trace.operations[resource.create].completed, "opened"}},
+            .expected = "a close that ends, or a force_close",
+        };
+        const std::string name = name_of_resource(e, r);
+        if (attempt == none) {
+            v.sentence = fmt::format("{} was created but never closed", name);
+            v.actual = "no close was started";
+        } else {
+            v.sentence = fmt::format("the close of {} was cancelled before it ended, and nothing closed it after", name);
+            v.actual = "its close was struck by the client's own cancellation";
+            v.proof.push_back({e.trace.operations[attempt].cancel_requested, "cancelled"});
+        }
+        for (index i = 0; i < e.trace.events.size(); ++i)
+            if (e.trace.events[i].kind == event_kind::destroyed && e.trace.events[i].subject == r)
+                v.proof.push_back({i, "destroyed while open"});
+        found.push_back(std::move(v));
+    }
+}
+
+} // namespace mishap::detail

@@ -1,0 +1,76 @@
+#include "invariants.hpp"
+#include "reading.hpp"
+
+#include <mishap/duration.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace mishap::detail {
+
+void judge_honours_timeout(const evidence& e, violations& found)
+{
+    for (index i = 0; i < e.trace.operations.size(); ++i) {
+        const operation_record& op = e.trace.operations[i];
+        const auto timeout = deadline_of(e.contract, op);
+        if (!timeout || op.started == none || e.excused(op.id.lane))
+            continue;
+        const index end = end_of_wait(e.trace, op);
+        if (end == none)
+            continue; // stuck: `completes` speaks of it
+        const duration lasted = e.trace.time_of(end) - e.trace.time_of(op.started);
+        const bool ended_by_itself = op.delivered == end && op.cancel_requested == none;
+        const auto blame = [&](std::string sentence, std::string expected, std::string actual) {
+            found.push_back({
+                .sentence = std::move(sentence),
+                .lane = op.id.lane,
+                .resource = op.resource,
+                .role = op.role,
+                .proof = {{op.started, "the clock starts"}, {end, "given up"}},
+                .expected = std::move(expected),
+                .actual = std::move(actual),
+            });
+        };
+        if (lasted > *timeout + timer_precision) {
+            blame(fmt::format("{} took {}, past its deadline of {}", name_of(e, i), to_string(lasted), to_string(*timeout)),
+                fmt::format("given up between {} and {} + 1us", to_string(*timeout), to_string(*timeout)),
+                fmt::format("{} after {}", ended_by_itself ? "waited for" : "given up", to_string(lasted)));
+            continue;
+        }
+        if (ended_by_itself)
+            continue;
+        if (lasted < *timeout) {
+            // Somebody else's reason to stop is no early time-out.
+            if (cancelled_before(e.trace, op.id.lane, end))
+                continue;
+            const auto& client = e.trace.outcomes;
+            const bool has_client = op.id.lane >= 0 && static_cast<std::size_t>(op.id.lane) < client.size();
+            if (has_client) {
+                const auto primaries = primaries_of(e, op.id.lane);
+                if (!primaries.empty() && primaries.front().seen <= end)
+                    continue;
+            }
+            if (op.result != result::pending && op.result != result::aborted)
+                continue; // its result was on its way
+            blame(fmt::format("{} was given up after {}, before its deadline of {}", name_of(e, i), to_string(lasted),
+                      to_string(*timeout)),
+                fmt::format("waited for until {}", to_string(*timeout)),
+                fmt::format("given up after {}", to_string(lasted)));
+            continue;
+        }
+        // Given up at the deadline. The client must learn that it was a time-out, unless something was wrong before.
+        if (op.role != role::create || op.id.lane < 0)
+            continue;
+        const outcome& client = e.trace.outcomes[static_cast<std::size_t>(op.id.lane)];
+        const auto primaries = primaries_of(e, op.id.lane);
+        const bool is_first = !primaries.empty() && primaries.front().what == primary::kind::deadline &&
+                              primaries.front().operation == i && !primaries.front().optional;
+        if (is_first && client.ending == ending::threw && !is_timeout(e.contract, client.error))
+            blame(fmt::format("{} timed out, but {} saw {}", name_of(e, i), name_of_client(e, op.id.lane),
+                      describe_error(e, client.error)),
+                fmt::format("one of: {}", fmt::join(e.contract.timeout_errors, ", ")),
+                describe_error(e, client.error));
+    }
+}
+
+} // namespace mishap::detail

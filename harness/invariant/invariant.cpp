@@ -1,0 +1,74 @@
+#include "invariants.hpp"
+
+#include <algorithm>
+
+namespace mishap {
+
+namespace {
+
+// The first three explain what follows them, so they come first.
+constexpr invariant table[] = {
+    {"no_escape", "no exception leaves a handler into the executor", detail::judge_no_escape},
+    {"livelock", "a run ends within the limit of steps", detail::judge_livelock},
+    {"completes",
+        "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded",
+        detail::judge_completes},
+    {"closes_everything", "whatever was created is closed by the end", detail::judge_closes_everything},
+    {"closes_once", "nothing is closed twice", detail::judge_closes_once},
+    {"closes_only_what_exists", "nothing is closed that never was open", detail::judge_closes_only_what_exists},
+    {"no_use_after_close", "no use starts on a resource that is closing or closed",
+        detail::judge_no_use_after_close},
+    {"honours_timeout", "a bounded phase that does not end by itself is given up at its deadline",
+        detail::judge_honours_timeout},
+    {"preserves_error", "the error that the caller sees is the first one", detail::judge_preserves_error},
+    {"swallows_no_error", "an error reaches the caller; a close error alone at least the report sink",
+        detail::judge_swallows_no_error},
+    {"invents_no_error", "where nothing went wrong, the caller sees no error", detail::judge_invents_no_error},
+};
+
+constexpr std::size_t first_causes = 3;
+
+} // namespace
+
+std::span<const invariant> invariants() noexcept
+{
+    return table;
+}
+
+bool verdict::violates(std::string_view name) const noexcept
+{
+    return std::any_of(
+        violations.begin(), violations.end(), [&](const violation& v) { return v.invariant == name; });
+}
+
+bool evidence::excused(lane in) const noexcept
+{
+    return in >= 0 && static_cast<std::size_t>(in) < consequence.size() &&
+           consequence[static_cast<std::size_t>(in)];
+}
+
+verdict judge(const contract& promises, const fault_plan& plan, const trace& happened)
+{
+    verdict result;
+    evidence e{promises, plan, happened, {}};
+    std::vector<violation> found;
+    for (std::size_t i = 0; i < std::size(table); ++i) {
+        if (i == first_causes && !result.violations.empty()) {
+            e.consequence.assign(happened.outcomes.size(), false);
+            for (const violation& v : result.violations)
+                if (v.invariant == "livelock" || v.lane < 0)
+                    e.consequence.assign(happened.outcomes.size(), true);
+                else
+                    e.consequence[static_cast<std::size_t>(v.lane)] = true;
+        }
+        table[i].judge(e, found);
+        for (violation& v : found) {
+            v.invariant = table[i].name;
+            result.violations.push_back(std::move(v));
+        }
+        found.clear();
+    }
+    return result;
+}
+
+} // namespace mishap

@@ -1,0 +1,22 @@
+#pragma once
+/// The rules, one function and one file each; `invariant.cpp` lists them.
+
+#include <mishap/invariant.hpp>
+
+namespace mishap::detail {
+
+using violations = std::vector<violation>;
+
+void judge_no_escape(const evidence&, violations&);
+void judge_livelock(const evidence&, violations&);
+void judge_completes(const evidence&, violations&);
+void judge_closes_everything(const evidence&, violations&);
+void judge_closes_once(const evidence&, violations&);
+void judge_closes_only_what_exists(const evidence&, violations&);
+void judge_no_use_after_close(const evidence&, violations&);
+void judge_honours_timeout(const evidence&, violations&);
+void judge_preserves_error(const evidence&, violations&);
+void judge_swallows_no_error(const evidence&, violations&);
+void judge_invents_no_error(const evidence&, violations&);
+
+} // namespace mishap::detail

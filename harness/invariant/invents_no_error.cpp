@@ -1,0 +1,60 @@
+#include "invariants.hpp"
+#include "reading.hpp"
+
+#include <mishap/duration.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mishap::detail {
+
+namespace {
+
+/// Whether the client may end with `error` because of a close that failed or that was given up.
+bool stems_from_close(const evidence& e, lane in, const std::exception_ptr& error)
+{
+    const index source = find_source(e.trace, error);
+    return std::any_of(
+        e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+            if (op.id.lane != in || op.role != role::close)
+                return false;
+            if (op.result == result::failed)
+                return source != none && &e.trace.operations[source] == &op;
+            return op.cancel_requested != none && is_timeout(e.contract, error);
+        });
+}
+
+} // namespace
+
+void judge_invents_no_error(const evidence& e, violations& found)
+{
+    for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
+        const outcome& client = e.trace.outcomes[i];
+        const auto in = static_cast<lane>(i);
+        if (client.ended == none || !client.error || e.excused(in))
+            continue;
+        const auto primaries = primaries_of(e, in);
+        if (std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
+                return !p.optional || is_passed_on(e, p, client.error);
+            }))
+            continue;
+        const bool from_close = stems_from_close(e, in, client.error);
+        if (from_close && e.contract.close_error != close_error_policy::reported)
+            continue;
+        found.push_back({
+            .sentence = from_close
+                            ? fmt::format("{} saw {}, but the contract has close errors reported, not raised",
+                                  name_of_client(e, in), describe_error(e, client.error))
+                            : fmt::format("nothing failed, but {} saw {}", name_of_client(e, in),
+                                  describe_error(e, client.error)),
+            .lane = in,
+            .role = from_close ? role::close : role::body,
+            .proof = {{client.ended, "sees an error"}},
+            .expected = "success",
+            .actual = describe_error(e, client.error),
+        });
+    }
+}
+
+} // namespace mishap::detail

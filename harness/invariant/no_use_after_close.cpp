@@ -1,0 +1,35 @@
+#include "invariants.hpp"
+#include "reading.hpp"
+
+#include <fmt/format.h>
+
+namespace mishap::detail {
+
+void judge_no_use_after_close(const evidence& e, violations& found)
+{
+    for (index i = 0; i < e.trace.operations.size(); ++i) {
+        const operation_record& op = e.trace.operations[i];
+        const bool uses = op.role == role::use || op.role == role::maintenance || op.role == role::begin;
+        if (!uses || op.resource == none || e.excused(op.id.lane))
+            continue;
+        for (index j = 0; j < e.trace.operations.size(); ++j) {
+            const operation_record& close = e.trace.operations[j];
+            const bool closes = close.role == role::close || close.role == role::force_close;
+            if (!closes || close.resource != op.resource || close.started > op.started)
+                continue;
+            found.push_back({
+                .sentence = fmt::format("{} was started after {}", name_of(e, i), name_of(e, j)),
+                .lane = op.id.lane,
+                .resource = op.resource,
+                .role = op.role,
+                .proof = {{close.started, "closes"}, {op.started, "uses it all the same"}},
+                .expected = "no use once a close has started",
+                .actual = fmt::format("{} was {}", name_of_resource(e, op.resource),
+                    close.completed != none && close.completed < op.started ? "closed" : "closing"),
+            });
+            break;
+        }
+    }
+}
+
+} // namespace mishap::detail

@@ -1,0 +1,55 @@
+#include "invariants.hpp"
+#include "reading.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mishap::detail {
+
+void judge_preserves_error(const evidence& e, violations& found)
+{
+    for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
+        const outcome& client = e.trace.outcomes[i];
+        const auto in = static_cast<lane>(i);
+        // One that sees no error at all is the business of `swallows_no_error`.
+        if (!client.error || e.excused(in))
+            continue;
+        const auto primaries = primaries_of(e, in);
+        const auto first = std::find_if(
+            primaries.begin(), primaries.end(), [](const primary& p) { return !p.optional; });
+        if (first == primaries.end())
+            continue;
+        // Those at the same instant are equally first, and so is a deadline that fell together with an arrival.
+        const bool kept = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
+            const bool is_early = p.seen <= first->seen ||
+                                  e.trace.time_of(p.seen) <= e.trace.time_of(first->seen);
+            return is_early && is_passed_on(e, p, client.error) &&
+                   (!p.optional || is_timeout(e.contract, client.error));
+        });
+        // A time-out under another name is the business of `honours_timeout`.
+        if (kept || first->what == primary::kind::deadline)
+            continue;
+        violation v{
+            .sentence = fmt::format("{}, but {} saw {}", describe(e, *first), name_of_client(e, in),
+                describe_error(e, client.error)),
+            .lane = in,
+            .role = first->operation == none ? role::body : e.trace.operations[first->operation].role,
+            .expected = describe(e, *first),
+            .actual = describe_error(e, client.error),
+        };
+        v.proof.push_back({first->operation != none && first->what != primary::kind::deadline &&
+                                   e.trace.operations[first->operation].delivered != none
+                               ? e.trace.operations[first->operation].delivered
+                               : first->seen,
+            "first error"});
+        const index source = find_source(e.trace, client.error);
+        if (source != none && e.trace.operations[source].delivered != none)
+            v.proof.push_back({e.trace.operations[source].delivered, "replaces it"});
+        else if (client.ended != none)
+            v.proof.push_back({client.ended, "sees another"});
+        found.push_back(std::move(v));
+    }
+}
+
+} // namespace mishap::detail

@@ -1,0 +1,197 @@
+#include "reading.hpp"
+
+#include <mishap/duration.hpp>
+#include <mishap/error.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mishap::detail {
+
+bool is_abort(const std::exception_ptr& thrown)
+{
+    if (!thrown)
+        return false;
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const boost::system::system_error& e) {
+        return e.code() == boost::asio::error::operation_aborted;
+    } catch (...) {
+        return false;
+    }
+}
+
+bool is_timeout(const contract& promises, const std::exception_ptr& thrown)
+{
+    return thrown && std::any_of(promises.timeout_errors.begin(), promises.timeout_errors.end(),
+                         [&](const std::string& name) {
+                             const error* known = find_error(name);
+                             return known && known->matches && known->matches(thrown);
+                         });
+}
+
+std::optional<duration> deadline_of(const contract& promises, const operation_record& op)
+{
+    if (op.role == role::create)
+        return promises.create_timeout;
+    if (op.role == role::close)
+        return promises.close_timeout;
+    return std::nullopt;
+}
+
+index end_of_wait(const trace& happened, const operation_record& op)
+{
+    index end = std::min(op.delivered, op.cancel_requested); // `none` is the greatest index
+    const auto& outcomes = happened.outcomes;
+    if (op.id.lane >= 0 && static_cast<std::size_t>(op.id.lane) < outcomes.size())
+        end = std::min(end, outcomes[static_cast<std::size_t>(op.id.lane)].ended);
+    for (const operation_record& next : happened.operations) {
+        const bool moves_on =
+            next.role == role::create || next.role == role::close || next.role == role::force_close;
+        if (moves_on && next.id.lane == op.id.lane && next.started != none && next.started > op.started)
+            end = std::min(end, next.started);
+    }
+    return end;
+}
+
+bool cancelled_before(const trace& happened, lane in, index event)
+{
+    if (in < 0 || static_cast<std::size_t>(in) >= happened.outcomes.size())
+        return false;
+    const index cancelled = happened.outcomes[static_cast<std::size_t>(in)].cancelled;
+    return cancelled != none && cancelled <= event;
+}
+
+std::vector<primary> primaries_of(const evidence& e, lane in)
+{
+    std::vector<primary> found;
+    const trace& happened = e.trace;
+    const outcome& client = happened.outcomes[static_cast<std::size_t>(in)];
+    for (index i = 0; i < happened.operations.size(); ++i) {
+        const operation_record& op = happened.operations[i];
+        if (op.id.lane != in)
+            continue;
+        // Inside the body, what counts is what leaves it: the body may well handle an error of its own.
+        if (op.result == result::failed && op.delivered != none && !op.in_body &&
+            (op.role == role::create || op.role == role::use))
+            found.push_back({primary::kind::operation, op.delivered, i, op.error});
+        if (op.role == role::create && e.contract.create_timeout && op.started != none) {
+            const index end = end_of_wait(happened, op);
+            const duration limit = happened.time_of(op.started) + *e.contract.create_timeout;
+            if (end != none && happened.time_of(end) >= limit) {
+                const bool arrived = op.completed != none && op.result != result::aborted &&
+                                     happened.time_of(op.completed) <= limit + timer_precision;
+                found.push_back({primary::kind::deadline, end, i, nullptr, arrived});
+            }
+        }
+    }
+    for (const body_record& body : happened.bodies)
+        if (body.lane == in && body.error && body.left != none && !is_abort(body.error))
+            found.push_back(
+                {primary::kind::body, body.left, find_source(happened, body.error), body.error});
+    if (client.cancelled != none)
+        found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr});
+    std::stable_sort(
+        found.begin(), found.end(), [](const primary& a, const primary& b) { return a.seen < b.seen; });
+    return found;
+}
+
+bool is_passed_on(const evidence& e, const primary& p, const std::exception_ptr& error)
+{
+    if (!error)
+        return p.optional;
+    switch (p.what) {
+    case primary::kind::cancellation:
+        return is_abort(error);
+    case primary::kind::deadline:
+        return is_timeout(e.contract, error) || p.optional;
+    case primary::kind::operation:
+    case primary::kind::body:
+        break;
+    }
+    if (error == p.error)
+        return true;
+    const index source = find_source(e.trace, error);
+    return source != none && source == p.operation;
+}
+
+std::string name_of(const evidence& e, index operation)
+{
+    return to_string(e.trace, e.trace.operations[operation]);
+}
+
+std::string name_of_resource(const evidence& e, index resource)
+{
+    const resource_record& r = e.trace.resources[resource];
+    return fmt::format("{}{}#{}",
+        e.trace.outcomes.size() > 1 || r.home != 0 ? lane_name(r.home) + '/' : std::string(), r.kind.text(),
+        std::max(r.ordinal, 1u));
+}
+
+std::string name_of_client(const evidence& e, lane in)
+{
+    return e.trace.outcomes.size() > 1 ? fmt::format("client {}", in) : "the caller";
+}
+
+std::string describe_error(const evidence& e, const std::exception_ptr& error)
+{
+    const index source = find_source(e.trace, error);
+    if (source == none)
+        return mishap::describe(error);
+    const operation_record& op = e.trace.operations[source];
+    const std::string name =
+        op.fault.error.empty() ? mishap::describe(error) : std::string(op.fault.error.text());
+    return fmt::format("{} (raised by {})", name, op.fails_body ? "the body" : name_of(e, source));
+}
+
+std::string describe(const evidence& e, const primary& p)
+{
+    switch (p.what) {
+    case primary::kind::operation:
+        return fmt::format("{} failed with {}", name_of(e, p.operation),
+            e.trace.operations[p.operation].fault.error.text());
+    case primary::kind::body:
+        if (p.operation != none && e.trace.operations[p.operation].role != role::body &&
+            !e.trace.operations[p.operation].fails_body)
+            return fmt::format("the body failed with {} (raised by {})",
+                e.trace.operations[p.operation].fault.error.text(), name_of(e, p.operation));
+        return fmt::format("the body failed with {}", mishap::describe(p.error));
+    case primary::kind::cancellation:
+        return "the caller cancelled";
+    case primary::kind::deadline:
+        return fmt::format("{} had not ended after {}", name_of(e, p.operation),
+            to_string(*deadline_of(e.contract, e.trace.operations[p.operation])));
+    }
+    return {};
+}
+
+std::vector<waiting> waits_at(const trace& happened, lane in, index stuck)
+{
+    std::vector<waiting> waits;
+    for (index i = 0; i < happened.operations.size(); ++i) {
+        const operation_record& op = happened.operations[i];
+        const bool pending = op.id.lane == in && op.started != none && op.started < stuck &&
+                             (op.completed == none || op.completed > stuck);
+        if (!pending)
+            continue;
+        const phase where = op.role == role::create   ? phase::create
+                            : op.role == role::close  ? phase::close
+                            : op.in_body              ? phase::body
+                                                      : phase::other;
+        waits.push_back({where, i});
+    }
+    if (waits.empty()) {
+        const bool inside = std::any_of(
+            happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
+                return body.lane == in && body.entered < stuck && (body.left == none || body.left > stuck);
+            });
+        waits.push_back({inside ? phase::body : phase::other, none});
+    }
+    return waits;
+}
+
+} // namespace mishap::detail

@@ -1,0 +1,67 @@
+#pragma once
+/// What invariants read out of a trace: phases, primaries and who waited for what.
+
+#include <mishap/invariant.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mishap::detail {
+
+/// How much later than its deadline a phase may end: Asio rounds timers up to a microsecond.
+inline constexpr duration timer_precision = std::chrono::microseconds(1);
+
+/// An error that a client must see: the first thing that went wrong for it.
+struct primary
+{
+    enum class kind { operation, body, cancellation, deadline };
+
+    kind what;
+    /// When the manager's code got to see it.
+    index seen;
+    /// The operation that failed or outlasted its deadline, or `none`.
+    index operation;
+    std::exception_ptr error;
+    /// The deadline and the operation's end fell together, so that missing it is right too.
+    bool optional = false;
+};
+
+/// The primaries of a client, in the order in which the manager saw them.
+std::vector<primary> primaries_of(const evidence&, lane);
+
+/// Whether a client that ended with `error` has passed this primary on.
+bool is_passed_on(const evidence&, const primary&, const std::exception_ptr& error);
+
+/// "io_error from session.query#1", "its cancellation", …
+std::string describe(const evidence&, const primary&);
+
+/// "io_error (session.close#1)" or "connection refused": an error and where it came from.
+std::string describe_error(const evidence&, const std::exception_ptr&);
+
+bool is_abort(const std::exception_ptr&);
+bool is_timeout(const contract&, const std::exception_ptr&);
+
+/// The deadline of the phase that this operation is, if the contract bounds it.
+std::optional<duration> deadline_of(const contract&, const operation_record&);
+
+/// The event at which the manager stopped waiting for this operation: it was delivered, asked to stop, its
+/// client ended, or its lane went on to create or close something. `none` if that never happened.
+index end_of_wait(const trace&, const operation_record&);
+
+/// Whether the client's own cancellation came at or before that event.
+bool cancelled_before(const trace&, lane, index event);
+
+/// What a client was waiting for when it was found stuck.
+struct waiting
+{
+    phase in;
+    index operation; ///< or `none`
+};
+std::vector<waiting> waits_at(const trace&, lane, index stuck);
+
+std::string name_of(const evidence&, index operation);
+std::string name_of_resource(const evidence&, index resource);
+std::string name_of_client(const evidence&, lane);
+
+} // namespace mishap::detail

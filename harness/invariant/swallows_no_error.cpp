@@ -1,0 +1,70 @@
+#include "invariants.hpp"
+#include "reading.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mishap::detail {
+
+namespace {
+
+bool was_reported(const trace& happened, index operation)
+{
+    return std::any_of(happened.reports.begin(), happened.reports.end(),
+        [&](const report_record& report) { return find_source(happened, report.error) == operation; });
+}
+
+} // namespace
+
+void judge_swallows_no_error(const evidence& e, violations& found)
+{
+    for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
+        const outcome& client = e.trace.outcomes[i];
+        const auto in = static_cast<lane>(i);
+        if (client.ended == none || client.error || e.excused(in))
+            continue;
+        const auto primaries = primaries_of(e, in);
+        const auto first = std::find_if(primaries.begin(), primaries.end(), [](const primary& p) {
+            // A cancellation that came when nothing was left to cancel may go unnoticed.
+            return !p.optional && p.what != primary::kind::cancellation;
+        });
+        if (first != primaries.end()) {
+            found.push_back({
+                .sentence = fmt::format("{}, but {} saw success", describe(e, *first), name_of_client(e, in)),
+                .lane = in,
+                .role = first->operation == none ? role::body : e.trace.operations[first->operation].role,
+                .proof = {{first->seen, "first error"}, {client.ended, "swallows it"}},
+                .expected = describe(e, *first),
+                .actual = "success",
+            });
+            continue;
+        }
+        for (index o = 0; o < e.trace.operations.size(); ++o) {
+            const operation_record& op = e.trace.operations[o];
+            const bool close_failed = op.id.lane == in && op.role == role::close && op.result == result::failed &&
+                                      op.delivered != none;
+            if (!close_failed)
+                continue;
+            const bool reported = was_reported(e.trace, o);
+            if (reported && e.contract.close_error != close_error_policy::raised)
+                continue;
+            found.push_back({
+                .sentence = reported
+                                ? fmt::format("{} failed and was reported, but the contract has close errors raised", name_of(e, o))
+                                : fmt::format("{} failed, and nobody was told", name_of(e, o)),
+                .lane = in,
+                .resource = op.resource,
+                .role = role::close,
+                .proof = {{op.delivered, "fails"}, {client.ended, "swallows it"}},
+                .expected = e.contract.close_error == close_error_policy::raised ? "raised"
+                            : e.contract.close_error == close_error_policy::reported
+                                ? "given to the report sink"
+                                : "raised, or given to the report sink",
+                .actual = reported ? "reported" : "neither raised nor reported",
+            });
+        }
+    }
+}
+
+} // namespace mishap::detail

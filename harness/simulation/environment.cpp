@@ -1,0 +1,81 @@
+#include "executor.hpp"
+#include "world.hpp"
+
+#include <mishap/environment.hpp>
+#include <mishap/input_error.hpp>
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace mishap {
+
+namespace detail {
+
+namespace {
+
+input_error unreadable(std::string_view name, const std::string& text, std::string_view wanted)
+{
+    return input_error(fmt::format("the setting {} is '{}', which is no {}", name, text, wanted));
+}
+
+} // namespace
+
+void read_setting(std::string_view name, const std::string& text, duration& into)
+{
+    try {
+        into = parse_duration(text);
+    } catch (const input_error& e) {
+        throw input_error(fmt::format("the setting {}: {}", name, e.what()));
+    }
+}
+
+void read_setting(std::string_view name, const std::string& text, bool& into)
+{
+    if (text != "true" && text != "false")
+        throw unreadable(name, text, "bool (true, false)");
+    into = text == "true";
+}
+
+void read_setting(std::string_view name, const std::string& text, long long& into)
+{
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size())
+        throw unreadable(name, text, "whole number");
+}
+
+void read_setting(std::string_view name, const std::string& text, double& into)
+{
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size())
+        throw unreadable(name, text, "number");
+}
+
+void read_setting(std::string_view, const std::string& text, std::string& into) { into = text; }
+
+} // namespace detail
+
+environment& environment::current()
+{
+    if (auto* world = detail::world::current())
+        return world->handed_out();
+    throw std::logic_error("mishap::environment::current() was called outside a run");
+}
+
+boost::asio::any_io_executor environment::executor() const
+{
+    return detail::executor(*world_, world_->running_lane());
+}
+
+boost::asio::io_context& environment::context() const { return world_->context(); }
+
+void environment::report(std::exception_ptr error) noexcept { world_->report(std::move(error)); }
+
+void environment::note(std::string_view text) { world_->note(text); }
+
+const std::string* environment::find_setting(std::string_view name) const
+{
+    return world_->find_setting(name);
+}
+
+} // namespace mishap

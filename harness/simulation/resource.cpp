@@ -1,0 +1,88 @@
+#include "world.hpp"
+
+#include <mishap/resource.hpp>
+
+#include <stdexcept>
+
+namespace mishap {
+
+namespace detail {
+
+operation_run operation_run::begin(const resource& on, role what, symbol name)
+{
+    return {*on.world_, on.world_->begin_operation(on, what, name)};
+}
+
+bool operation_run::immediate() const noexcept { return world_->settled(index_); }
+awaitable<void> operation_run::wait() const { return world_->wait(index_); }
+void operation_run::finish() const { world_->finish(index_); }
+
+} // namespace detail
+
+resource::resource(symbol kind) : world_(detail::world::current()), kind_(kind)
+{
+    if (!world_)
+        throw std::logic_error("a mishap::resource of kind '" + std::string(kind.text()) +
+                               "' was made outside a run: make it inside the adapter");
+    run_ = world_->run_number();
+}
+
+resource::resource(resource&& other) noexcept
+    : world_(other.world_), run_(other.run_), index_(std::exchange(other.index_, none)), kind_(other.kind_)
+{}
+
+resource& resource::operator=(resource&& other) noexcept
+{
+    if (this != &other) {
+        world_->destroyed(*this);
+        world_ = other.world_;
+        run_ = other.run_;
+        index_ = std::exchange(other.index_, none);
+        kind_ = other.kind_;
+    }
+    return *this;
+}
+
+resource::~resource()
+{
+    // The world may be gone by now; a run number of its own would not tell.
+    if (index_ != none && detail::world::current() == world_)
+        world_->destroyed(*this);
+}
+
+awaitable<void> resource::operate(role what, symbol name)
+{
+    const auto run = detail::operation_run::begin(*this, what, name);
+    if (!run.immediate())
+        co_await run.wait();
+    run.finish();
+}
+
+awaitable<void> resource::create()
+{
+    static const symbol name("create");
+    return operate(role::create, name);
+}
+
+awaitable<void> resource::use(symbol name) { return operate(role::use, name); }
+
+awaitable<void> resource::maintain(symbol name) { return operate(role::maintenance, name); }
+
+awaitable<void> resource::close()
+{
+    static const symbol name("close");
+    return operate(role::close, name);
+}
+
+void resource::force_close() noexcept
+{
+    if (detail::world::current() == world_)
+        world_->force_close(*this);
+}
+
+bool resource::usable() const noexcept
+{
+    return world_->life_of(*this) == life::open && !world_->broken(*this);
+}
+
+} // namespace mishap

@@ -1,0 +1,67 @@
+#include "run.hpp"
+
+#include "world.hpp"
+
+#include <stdexcept>
+
+namespace mishap {
+
+namespace detail {
+
+namespace {
+
+/// The thread's world, reused by every run on it.
+world& thread_world()
+{
+    thread_local world mine;
+    return mine;
+}
+
+void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fired)
+{
+    fired.perturbations.clear();
+    for (const operation_record& op : happened.operations)
+        if (op.perturbed)
+            fired.perturbations.push_back({.at = op.id, .fault = op.fault, .fails_body = op.fails_body});
+    fired.lazy.reset();
+    fired.settings = plan.settings;
+}
+
+} // namespace
+
+runner::runner(const manager& under_test, contract promises, limits bounds)
+    : manager_(&under_test), bounds_(bounds)
+{
+    if (!under_test.run)
+        throw std::logic_error("this manager has no adapter to run");
+    if (const std::string why = contradiction(promises); !why.empty())
+        throw std::logic_error("the contract of " + (under_test.name.empty() ? "this manager" : under_test.name) +
+                               " contradicts itself: " + why);
+    if (!world::virtual_time_is_linked())
+        throw std::runtime_error(
+            "virtual time is not linked in: clock_gettime, timerfd_settime or epoll_wait of this program are not "
+            "mishap's. Link mishap::mishap into the program itself, and define none of these functions elsewhere");
+    result_.manager = under_test.name;
+    result_.contract = std::move(promises);
+}
+
+run_result& runner::run(const fault_plan& plan)
+{
+    inert_.clear();
+    if (&plan != &result_.plan)
+        result_.plan = plan;
+    thread_world().run(*manager_, result_.contract, bounds_, result_.plan, result_.trace, inert_);
+    collect_fired(result_.trace, result_.plan, result_.fired);
+    result_.verdict = judge(result_.contract, result_.plan, result_.trace);
+    return result_;
+}
+
+} // namespace detail
+
+run_result run(const manager& under_test, const fault_plan& plan, const run_options& options)
+{
+    detail::runner once(under_test, options.contract.value_or(under_test.promises), options.limits);
+    return std::move(once.run(plan));
+}
+
+} // namespace mishap

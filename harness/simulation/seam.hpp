@@ -1,0 +1,51 @@
+#pragma once
+/// The link-time seam: libc functions that are answered from memory while a thread simulates (Linux only).
+///
+/// Asio asks libc for the time and waits in epoll on a timerfd. Replacing those few functions at link time puts
+/// stock timers on virtual time without a change to the code under test.
+
+#include <mishap/fwd.hpp>
+
+#include <sys/epoll.h>
+
+#include <vector>
+
+namespace mishap::detail {
+
+/// What the seam knows of one epoll descriptor, which is one Asio reactor.
+struct reactor
+{
+    int epoll = -1;
+    int timer = -1;
+    int interrupter = -1;
+    epoll_event timer_event{};
+    /// When its timerfd is armed to expire, from the epoch of virtual time; negative when it is not.
+    duration expiry{-1};
+    /// It was armed with Asio's longest wait, so it may only be a step towards a timer farther off.
+    bool capped = false;
+    /// Its next epoll_wait reports the timerfd.
+    bool due = false;
+    /// Descriptors of the code under test, which only the kernel knows about.
+    int kernel_descriptors = 0;
+};
+
+/// Virtual time and the reactors of one simulating thread.
+struct seam
+{
+    duration now{0};
+    std::vector<reactor> reactors;
+
+    reactor* of_epoll(int epoll) noexcept;
+    reactor* of_timer(int timer) noexcept;
+};
+
+/// The seam of this thread, or null while it is not simulating. Also what pulls the seam out of the archive.
+seam*& active_seam() noexcept;
+
+/// steady_clock's reading at virtual time 0. Not 0, since no machine's uptime is: code that compares with a
+/// default-constructed time_point would behave as it never does in production.
+inline constexpr duration steady_epoch = std::chrono::hours(24 * 30);
+/// system_clock's reading at virtual time 0: 2026-01-01T00:00:00Z.
+inline constexpr duration system_epoch = std::chrono::seconds(1'767'225'600);
+
+} // namespace mishap::detail

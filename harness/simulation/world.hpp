@@ -1,0 +1,178 @@
+#pragma once
+
+#include "seam.hpp"
+#include "task.hpp"
+
+#include <mishap/contract.hpp>
+#include <mishap/environment.hpp>
+#include <mishap/plan.hpp>
+#include <mishap/resource.hpp>
+#include <mishap/trace.hpp>
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace mishap::detail {
+
+/// One thread's simulation: an `io_context`, a ready queue and virtual time, used for one run after another.
+///
+/// A run that ends clean leaves the world as new. After one that leaves something suspended, the world destroys
+/// what is left and takes a new `io_context`.
+class world
+{
+public:
+    world();
+    ~world();
+    world(const world&) = delete;
+    world& operator=(const world&) = delete;
+
+    /// The world of the run under way on this thread, or null.
+    static world* current() noexcept;
+
+    /// Runs a manager once. What happened is in `happened`; which perturbations of the plan never came up, by
+    /// index, in `inert`.
+    void run(const manager& under_test, const contract& promises, const limits& bounds, const fault_plan& plan,
+        trace& happened, std::vector<std::size_t>& inert);
+
+    // For the executor.
+    boost::asio::io_context& context() noexcept { return *io_; }
+    bool in_handler() const noexcept { return in_handler_; }
+    void queue(lane in, task&& what);
+    void escaped() noexcept;
+    std::uint32_t begin_work(lane in) noexcept;
+    void copy_work(std::uint32_t token) noexcept { ++work_[token].count; }
+    void end_work(std::uint32_t token) noexcept;
+
+    // For resources.
+    std::uint64_t run_number() const noexcept { return run_number_; }
+    index begin_operation(const resource& on, role, symbol name);
+    bool settled(index operation) const noexcept;
+    awaitable<void> wait(index operation);
+    void finish(index operation);
+    void force_close(const resource& on) noexcept;
+    void destroyed(const resource& which) noexcept;
+    life life_of(const resource& which) const noexcept;
+    bool broken(const resource& which) const noexcept;
+
+    // For the environment.
+    environment& handed_out() noexcept { return environment_; }
+    lane running_lane() const noexcept { return running_lane_; }
+    awaitable<void> body(resource* lent, body_work work);
+    void report(std::exception_ptr error) noexcept;
+    void note(std::string_view text);
+    const std::string* find_setting(std::string_view name) const;
+
+    /// Whether stock timers obey virtual time in this program; asked once per process.
+    static bool virtual_time_is_linked();
+
+private:
+    class suspended;
+
+    struct ready
+    {
+        task what;
+        lane in;
+    };
+
+    struct work_token
+    {
+        std::uint32_t count = 0;
+        std::uint32_t next_free = 0;
+        std::uint64_t step = 0;
+        lane in = 0;
+    };
+
+    /// Counters from which operations get their identity, one set per lane.
+    struct lane_state
+    {
+        struct counter
+        {
+            symbol kind;
+            symbol name;
+            std::uint32_t count;
+        };
+        std::vector<counter> uses;
+        std::vector<counter> resources;
+        std::uint32_t bodies = 0;
+        std::uint32_t open_bodies = 0;
+    };
+
+    struct alarm
+    {
+        duration at;
+        std::uint64_t order;
+        index operation;
+    };
+
+    enum class pause { ended, stuck, livelock };
+
+    // The loop.
+    pause drive();
+    void run_ready();
+    bool poll_reactor();
+    bool advance();
+    bool has_ended() const noexcept { return running_clients_ == 0; }
+    void finish_run(pause why);
+
+    // Operations.
+    lane_state& state_of(lane in) { return lanes_[static_cast<std::size_t>(in + 1)]; }
+    std::uint32_t count_use(lane in, symbol kind, symbol name);
+    std::uint32_t next_ordinal(lane in, symbol kind);
+    index entry_of(const resource& on, lane in);
+    index new_operation(const operation_id& id, role what, index resource);
+    void decide(operation_record& op);
+    std::optional<fault> draw(const operation_record& op);
+    void complete(index operation, result how);
+    void cancel(index operation);
+    void deliver(index operation);
+    void resume(std::unique_ptr<suspended> waiting);
+    std::unique_ptr<suspended> take_suspended(index operation) noexcept;
+    void fail_hanging();
+    void tear_down() noexcept;
+    void reset(const contract&, const limits&, const fault_plan&, trace&);
+
+    awaitable<void> client_main(const adapter& run);
+    index record(event_kind kind, lane in, index subject);
+    index record_stage(stage reached) { return record(event_kind::stage, 0, static_cast<index>(reached)); }
+
+    std::unique_ptr<boost::asio::io_context> io_;
+    seam seam_;
+    environment environment_;
+    std::uint64_t run_number_ = 0;
+
+    // What the run is about; valid during it.
+    const contract* contract_ = nullptr;
+    const limits* limits_ = nullptr;
+    const fault_plan* plan_ = nullptr;
+    trace* trace_ = nullptr;
+    std::vector<symbol> uses_;
+    std::vector<bool> matched_;
+    std::uint32_t lazily_fired_ = 0;
+
+    // The ready queue: a ring would save nothing, since it empties every few steps.
+    std::vector<ready> ready_;
+    std::size_t ready_head_ = 0;
+    std::vector<std::unique_ptr<suspended>> suspended_;
+    std::vector<alarm> alarms_; ///< a heap, earliest first
+    std::uint64_t alarm_order_ = 0;
+
+    std::vector<work_token> work_;
+    std::uint32_t free_work_ = none;
+    std::uint32_t work_count_ = 0;
+
+    std::vector<lane_state> lanes_;
+    std::deque<boost::asio::cancellation_signal> signals_;
+    std::size_t running_clients_ = 0;
+    lane running_lane_ = 0;
+    bool in_handler_ = false;
+    bool tearing_down_ = false;
+    duration last_active_{0};
+};
+
+} // namespace mishap::detail

@@ -1,0 +1,70 @@
+#include <mishap/contract.hpp>
+#include <mishap/duration.hpp>
+#include <mishap/error.hpp>
+#include <mishap/input_error.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace mishap {
+
+std::string_view to_string(phase p) noexcept
+{
+    switch (p) {
+    case phase::create:
+        return "create";
+    case phase::close:
+        return "close";
+    case phase::body:
+        return "body";
+    case phase::other:
+        return "other";
+    }
+    return "?";
+}
+
+std::string_view to_string(close_error_policy policy) noexcept
+{
+    switch (policy) {
+    case close_error_policy::either:
+        return "either";
+    case close_error_policy::raised:
+        return "raised";
+    case close_error_policy::reported:
+        return "reported";
+    }
+    return "?";
+}
+
+bool contract::is_unbounded(phase p) const noexcept
+{
+    return std::find(unbounded.begin(), unbounded.end(), p) != unbounded.end();
+}
+
+std::string contradiction(const contract& promises)
+{
+    const auto check = [&](const std::optional<duration>& timeout, phase p) -> std::string {
+        if (!timeout)
+            return {};
+        if (*timeout <= duration(0))
+            return fmt::format("{}_timeout is {}: a time-out is longer than nothing", to_string(p),
+                timeout->count() < 0 ? "negative" : "0s");
+        if (promises.is_unbounded(p))
+            return fmt::format("the {} phase has a time-out of {} and is declared unbounded too: say one of them",
+                to_string(p), to_string(*timeout));
+        return {};
+    };
+    if (std::string why = check(promises.create_timeout, phase::create); !why.empty())
+        return why;
+    if (std::string why = check(promises.close_timeout, phase::close); !why.empty())
+        return why;
+    if (promises.timeout_errors.empty())
+        return "timeout_errors is empty: a manager with a time-out has to fail with something";
+    for (const std::string& name : promises.timeout_errors)
+        if (!find_error(name))
+            return unknown_word("error", name, error_names());
+    return {};
+}
+
+} // namespace mishap

@@ -1,0 +1,108 @@
+#include <mishap/trace.hpp>
+
+#include <fmt/format.h>
+
+namespace mishap {
+
+std::string_view to_string(stage s) noexcept
+{
+    switch (s) {
+    case stage::all_ended:
+        return "all clients ended";
+    case stage::stuck:
+        return "nothing is left that could happen";
+    case stage::livelock:
+        return "the limit of steps is reached";
+    case stage::clients_cancelled:
+        return "the callers give up";
+    case stage::peers_gone:
+        return "what still hangs fails";
+    case stage::arrivals_done:
+        return "what was under way has arrived";
+    case stage::judged:
+        return "end";
+    }
+    return "?";
+}
+
+std::string_view to_string(life l) noexcept
+{
+    switch (l) {
+    case life::absent:
+        return "absent";
+    case life::creating:
+        return "creating";
+    case life::open:
+        return "open";
+    case life::closing:
+        return "closing";
+    case life::closed:
+        return "closed";
+    }
+    return "?";
+}
+
+std::string_view to_string(ending e) noexcept
+{
+    switch (e) {
+    case ending::running:
+        return "is running";
+    case ending::returned:
+        return "returns";
+    case ending::threw:
+        return "throws";
+    case ending::hung:
+        return "hangs";
+    }
+    return "?";
+}
+
+void trace::clear()
+{
+    events.clear();
+    operations.clear();
+    resources.clear();
+    outcomes.clear();
+    bodies.clear();
+    reports.clear();
+    escapes.clear();
+    notes.clear();
+    steps = 0;
+    hash = 0;
+}
+
+namespace {
+
+index source_of(const trace& happened, const std::exception_ptr& thrown, int depth)
+{
+    if (!thrown)
+        return none;
+    for (index i = 0; i < happened.operations.size(); ++i)
+        if (happened.operations[i].error == thrown)
+            return i;
+    // Wrapped: follow the causes, but not for ever.
+    constexpr int depth_max = 16;
+    if (depth == depth_max)
+        return none;
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::nested_exception& wrapped) {
+        return source_of(happened, wrapped.nested_ptr(), depth + 1);
+    } catch (...) {
+        return none;
+    }
+}
+
+} // namespace
+
+index find_source(const trace& happened, const std::exception_ptr& thrown)
+{
+    return source_of(happened, thrown, 0);
+}
+
+std::string to_string(const trace& happened, const operation_record& op)
+{
+    return to_string(op.id, happened.outcomes.size() > 1);
+}
+
+} // namespace mishap

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <mishap/fwd.hpp>
+#include <mishap/symbol.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mishap {
+
+/// The parts of a client's life that can be bounded in time.
+enum class phase : std::uint8_t {
+    create, ///< one create operation, from its start until the manager stops waiting for it
+    close,  ///< one close operation, likewise
+    body,   ///< the work itself
+    other,  ///< anything else the manager does before, between and after
+};
+
+std::string_view to_string(phase) noexcept;
+
+/// What becomes of a close error when nothing went wrong before it.
+enum class close_error_policy : std::uint8_t {
+    either,   ///< raised or reported, as the manager likes; but not lost
+    raised,   ///< the caller sees it
+    reported, ///< the caller sees success, the report sink sees the error
+};
+
+std::string_view to_string(close_error_policy) noexcept;
+
+/// What a manager promises. Every term left alone is the strict reading: nothing may hang, nothing may be
+/// lost; each term that is set says here what it permits or demands.
+struct contract
+{
+    /// Demands that a create that does not end is given up within [T, T + 1 us] of its start, with one of
+    /// `timeout_errors`. Unset: being stuck in a create breaks `completes`.
+    std::optional<duration> create_timeout = {};
+
+    /// Demands that a close that does not end is given up within [T, T + 1 us] of its start.
+    /// Unset: being stuck in a close breaks `completes`.
+    std::optional<duration> close_timeout = {};
+
+    /// Phases that may last for ever without breaking `completes`, because this manager never promised more.
+    std::vector<phase> unbounded = {};
+
+    /// The errors, by name, with which this manager reports that a deadline passed.
+    std::vector<std::string> timeout_errors = {"timed_out"};
+
+    close_error_policy close_error = close_error_policy::either;
+
+    /// The operations that the scripted body makes on the resource it is lent, in order.
+    std::vector<std::string> uses = {"use"};
+
+    bool is_unbounded(phase) const noexcept;
+};
+
+/// Why this contract cannot be meant, or an empty string: a bounded phase that is declared unbounded, a
+/// time-out that is not positive, an unknown error.
+std::string contradiction(const contract&);
+
+/// Bounds of one run. Reaching one is a verdict, never a hang.
+struct limits
+{
+    /// Handlers run. At the limit the run breaks `livelock`.
+    std::uint64_t steps_max = 100'000;
+    /// Virtual time from the run's start. At the limit a client that still waits is stuck.
+    duration horizon = std::chrono::hours(24);
+};
+
+} // namespace mishap

@@ -1,0 +1,182 @@
+#pragma once
+
+#include <mishap/duration.hpp>
+#include <mishap/manager.hpp>
+#include <mishap/resource.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <charconv>
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace mishap {
+
+namespace detail {
+
+/// Finds the ledger entry inside what a manager lends: a `resource`, something that converts to one, or a
+/// pointer, smart or not, to either.
+template <class Lent>
+resource& resource_in(Lent& lent)
+{
+    if constexpr (std::is_base_of_v<resource, Lent>)
+        return lent;
+    else if constexpr (std::is_convertible_v<Lent&, resource&>)
+        return static_cast<resource&>(lent);
+    else if constexpr (requires { *lent; })
+        return resource_in(*lent);
+    else
+        static_assert(std::is_base_of_v<resource, Lent>,
+            "mishap cannot find the mishap::resource inside what the manager lends to the body: give the fake "
+            "a conversion 'operator mishap::resource&()', or derive it from mishap::resource");
+}
+
+using body_work = std::function<awaitable<void>()>;
+
+awaitable<void> run_body(world&, resource* lent, body_work);
+
+/// Settings arrive as text; these read them.
+void read_setting(std::string_view name, const std::string& text, duration& into);
+void read_setting(std::string_view name, const std::string& text, bool& into);
+void read_setting(std::string_view name, const std::string& text, long long& into);
+void read_setting(std::string_view name, const std::string& text, double& into);
+void read_setting(std::string_view name, const std::string& text, std::string& into);
+
+} // namespace detail
+
+/// The scripted work, as a callable that a manager takes for its body: `co_await body(lent)` makes the uses of
+/// the contract (`contract::uses`) on the lent resource and fails where the plan says so.
+///
+/// Copyable, and nothing in it dangles during the run.
+class scripted_body
+{
+public:
+    explicit scripted_body(detail::world& where) : world_(&where) {}
+
+    template <class Lent>
+    awaitable<void> operator()(Lent&& lent) const
+    {
+        return detail::run_body(*world_, &detail::resource_in(lent), nullptr);
+    }
+
+    /// For managers that lend nothing, such as a lock.
+    awaitable<void> operator()() const { return detail::run_body(*world_, nullptr, nullptr); }
+
+private:
+    detail::world* world_;
+};
+
+/// The user's own work, with its entering and leaving marked for the invariants.
+template <class Work>
+class marked_body
+{
+public:
+    marked_body(detail::world& where, Work work)
+        : world_(&where), work_(std::make_shared<Work>(std::move(work)))
+    {}
+
+    template <class Lent>
+        requires std::invocable<Work&, Lent&>
+    awaitable<void> operator()(Lent&& lent) const
+    {
+        return detail::run_body(*world_, &detail::resource_in(lent),
+            [work = work_, &lent]() -> awaitable<void> { return (*work)(lent); });
+    }
+
+    awaitable<void> operator()() const
+        requires std::invocable<Work&>
+    {
+        return detail::run_body(
+            *world_, nullptr, [work = work_]() -> awaitable<void> { return (*work)(); });
+    }
+
+private:
+    detail::world* world_;
+    std::shared_ptr<Work> work_;
+};
+
+/// What one run hands the adapter.
+///
+/// Lifetimes: valid until the run ends. Thread safety: none; a run has one thread.
+class environment
+{
+public:
+    explicit environment(detail::world& where) : world_(&where) {}
+    environment(const environment&) = delete;
+    environment& operator=(const environment&) = delete;
+
+    /// The environment of the run under way on this thread, for code that constructs its own resources.
+    ///
+    /// Errors: throws `std::logic_error` when no run is under way.
+    static environment& current();
+
+    /// The simulation's executor, in the lane of the handler that asks.
+    boost::asio::any_io_executor executor() const;
+
+    /// The `io_context` under the simulation, for code that insists on one. Handlers posted to it directly run
+    /// in its own order. Never call its `run()`.
+    boost::asio::io_context& context() const;
+
+    /// The scripted body, for managers that serve one client.
+    scripted_body body() const { return scripted_body(*world_); }
+
+    /// A body that does the given work on what the manager lends it.
+    template <class Work>
+    marked_body<std::decay_t<Work>> body(Work&& work) const
+    {
+        return marked_body<std::decay_t<Work>>(*world_, std::forward<Work>(work));
+    }
+
+    /// The report sink: to be called by the manager's own logging hook with errors that nobody sees otherwise.
+    void report(std::exception_ptr error) noexcept;
+
+    /// The value of a setting that a scenario gives under `with:`, or `otherwise`.
+    ///
+    /// Errors: throws `input_error` when the text does not read as a `T` (a duration, bool, integer, floating
+    /// point number or string).
+    template <class T>
+    T setting(std::string_view name, T otherwise) const
+    {
+        const std::string* text = find_setting(name);
+        if (!text)
+            return otherwise;
+        if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::string>) {
+            T value{};
+            detail::read_setting(name, *text, value);
+            return value;
+        } else if constexpr (std::is_integral_v<T>) {
+            long long value{};
+            detail::read_setting(name, *text, value);
+            return static_cast<T>(value);
+        } else if constexpr (std::is_floating_point_v<T>) {
+            double value{};
+            detail::read_setting(name, *text, value);
+            return static_cast<T>(value);
+        } else {
+            duration value{};
+            detail::read_setting(name, *text, value);
+            return std::chrono::duration_cast<T>(value);
+        }
+    }
+
+    /// Adds a line of the user's own to the trace.
+    void note(std::string_view text);
+
+private:
+    const std::string* find_setting(std::string_view name) const;
+
+    detail::world* world_;
+};
+
+} // namespace mishap

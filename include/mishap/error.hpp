@@ -1,0 +1,89 @@
+#pragma once
+
+#include <mishap/symbol.hpp>
+
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <exception>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace mishap {
+
+/// An error that a fault can inject and a scenario can name.
+struct error
+{
+    symbol name;
+    /// Makes the object that an operation throws. Called once per injection.
+    std::function<std::exception_ptr()> make;
+    /// Whether an exception that mishap did not make counts as this error (a manager's own time-out, say).
+    std::function<bool(const std::exception_ptr&)> matches;
+    /// What operations that report error codes give; unset when this error can only be thrown.
+    boost::system::error_code code;
+    /// A resource that reported it must not be lent again.
+    bool breaking = false;
+    std::string about;
+};
+
+/// Options of `register_error`.
+struct error_options
+{
+    bool breaking = false;
+    std::string about = {};
+};
+
+/// Makes an error known by name, for the whole process. Registering a name again replaces it.
+///
+/// Thread safety: call before the first run (a static initialiser is the usual place).
+void register_error(error);
+
+/// An error thrown as a copy of `example`, and recognised by its type.
+template <class Exception>
+void register_error(std::string_view name, Exception example, error_options options = {})
+{
+    register_error(error{
+        .name = name,
+        .make = [example] { return std::make_exception_ptr(example); },
+        .matches =
+            [](const std::exception_ptr& thrown) {
+                try {
+                    std::rethrow_exception(thrown);
+                } catch (const Exception&) {
+                    return true;
+                } catch (...) {
+                    return false;
+                }
+            },
+        .code = {},
+        .breaking = options.breaking,
+        .about = std::move(options.about),
+    });
+}
+
+/// An error that is a code: thrown as `boost::system::system_error`, and recognised by its value.
+void register_error(std::string_view name, boost::system::error_code code, error_options options = {});
+
+/// The error of that name, or null.
+const error* find_error(symbol name) noexcept;
+
+/// The error of that name.
+///
+/// Errors: throws `input_error` naming the nearest match and all that are known.
+const error& get_error(symbol name);
+
+/// Names of all errors, alphabetically.
+std::vector<std::string> error_names();
+
+/// One line about any exception: `io_error` when a registered error matches, else its type and `what()`.
+std::string describe(const std::exception_ptr&);
+
+} // namespace mishap
+
+/// Registers an error in a static initialiser: `MISHAP_ERROR(service_timeout, service_timeout_error("create"));`
+///
+/// The first argument becomes its name in scenario files; the rest are those of `mishap::register_error`.
+/// Restrictions: at namespace scope, in a file linked into the program itself (not only into an archive).
+#define MISHAP_ERROR(name, ...)                                                                              \
+    static const bool mishap_error_##name = (::mishap::register_error(#name, __VA_ARGS__), true)

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <mishap/fault.hpp>
+#include <mishap/run.hpp>
+
+#include <array>
+#include <cstdint>
+#include <iosfwd>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mishap {
+
+/// A plan that breaks an invariant, made as small as it goes.
+struct counterexample
+{
+    std::string invariant;
+    /// The run of the minimal plan.
+    run_result minimal;
+    /// The plan that was found first.
+    fault_plan found;
+    /// Runs spent on making it smaller.
+    std::uint64_t shrink_runs = 0;
+    /// The minimal plan, run again, gave another trace.
+    bool nondeterministic = false;
+};
+
+/// How often faults of one kind at one operation were planned, and fired.
+struct coverage_cell
+{
+    std::uint64_t planned = 0;
+    std::uint64_t fired = 0;
+    std::uint64_t seen = 0; ///< the client ended with this very error
+};
+
+/// By operation name (`session.query`), then by fault kind.
+using coverage = std::map<std::string, std::array<coverage_cell, fault_kinds>>;
+
+/// What a sweep chooses from.
+struct sweep_options
+{
+    /// At most so many perturbations in one run.
+    unsigned perturbations = 2;
+    /// What an operation may do instead of succeeding; empty means the default kinds: `fail io_error`,
+    /// `fail foreign`, `hang`, and `delay` at the contract's deadline T and at T - 1 us.
+    std::vector<fault> kinds = {};
+    /// Stops here; the result then says "incomplete".
+    std::uint64_t runs_max = 1'000'000;
+    std::map<std::string, std::string, std::less<>> settings = {};
+    /// For the replay line; the manager's own name when left out.
+    std::string name = {};
+    std::optional<mishap::contract> contract = {};
+    mishap::limits limits = {};
+    /// Where counterexamples are written as scenario files; empty writes none.
+    std::string save_to = {};
+};
+
+/// What a random campaign draws.
+struct random_options
+{
+    std::uint64_t cases = 1'000;
+    /// The seed; left out, it comes from `MISHAP_SEED`, `RC_PARAMS`, or is 1.
+    std::optional<std::uint64_t> seed = {};
+    std::vector<fault_kind> kinds = {};
+    std::map<std::string, std::string, std::less<>> settings = {};
+    std::string name = {};
+    std::optional<mishap::contract> contract = {};
+    mishap::limits limits = {};
+    std::string save_to = {};
+};
+
+/// What many runs showed.
+struct campaign_result
+{
+    std::string manager;
+    /// "complete for at most 2 perturbations of …", or why it is not.
+    std::string covered;
+    bool complete = false;
+    std::uint64_t runs = 0;
+    std::uint64_t fired = 0;
+    std::uint64_t violating_runs = 0;
+    std::optional<std::uint64_t> seed;
+    mishap::coverage coverage;
+    /// One per invariant that broke, in the order of `invariants()`.
+    std::vector<counterexample> counterexamples;
+    /// Why the campaign cannot count, though nothing broke (no fault ever fired).
+    std::string invalid;
+    /// A replay was asked for instead of a campaign; this is its run.
+    bool replayed = false;
+
+    bool holds() const noexcept { return counterexamples.empty() && invalid.empty(); }
+    bool violates(std::string_view invariant) const noexcept;
+};
+
+/// Runs every plan of at most `perturbations` faults: from the empty plan, each run adds one more fault at a
+/// later operation of that run's own trace, so that each set is reached once and operations that only exist on
+/// error paths are reached too.
+///
+/// Errors: as `run`; throws `std::logic_error` when the manager is found not to be deterministic.
+/// Complexity: one run per plan; the number of plans is bounded by (operations x kinds) ^ perturbations.
+campaign_result sweep(const manager&, const sweep_options& = {});
+
+/// Runs plans that RapidCheck draws: how likely faults are, which kinds, and a seed from which each
+/// operation's fate follows when it happens.
+///
+/// A failure is shrunk to a minimal plan of the same violation. `RC_PARAMS` is honoured (`seed`, `max_success`).
+/// Errors: as `run`.
+/// Source: swarm testing, A. Groce et al., ISSTA 2012.
+campaign_result random_campaign(const manager&, const random_options& = {});
+
+} // namespace mishap

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <mishap/fwd.hpp>
+#include <mishap/symbol.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace mishap {
+
+/// What an operation does.
+enum class fault_kind : std::uint8_t {
+    ok,
+    ok_now,
+    fail,
+    delay,
+    hang,
+};
+
+inline constexpr std::size_t fault_kinds = 5;
+
+/// One row of the fault table, which the documentation, `list faults` and the parser share.
+struct fault_description
+{
+    fault_kind kind;
+    std::string_view word;
+    bool takes_error;
+    bool takes_duration;
+    std::string_view about;
+};
+
+std::span<const fault_description, fault_kinds> fault_table() noexcept;
+
+/// What an operation does, with its parameters.
+struct fault
+{
+    fault_kind kind = fault_kind::ok;
+    symbol error = {};
+    duration after = {};
+
+    static fault fail(symbol error) { return {fault_kind::fail, error, {}}; }
+    static fault delay(duration after) { return {fault_kind::delay, {}, after}; }
+    static fault hang() { return {fault_kind::hang, {}, {}}; }
+    static fault ok_now() { return {fault_kind::ok_now, {}, {}}; }
+
+    friend bool operator==(const fault&, const fault&) noexcept = default;
+};
+
+/// How a scenario writes it: `fail io_error`, `ok now`, `delay 5s`.
+std::string to_string(const fault&);
+
+/// How a plan's line writes it: `fail(io_error)`, `ok_now`, `delay(5s)`.
+std::string to_token(const fault&);
+
+/// Reads either form. A bare `fail` means `fail io_error`.
+///
+/// Errors: throws `input_error` for an unknown fault, an unknown error, a missing or superfluous parameter
+/// and whatever `parse_duration` refuses.
+fault parse_fault(std::string_view text);
+
+} // namespace mishap

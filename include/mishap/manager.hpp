@@ -1,0 +1,102 @@
+#pragma once
+
+#include <mishap/contract.hpp>
+#include <mishap/fwd.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <concepts>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mishap {
+
+template <class T>
+using awaitable = boost::asio::awaitable<T>;
+
+/// Runs the code under test once against mock resources.
+using adapter = std::function<awaitable<void>(environment&)>;
+
+/// The code under test: how to run it once, and what it promises.
+class manager
+{
+public:
+    manager() = default;
+
+    /// From any callable `awaitable<void>(environment&)`, so that functions which take a manager can be given
+    /// a lambda.
+    template <class Adapter>
+        requires std::convertible_to<Adapter, adapter>
+    manager(Adapter run) : run(std::move(run))
+    {}
+
+    manager(std::string name, adapter run, mishap::contract promises = {})
+        : name(std::move(name)), run(std::move(run)), promises(std::move(promises))
+    {}
+
+    std::string name;
+    adapter run;
+    mishap::contract promises;
+    std::string file;
+    int line = 0;
+};
+
+/// The registered manager of that name.
+///
+/// Errors: throws `input_error` naming the nearest match and all that are known.
+const manager& get_manager(std::string_view name);
+
+/// Names of all registered managers, alphabetically.
+std::vector<std::string> manager_names();
+
+/// Makes a manager known by name. Registering a name twice is an error that `registration_errors` reports.
+void register_manager(manager);
+
+/// What went wrong while managers were registered; `mishap::main` prints it and exits with 2.
+const std::vector<std::string>& registration_errors();
+
+namespace detail {
+
+struct manager_registration
+{
+    manager_registration(
+        std::string_view name, awaitable<void> (*run)(environment&), std::string_view file, int line);
+};
+
+struct contract_registration
+{
+    std::string_view name;
+    contract_registration& operator=(contract promises);
+};
+
+} // namespace detail
+} // namespace mishap
+
+/// Registers a manager for scenario files and the command line.
+///
+/// ```
+/// MISHAP_MANAGER(session, mishap::environment& env)
+/// {
+///     fake_driver driver;
+///     co_await app::with_session(driver, env.body());
+/// }
+/// ```
+///
+/// The first argument is the name (an identifier), the second the parameter of the coroutine that follows.
+/// Restrictions: at namespace scope, in a file that is linked into the program itself or through an OBJECT
+/// library: a linker leaves registrations in a static archive out.
+#define MISHAP_MANAGER(name, ...)                                                                            \
+    static ::mishap::awaitable<void> mishap_manager_##name(__VA_ARGS__);                                     \
+    static const ::mishap::detail::manager_registration mishap_registration_##name(                          \
+        #name, &mishap_manager_##name, __FILE__, __LINE__);                                                  \
+    static ::mishap::awaitable<void> mishap_manager_##name(__VA_ARGS__)
+
+/// Says what a registered manager promises, by designated initialisers:
+/// `MISHAP_CONTRACT(session){.create_timeout = 30s};`
+///
+/// Defaults: every term of `mishap::contract` that is left out. Restrictions: as `MISHAP_MANAGER`.
+#define MISHAP_CONTRACT(manager_name)                                                                        \
+    static const auto mishap_contract_##manager_name =                                                       \
+        ::mishap::detail::contract_registration{#manager_name} = ::mishap::contract

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <mishap/fault.hpp>
+#include <mishap/operation.hpp>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mishap {
+
+/// One thing chosen against a manager: a fault at an operation.
+struct perturbation
+{
+    operation_id at;
+    mishap::fault fault;
+    /// The body fails right after this operation delivered, although the operation itself succeeded. `at` then
+    /// names the operation, and the line reads `body=fail(io_error after session.query#2)`.
+    bool fails_body = false;
+
+    friend bool operator==(const perturbation&, const perturbation&) noexcept = default;
+};
+
+/// Faults that are drawn when an operation asks for one, not before: a function from identities to faults.
+///
+/// A draw depends on the seed and on the operation's identity only, so it is the same in every schedule, and
+/// draws for operations that never happen do not exist.
+struct lazy_faults
+{
+    std::uint64_t seed = 0;
+    /// How many of a thousand operations draw something other than `ok`.
+    std::uint32_t per_mille = 0;
+    /// Relative weight of each fault kind, by index of `fault_kind`; `ok` is ignored.
+    std::array<std::uint8_t, fault_kinds> weights{};
+    /// At most so many fire in one run.
+    std::uint32_t at_most = 0;
+
+    friend bool operator==(const lazy_faults&, const lazy_faults&) noexcept = default;
+};
+
+/// All that is chosen about one run, as one plain value.
+struct fault_plan
+{
+    std::vector<perturbation> perturbations;
+    std::optional<lazy_faults> lazy;
+    /// Settings that the adapter reads with `environment::setting`.
+    std::map<std::string, std::string, std::less<>> settings;
+
+    /// What an operation of that identity does by this plan's own list, or null.
+    const perturbation* find(const operation_id&) const noexcept;
+
+    /// Adds a fault at the operation written as in scenario files: `plan.at("session.query#2", fault::hang())`.
+    fault_plan& at(std::string_view operation, fault);
+
+    friend bool operator==(const fault_plan&, const fault_plan&) = default;
+};
+
+/// The plan on one line, which `parse_plan` reads back to an equal plan:
+/// `session.query#2=fail(io_error) session.close=hang with(timeout=5s)`. An empty plan is an empty line.
+std::string to_string(const fault_plan&);
+
+/// Reads a plan's line.
+///
+/// Errors: throws `input_error` with the offset of the offending word.
+fault_plan parse_plan(std::string_view line);
+
+/// A plan bound to the manager it belongs to, as a line that repeats a run.
+struct replay_token
+{
+    std::string manager;
+    fault_plan plan;
+};
+
+/// `1 session session.query=fail(io_error) ~7f3a`: format version, manager, plan, checksum.
+///
+/// The checksum is a CRC-16, so a single changed, lost or doubled character never goes unnoticed.
+std::string to_string(const replay_token&);
+
+/// Errors: throws `input_error` for a wrong version, a wrong checksum, and anything `parse_plan` refuses.
+replay_token parse_token(std::string_view token);
+
+} // namespace mishap

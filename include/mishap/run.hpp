@@ -1,0 +1,45 @@
+#pragma once
+
+#include <mishap/contract.hpp>
+#include <mishap/invariant.hpp>
+#include <mishap/manager.hpp>
+#include <mishap/plan.hpp>
+#include <mishap/trace.hpp>
+
+#include <string>
+
+namespace mishap {
+
+/// Options of `run`.
+struct run_options
+{
+    /// What the manager promises; that of the manager itself when left out.
+    std::optional<mishap::contract> contract = {};
+    mishap::limits limits = {};
+};
+
+/// One run, judged.
+struct run_result
+{
+    std::string manager;
+    mishap::contract contract;
+    /// The plan that was asked for.
+    fault_plan plan;
+    /// What of it fired, in order: the canonical plan.
+    fault_plan fired;
+    mishap::trace trace;
+    mishap::verdict verdict;
+
+    bool holds() const noexcept { return verdict.holds(); }
+    bool violates(std::string_view invariant) const noexcept { return verdict.violates(invariant); }
+};
+
+/// Runs a manager once, in virtual time, under a plan, and judges it by every invariant.
+///
+/// Errors: throws `std::runtime_error` when virtual time is not linked into the program, `std::logic_error` for
+/// a run inside a run and for a contract that contradicts itself. What the manager throws is its outcome.
+/// Determinism: equal managers, plans and options give equal traces.
+/// Thread safety: runs on several threads at once do not touch each other.
+run_result run(const manager&, const fault_plan&, const run_options& = {});
+
+} // namespace mishap

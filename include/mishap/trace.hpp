@@ -1,0 +1,163 @@
+#pragma once
+
+#include <mishap/fault.hpp>
+#include <mishap/operation.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mishap {
+
+/// An index into one of the trace's tables.
+using index = std::uint32_t;
+inline constexpr index none = std::numeric_limits<index>::max();
+
+enum class event_kind : std::uint8_t {
+    client_started,
+    client_ended,
+    client_cancelled, ///< the environment asked the client to stop
+    started,          ///< an operation was started
+    cancel_requested, ///< somebody asked a pending operation to stop
+    completed,        ///< an operation's effect and result are settled; its handler is queued
+    delivered,        ///< the manager's code sees the result
+    body_entered,
+    body_left,
+    reported,  ///< the manager gave an error to the report sink
+    destroyed, ///< a resource's object was destroyed while the resource was not closed
+    escaped,   ///< an exception left a handler
+    stage,     ///< the run reached a stage of its end
+    note,
+};
+
+/// One thing that happened. `subject` indexes the table that its kind speaks of.
+struct event
+{
+    duration at;
+    event_kind kind;
+    mishap::lane lane;
+    index subject;
+};
+
+/// The stages of a run's end, in order.
+enum class stage : std::uint8_t {
+    all_ended,       ///< every client ended
+    stuck,           ///< nothing can happen any more and a client still waits
+    livelock,        ///< the limit of steps was reached
+    clients_cancelled,
+    peers_gone,      ///< every operation that still hung failed
+    arrivals_done,   ///< what was under way has arrived
+    judged,
+};
+
+std::string_view to_string(stage) noexcept;
+
+enum class result : std::uint8_t {
+    pending,
+    ok,
+    failed,    ///< with an injected error
+    aborted,   ///< because it was asked to stop
+    peer_gone, ///< it hung until the end of the run
+};
+
+/// One operation of a run. `started`, `completed`, `delivered` and `cancel_requested` are indices of events, or
+/// `none`.
+struct operation_record
+{
+    operation_id id;
+    mishap::role role = role::use;
+    mishap::result result = result::pending;
+    mishap::fault fault = {};
+    bool perturbed = false;          ///< the plan chose something other than plain success, and it happened
+    bool fails_body = false;         ///< the failure delivered here stands for one of the body's own
+    bool in_body = false;            ///< started by the body rather than by the manager
+    index resource = none;
+    index started = none;
+    index cancel_requested = none;
+    index completed = none;
+    index delivered = none;
+    std::exception_ptr error = {};   ///< what was delivered
+    std::uint64_t prefix_hash = 0;   ///< of everything that happened before it started
+};
+
+enum class life : std::uint8_t { absent, creating, open, closing, closed };
+
+std::string_view to_string(life) noexcept;
+
+/// One ledger entry: a resource, from its create's start.
+struct resource_record
+{
+    symbol kind;
+    mishap::lane home = 0;
+    std::uint32_t ordinal = 0; ///< 0 until the create starts
+    mishap::life life = life::absent;
+    index create = none;
+    index first_close = none;
+    bool ever_open = false;
+};
+
+enum class ending : std::uint8_t {
+    running,
+    returned,
+    threw,
+    hung, ///< was stuck until the caller gave up; `error` is what came out then, if anything did
+};
+
+std::string_view to_string(ending) noexcept;
+
+/// How a client ended.
+struct outcome
+{
+    mishap::ending ending = ending::running;
+    std::exception_ptr error = {};
+    index started = none;
+    index ended = none;
+    index cancelled = none;
+    index stuck = none; ///< the stage event at which it was found waiting for ever
+};
+
+/// One stay inside the body.
+struct body_record
+{
+    mishap::lane lane = 0;
+    index resource = none;
+    index entered = none;
+    index left = none;
+    std::exception_ptr error = {}; ///< what left the body
+};
+
+struct report_record
+{
+    mishap::lane lane = 0;
+    std::exception_ptr error;
+};
+
+/// What happened in a run, in order, with virtual times from the run's start.
+struct trace
+{
+    std::vector<event> events;
+    std::vector<operation_record> operations;
+    std::vector<resource_record> resources;
+    std::vector<outcome> outcomes; ///< by client
+    std::vector<body_record> bodies;
+    std::vector<report_record> reports;
+    std::vector<std::exception_ptr> escapes;
+    std::vector<std::string> notes;
+    std::uint64_t steps = 0;
+    std::uint64_t hash = 0; ///< of all events; equal hashes mean equal traces
+
+    void clear();
+    duration time_of(index event_index) const noexcept { return events[event_index].at; }
+};
+
+/// The operation whose injected error `thrown` is, or `none`. Recognised as the same exception object, or as
+/// one nested in it (`std::nested_exception`); never by message.
+index find_source(const trace&, const std::exception_ptr& thrown);
+
+/// `resource.create` as it reads in the timeline, with the lane where several clients ran.
+std::string to_string(const trace&, const operation_record&);
+
+} // namespace mishap
