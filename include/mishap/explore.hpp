@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <iosfwd>
 #include <map>
 #include <optional>
 #include <string>
@@ -44,7 +43,8 @@ struct sweep_options
     /// At most so many perturbations in one run.
     unsigned perturbations = 2;
     /// What an operation may do instead of succeeding; empty means the default kinds: `fail io_error`,
-    /// `fail foreign`, `hang`, and `delay` at the contract's deadline T and at T - 1 us.
+    /// `fail foreign`, `hang`, and `delay`. A `delay` of zero stands for the deadlines that the contract sets for
+    /// the operation, T - 1 us and T; where it sets none, there is no delay.
     std::vector<fault> kinds = {};
     /// Stops here; the result then says "incomplete".
     std::uint64_t runs_max = 1'000'000;
@@ -53,8 +53,6 @@ struct sweep_options
     std::string name = {};
     std::optional<mishap::contract> contract = {};
     mishap::limits limits = {};
-    /// Where counterexamples are written as scenario files; empty writes none.
-    std::string save_to = {};
 };
 
 /// What a random campaign draws.
@@ -68,7 +66,6 @@ struct random_options
     std::string name = {};
     std::optional<mishap::contract> contract = {};
     mishap::limits limits = {};
-    std::string save_to = {};
 };
 
 /// What many runs showed.
@@ -87,7 +84,7 @@ struct campaign_result
     std::vector<counterexample> counterexamples;
     /// Why the campaign cannot count, though nothing broke (no fault ever fired).
     std::string invalid;
-    /// A replay was asked for instead of a campaign; this is its run.
+    /// `MISHAP_REPLAY` asked for one run instead of the campaign.
     bool replayed = false;
 
     bool holds() const noexcept { return counterexamples.empty() && invalid.empty(); }

@@ -1,0 +1,70 @@
+#pragma once
+/// What every campaign does with a run: count it, and keep the first plan of each violation.
+
+#include "simulation/run.hpp"
+
+#include <mishap/explore.hpp>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mishap::detail {
+
+class campaign
+{
+public:
+    campaign(const manager& under_test, const std::optional<contract>& promises, const limits& bounds,
+        std::string name);
+
+    /// Runs and accounts for one plan.
+    run_result& run(const fault_plan& plan);
+
+    /// Runs the requested replay instead of the campaign, if there is one for this campaign.
+    bool replayed();
+
+    /// Reports a manager that answered the same plan differently.
+    void found_nondeterminism(const fault_plan& plan);
+
+    /// Makes the counterexamples small, and hands over what was learned.
+    campaign_result finish();
+
+    campaign_result& result() noexcept { return result_; }
+    const contract& promises() const noexcept { return promises_; }
+    bool nondeterministic() const noexcept { return nondeterministic_; }
+
+private:
+    struct broken
+    {
+        violation example;
+        symbol kind;
+        fault_plan plan;
+    };
+
+    struct cell
+    {
+        symbol kind;
+        symbol name;
+        std::array<coverage_cell, fault_kinds> by_fault;
+    };
+
+    void count(const run_result&);
+
+    const manager& under_test_;
+    contract promises_;
+    runner runner_;
+    campaign_result result_;
+    std::vector<broken> broken_;
+    std::vector<cell> cells_;
+    bool nondeterministic_ = false;
+};
+
+/// Plans that are simpler than this one in one respect, simplest first: a perturbation less, then a fault of a
+/// simpler kind.
+///
+/// The order is that of greedy delta debugging: A. Zeller, R. Hildebrandt, "Simplifying and Isolating
+/// Failure-Inducing Input", IEEE TSE 28 (2002).
+std::vector<fault_plan> simpler_plans(const fault_plan&, const contract&);
+
+} // namespace mishap::detail

@@ -1,0 +1,139 @@
+#include "campaign.hpp"
+
+#include <mishap/input_error.hpp>
+#include <mishap/rapidcheck.hpp>
+
+#include <fmt/format.h>
+
+#include <rapidcheck/detail/Configuration.h>
+#include <rapidcheck/Random.h>
+#include <rapidcheck/seq/Create.h>
+#include <rapidcheck/shrinkable/Create.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+
+namespace mishap {
+
+namespace {
+
+rc::Seq<fault_plan> fewer_faults(const fault_plan& plan)
+{
+    std::vector<fault_plan> fewer;
+    if (plan.lazy)
+        for (std::uint32_t n = 0; n < plan.lazy->at_most; ++n) {
+            fewer.push_back(plan);
+            fewer.back().lazy->at_most = n;
+        }
+    return rc::seq::fromContainer(std::move(fewer));
+}
+
+fault_plan draw_plan(rc::Random random, const std::vector<fault_kind>& kinds)
+{
+    lazy_faults lazy;
+    lazy.seed = random.next();
+    const auto allowed = [&](std::size_t kind) {
+        return kinds.empty() ||
+               std::find(kinds.begin(), kinds.end(), static_cast<fault_kind>(kind)) != kinds.end();
+    };
+    // First tier: which kinds take part at all, a coin each; a campaign in which every kind always takes part
+    // hardly ever meets long stretches without one of them.
+    std::uint32_t taking_part = 0;
+    while (taking_part == 0) {
+        const std::uint64_t coins = random.next();
+        for (std::size_t kind = 1; kind < fault_kinds; ++kind)
+            taking_part |= std::uint32_t(allowed(kind) && (coins >> kind & 1)) << kind;
+        bool any = false;
+        for (std::size_t kind = 1; kind < fault_kinds; ++kind)
+            any = any || allowed(kind);
+        if (!any)
+            break;
+    }
+    // Second tier: how likely those are, against each other and against plain success.
+    constexpr std::uint8_t weights[] = {1, 4, 16};
+    for (std::size_t kind = 1; kind < fault_kinds; ++kind)
+        if (taking_part >> kind & 1)
+            lazy.weights[kind] = weights[random.next() % std::size(weights)];
+    constexpr std::uint32_t rates[] = {60, 150, 350, 700};
+    lazy.per_mille = rates[random.next() % std::size(rates)];
+    lazy.at_most = 1 + static_cast<std::uint32_t>(random.next() % 8);
+    fault_plan plan;
+    plan.lazy = lazy;
+    return plan;
+}
+
+struct parameters
+{
+    std::uint64_t seed;
+    std::uint64_t cases;
+};
+
+parameters read_parameters(const random_options& options)
+{
+    parameters p{options.seed.value_or(1), options.cases};
+    if (const char* text = std::getenv("RC_PARAMS"); text && *text) {
+        rc::detail::Configuration defaults;
+        defaults.testParams.seed = p.seed;
+        defaults.testParams.maxSuccess = static_cast<int>(
+            std::min<std::uint64_t>(p.cases, std::numeric_limits<int>::max()));
+        try {
+            const auto read = rc::detail::configFromString(text, defaults);
+            if (!options.seed)
+                p.seed = read.testParams.seed;
+            if (read.testParams.maxSuccess != defaults.testParams.maxSuccess)
+                p.cases = static_cast<std::uint64_t>(std::max(read.testParams.maxSuccess, 0));
+        } catch (const rc::detail::ConfigurationException& e) {
+            throw input_error(fmt::format("RC_PARAMS: {}", e.what()));
+        }
+    }
+    if (const char* text = std::getenv("MISHAP_SEED"); text && *text && !options.seed) {
+        const std::string_view digits(text);
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), p.seed);
+        if (error != std::errc() || end != digits.data() + digits.size())
+            throw input_error(fmt::format("MISHAP_SEED is '{}', which is no whole number of 64 bits", digits));
+    }
+    return p;
+}
+
+} // namespace
+
+rc::Gen<fault_plan> arbitrary_plan(std::vector<fault_kind> kinds)
+{
+    return rc::Gen<fault_plan>([kinds = std::move(kinds)](const rc::Random& random, int) {
+        return rc::shrinkable::shrinkRecur(draw_plan(random, kinds), &fewer_faults);
+    });
+}
+
+void showValue(const fault_plan& plan, std::ostream& out)
+{
+    out << to_string(plan);
+}
+
+campaign_result random_campaign(const manager& under_test, const random_options& options)
+{
+    detail::campaign campaign(under_test, options.contract, options.limits, options.name);
+    if (campaign.replayed())
+        return campaign.finish();
+    const parameters p = read_parameters(options);
+    const auto plans = arbitrary_plan(options.kinds);
+    rc::Random random(p.seed);
+    for (std::uint64_t i = 0; i < p.cases && !campaign.nondeterministic(); ++i) {
+        const rc::Random mine = random.split();
+        fault_plan plan = plans(mine, 100).value();
+        plan.settings = options.settings;
+        const run_result& done = campaign.run(plan);
+        // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
+        if (i % 64 == 0) {
+            const std::uint64_t hash = done.trace.hash;
+            const fault_plan fired = done.fired;
+            if (campaign.run(plan).trace.hash != hash)
+                campaign.found_nondeterminism(fired);
+        }
+    }
+    campaign.result().seed = p.seed;
+    campaign.result().covered = fmt::format("{} plans drawn with seed {}; schedule: fifo", p.cases, p.seed);
+    return campaign.finish();
+}
+
+} // namespace mishap

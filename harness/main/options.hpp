@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mishap::detail {
+
+/// The words after a sub-command, told apart: `--name value` or `--name=value`, and the rest.
+class arguments
+{
+public:
+    /// Errors: throws `input_error` for an option that is not among `known`, one without its value, and one that
+    /// is given twice (unless it is `with`).
+    arguments(std::vector<std::string> words, std::vector<std::string> known);
+
+    const std::vector<std::string>& rest() const noexcept { return rest_; }
+    std::optional<std::string> option(std::string_view name) const;
+    std::vector<std::string> options(std::string_view name) const;
+
+    /// Errors: throws `input_error` when it is no whole number within the bounds.
+    std::optional<std::uint64_t> number(std::string_view name, std::uint64_t least, std::uint64_t most) const;
+
+private:
+    std::vector<std::string> rest_;
+    std::vector<std::pair<std::string, std::string>> options_;
+};
+
+} // namespace mishap::detail

@@ -1,0 +1,355 @@
+#include "options.hpp"
+#include "scenario_tests.hpp"
+
+#include "simulation/world.hpp"
+
+#include <mishap/duration.hpp>
+#include <mishap/error.hpp>
+#include <mishap/explore.hpp>
+#include <mishap/gtest.hpp>
+#include <mishap/input_error.hpp>
+#include <mishap/main.hpp>
+#include <mishap/replay.hpp>
+#include <mishap/report.hpp>
+#include <mishap/scenario.hpp>
+
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace mishap {
+
+namespace {
+
+using detail::arguments;
+
+enum exit_code { all_well = 0, something_broke = 1, bad_input = 2, nothing_ran = 3 };
+
+/// Gathers what happened into one exit code: bad input weighs most, then a violation, then having run nothing.
+struct tally
+{
+    bool bad = false;
+    bool broke = false;
+    std::uint64_t ran = 0;
+
+    int exit() const { return bad ? bad_input : broke ? something_broke : ran == 0 ? nothing_ran : all_well; }
+};
+
+void complain(const std::string& why) { fmt::print(stderr, "mishap: error: {}\n", why); }
+
+struct command
+{
+    std::string name;
+    std::string usage;
+    std::string about;
+    int (*run)(std::vector<std::string> words, const std::string& program);
+};
+
+std::vector<std::string> named_files(const arguments& given, tally& result)
+{
+    std::vector<std::string> paths = given.rest();
+    if (paths.empty())
+        paths = detail::scenario_folders();
+    std::vector<std::string> files;
+    for (const std::string& path : paths) {
+        try {
+            for (std::string& file : find_scenarios(path))
+                files.push_back(std::move(file));
+        } catch (const input_error& e) {
+            complain(e.what());
+            result.bad = true;
+        }
+    }
+    return files;
+}
+
+int run_files(std::vector<std::string> words, const std::string& program)
+{
+    const arguments given(std::move(words), {"save"});
+    const scenario_options options{
+        .replay_command = program + " replay", .save_to = given.option("save").value_or("mishap-failures")};
+    tally result;
+    const std::vector<std::string> files = named_files(given, result);
+    std::size_t width = 0;
+    for (const std::string& file : files)
+        width = std::max(width, file.size());
+    std::size_t held = 0;
+    std::size_t refused = 0;
+    std::uint64_t runs = 0;
+    std::string failures;
+    for (const std::string& file : files) {
+        try {
+            const scenario loaded = load_scenario(file);
+            const scenario_result done = run_scenario(loaded, options);
+            ++result.ran;
+            runs += done.runs;
+            const bool ok = done.status == scenario_status::held;
+            held += ok;
+            result.broke = result.broke || !ok;
+            fmt::print("{} {:<{}}  {} {}\n", ok ? "ok    " : "FAILED", file, width, loaded.manager, done.summary);
+            if (!ok)
+                failures += '\n' + done.failure;
+        } catch (const std::exception& e) {
+            fmt::print("BAD    {}\n", file);
+            std::fflush(stdout);
+            complain(e.what());
+            result.bad = true;
+            ++refused;
+        }
+    }
+    fmt::print("{}", failures);
+    fmt::print("\n{} scenarios in {} runs: {} as expected, {} not{}\n", result.ran, runs, held, result.ran - held,
+        refused ? fmt::format(", {} files could not be used", refused) : "");
+    if (result.ran == 0)
+        complain("no scenario ran");
+    return result.exit();
+}
+
+int check_files(std::vector<std::string> words, const std::string&)
+{
+    const arguments given(std::move(words), {});
+    tally result;
+    for (const std::string& file : named_files(given, result)) {
+        try {
+            load_scenario(file);
+            ++result.ran;
+        } catch (const std::exception& e) {
+            complain(e.what());
+            result.bad = true;
+        }
+    }
+    fmt::print("{} scenario files are well formed\n", result.ran);
+    return result.exit();
+}
+
+const manager& named_manager(const arguments& given)
+{
+    if (given.rest().empty())
+        throw input_error(fmt::format("name a manager: {}", fmt::join(manager_names(), ", ")));
+    if (given.rest().size() > 1)
+        throw input_error(fmt::format("'{}' is one word too many", given.rest()[1]));
+    return get_manager(given.rest().front());
+}
+
+std::map<std::string, std::string, std::less<>> named_settings(const arguments& given)
+{
+    std::map<std::string, std::string, std::less<>> settings;
+    for (const std::string& setting : given.options("with")) {
+        const auto equals = setting.find('=');
+        if (equals == std::string::npos || equals == 0)
+            throw input_error(fmt::format("--with needs name=value, not '{}'", setting));
+        settings[setting.substr(0, equals)] = setting.substr(equals + 1);
+    }
+    return settings;
+}
+
+std::vector<fault> named_kinds(const arguments& given)
+{
+    std::vector<fault> kinds;
+    const std::string list = given.option("kinds").value_or("");
+    for (std::size_t at = 0; at < list.size();) {
+        const std::size_t end = std::min(list.find(',', at), list.size());
+        const std::string word = list.substr(at, end - at);
+        kinds.push_back(word == "delay" ? fault::delay(duration(0)) : parse_fault(word));
+        at = end + 1;
+    }
+    return kinds;
+}
+
+int show(const campaign_result& result, const arguments& given, const std::string& program)
+{
+    const std::string folder = given.option("save").value_or("mishap-failures");
+    for (const counterexample& c : result.counterexamples) {
+        std::string saved;
+        try {
+            saved = save_counterexample(c, folder);
+        } catch (const std::exception& e) {
+            saved = e.what();
+        }
+        fmt::print("{}\n", report(c, {.replay_command = program + " replay", .saved = saved}));
+    }
+    fmt::print("{}", summary(result));
+    return tally{.broke = !result.holds(), .ran = result.runs}.exit();
+}
+
+int sweep_manager(std::vector<std::string> words, const std::string& program)
+{
+    const arguments given(std::move(words), {"perturbations", "kinds", "runs-max", "with", "save"});
+    const manager& under_test = named_manager(given);
+    sweep_options options;
+    options.perturbations = static_cast<unsigned>(given.number("perturbations", 0, 8).value_or(options.perturbations));
+    options.kinds = named_kinds(given);
+    options.runs_max =
+        given.number("runs-max", 1, std::numeric_limits<std::uint64_t>::max()).value_or(options.runs_max);
+    options.settings = named_settings(given);
+    return show(sweep(under_test, options), given, program);
+}
+
+int random_runs(std::vector<std::string> words, const std::string& program)
+{
+    const arguments given(std::move(words), {"cases", "seed", "kinds", "with", "save"});
+    const manager& under_test = named_manager(given);
+    random_options options;
+    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+    options.cases = given.number("cases", 1, most).value_or(options.cases);
+    options.seed = given.number("seed", 0, most);
+    for (const fault& kind : named_kinds(given))
+        options.kinds.push_back(kind.kind);
+    options.settings = named_settings(given);
+    return show(random_campaign(under_test, options), given, program);
+}
+
+int replay(std::vector<std::string> words, const std::string& program)
+{
+    const arguments given(std::move(words), {});
+    if (given.rest().size() != 1)
+        throw input_error("replay takes one token, in quotes: replay '1 session session.close=hang ~7f3a'");
+    const replay_token token = parse_token(given.rest().front());
+    const manager& under_test = get_manager(token.manager);
+    const run_result run = mishap::run(under_test, token.plan);
+    for (const perturbation& p : token.plan.perturbations) {
+        const bool fired = std::any_of(run.trace.operations.begin(), run.trace.operations.end(),
+            [&](const operation_record& op) { return op.id == p.at; });
+        if (!fired) {
+            complain(fmt::format("the token is stale: {} never came up in this run", to_string(p.at)));
+            fmt::print("{}", timeline(run));
+            return something_broke;
+        }
+    }
+    if (run.holds()) {
+        fmt::print("{} holds under {}\n{}", token.manager, to_string(token.plan), timeline(run));
+        return all_well;
+    }
+    for (const violation& v : run.verdict.violations)
+        fmt::print("{}\n", report(run, v, {.replay_command = program + " replay"}));
+    return something_broke;
+}
+
+int list(std::vector<std::string> words, const std::string&)
+{
+    const arguments given(std::move(words), {});
+    const std::vector<std::string> known{"managers", "faults", "invariants", "errors"};
+    if (given.rest().size() != 1)
+        throw input_error(fmt::format("list takes one of: {}", fmt::join(known, ", ")));
+    const std::string& what = given.rest().front();
+    if (what == "managers") {
+        for (const std::string& name : manager_names())
+            fmt::print("{:<32} {}:{}\n", name, get_manager(name).file, get_manager(name).line);
+    } else if (what == "faults") {
+        for (const auto& row : fault_table())
+            fmt::print("{:<16} {}\n",
+                fmt::format("{}{}", row.word, row.takes_error ? " ERROR" : row.takes_duration ? " DURATION" : ""),
+                row.about);
+    } else if (what == "invariants") {
+        for (const invariant& i : invariants())
+            fmt::print("{:<24} {}\n", i.name, i.rule);
+    } else if (what == "errors") {
+        for (const std::string& name : error_names())
+            fmt::print("{:<24} {}{}\n", name, get_error(name).about, get_error(name).breaking ? "; breaking" : "");
+    } else {
+        throw input_error(unknown_word("list", what, known));
+    }
+    return all_well;
+}
+
+int help(std::vector<std::string>, const std::string& program);
+
+const std::vector<command>& commands()
+{
+    static const std::vector<command> all{
+        {"run", "run [FILE|DIR ...] [--save DIR]", "run scenario files; without any, those of this program",
+            &run_files},
+        {"sweep", "sweep MANAGER [--perturbations N] [--kinds A,B] [--runs-max N] [--with NAME=VALUE] [--save DIR]",
+            "run a manager under every plan of at most N faults (default 2)", &sweep_manager},
+        {"random", "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--with NAME=VALUE] [--save DIR]",
+            "run a manager under plans drawn at random (default 1000)", &random_runs},
+        {"replay", "replay TOKEN", "repeat the run of a report", &replay},
+        {"list", "list managers|faults|invariants|errors", "what this program knows", &list},
+        {"check", "check [FILE|DIR ...]", "read scenario files without running them", &check_files},
+        {"help", "help", "this text", &help},
+    };
+    return all;
+}
+
+int help(std::vector<std::string>, const std::string& program)
+{
+    fmt::print("usage: {} COMMAND ..., or GoogleTest's flags, or nothing to run every test\n\n", program);
+    for (const command& c : commands())
+        fmt::print("  {}\n      {}\n", c.usage, c.about);
+    fmt::print("\nExit codes: 2 if any input was bad, else 1 if anything broke, else 3 if nothing ran, else 0.\n"
+               "Counterexamples are saved as scenario files in mishap-failures, or as --save says.\n"
+               "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS.\n");
+    return all_well;
+}
+
+int googletest_face(int argc, char** argv)
+{
+    const bool asked_for_list =
+        std::any_of(argv + 1, argv + argc, [](const char* word) { return std::string_view(word) == "--gtest_list_tests"; });
+    testing::InitGoogleMock(&argc, argv);
+    const int bad = detail::register_scenario_tests(std::string(argv[0]) + " replay");
+    if (argc > 1) {
+        complain(fmt::format("'{}' is no flag of GoogleTest; try '{} help'", argv[1], argv[0]));
+        return bad_input;
+    }
+    const int failed = RUN_ALL_TESTS();
+    if (bad > 0)
+        return bad_input;
+    if (failed != 0)
+        return something_broke;
+    if (!asked_for_list && testing::UnitTest::GetInstance()->test_to_run_count() == 0) {
+        complain("no test matched");
+        return nothing_ran;
+    }
+    return all_well;
+}
+
+int dispatch(int argc, char** argv)
+{
+    if (!detail::world::virtual_time_is_linked()) {
+        complain("virtual time is not linked in: this program's clock_gettime, timerfd_settime or epoll_wait are not "
+                 "mishap's. Link mishap::mishap into the program itself, and define none of these functions elsewhere");
+        return bad_input;
+    }
+    for (const std::string& error : registration_errors())
+        complain(error);
+    if (!registration_errors().empty())
+        return bad_input;
+    if (const auto& requested = requested_replay()) {
+        // A damaged token has thrown by now.
+        (void)requested;
+    }
+    const std::string first = argc > 1 ? argv[1] : "";
+    if (first.empty() || first.starts_with("--gtest") || first.starts_with("--gmock"))
+        return googletest_face(argc, argv);
+    if (first == "--help" || first == "-h")
+        return help({}, argv[0]);
+    for (const command& c : commands())
+        if (c.name == first)
+            return c.run(std::vector<std::string>(argv + 2, argv + argc), argv[0]);
+    std::vector<std::string> names;
+    for (const command& c : commands())
+        names.push_back(c.name);
+    complain(unknown_word("sub-command", first, names));
+    return bad_input;
+}
+
+} // namespace
+
+int run_main(int argc, char** argv)
+{
+    try {
+        return dispatch(argc, argv);
+    } catch (const input_error& e) {
+        complain(e.what());
+    } catch (const std::exception& e) {
+        complain(e.what());
+    }
+    return bad_input;
+}
+
+} // namespace mishap

@@ -1,0 +1,84 @@
+#include "scenario_tests.hpp"
+
+#include <mishap/scenario.hpp>
+
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+namespace mishap::detail {
+
+namespace {
+
+class scenario_test : public testing::Test
+{
+public:
+    scenario_test(scenario what, std::string replay_command)
+        : scenario_(std::move(what)), replay_command_(std::move(replay_command))
+    {}
+
+    void TestBody() override
+    {
+        const scenario_result result = run_scenario(scenario_, {.replay_command = replay_command_});
+        if (result.status != scenario_status::held)
+            ADD_FAILURE_AT(scenario_.where.file.c_str(), result.line) << result.failure;
+    }
+
+private:
+    scenario scenario_;
+    std::string replay_command_;
+};
+
+} // namespace
+
+std::string suite_of(const std::string& folder, const std::string& file)
+{
+    namespace fs = std::filesystem;
+    const fs::path root = fs::path(folder).lexically_normal();
+    std::string suite = fs::path(file).parent_path().lexically_relative(root).generic_string();
+    if (suite.empty() || suite == ".")
+        suite = (root.has_filename() ? root : root.parent_path()).filename().string();
+    std::replace(suite.begin(), suite.end(), '/', '_');
+    return suite;
+}
+
+int register_scenario_tests(const std::string& replay_command)
+{
+    int bad = 0;
+    std::map<std::string, std::string> names;
+    for (const std::string& folder : scenario_folders()) {
+        std::vector<std::string> files;
+        try {
+            files = find_scenarios(folder);
+        } catch (const input_error& e) {
+            fmt::print(stderr, "mishap: error: {}\n", e.what());
+            ++bad;
+        }
+        for (const std::string& file : files) {
+            try {
+                scenario loaded = load_scenario(file);
+                const std::string suite = suite_of(folder, file);
+                const std::string name = std::filesystem::path(file).stem().string();
+                const auto [known, added] = names.emplace(suite + "." + name, file);
+                if (!added)
+                    throw scenario_error({file, 1, 1},
+                        fmt::format("its test would be named {}, as that of {}: rename one", known->first, known->second));
+                const int line = loaded.where.line;
+                testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, file.c_str(), line,
+                    [loaded = std::move(loaded), replay_command]() -> testing::Test* {
+                        return new scenario_test(loaded, replay_command);
+                    });
+            } catch (const std::exception& e) {
+                fmt::print(stderr, "mishap: error: {}\n", e.what());
+                ++bad;
+            }
+        }
+    }
+    return bad;
+}
+
+} // namespace mishap::detail

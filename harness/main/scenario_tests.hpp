@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+namespace mishap::detail {
+
+/// Registers every scenario file of the program's folders as a GoogleTest test, reported at the file's line.
+/// Returns how many files were bad, after printing why to stderr.
+int register_scenario_tests(const std::string& replay_command);
+
+/// `session`, for `DIR/session/random.yaml`: the folder of a file below DIR as one word, or DIR's own name.
+std::string suite_of(const std::string& folder, const std::string& file);
+
+} // namespace mishap::detail

@@ -1,0 +1,84 @@
+#include <mishap/report.hpp>
+
+#include <mishap/duration.hpp>
+
+#include <fmt/format.h>
+
+#include <boost/crc.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+namespace mishap {
+
+namespace {
+
+std::string as_word(std::string text)
+{
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c - 'A' + 'a');
+        else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
+            c = '_';
+    }
+    return text.empty() ? "manager" : text;
+}
+
+std::string quoted(const std::string& text)
+{
+    std::string quoted = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\')
+            quoted += '\\';
+        quoted += c == '\n' ? ' ' : c;
+    }
+    return quoted + '"';
+}
+
+} // namespace
+
+std::string to_scenario(const counterexample& c)
+{
+    const auto& all = c.minimal.verdict.violations;
+    const auto broken =
+        std::find_if(all.begin(), all.end(), [&](const violation& v) { return v.invariant == c.invariant; });
+    std::string text = fmt::format("mishap: 1\nmanager: {}\nabout: {}\n", c.minimal.manager,
+        quoted(fmt::format("breaks {}: {}", c.invariant, broken == all.end() ? "" : broken->sentence)));
+    if (!c.minimal.fired.settings.empty()) {
+        text += "with:\n";
+        for (const auto& [name, value] : c.minimal.fired.settings)
+            text += fmt::format("  {}: {}\n", name, quoted(value));
+    }
+    text += c.minimal.fired.perturbations.empty() ? "faults: {}\n" : "faults:\n";
+    for (const perturbation& p : c.minimal.fired.perturbations) {
+        if (p.fails_body)
+            text += fmt::format("  {}: {} after {}\n", to_string(body_operation(p.at.lane)), to_string(p.fault),
+                to_string(p.at));
+        else
+            text += fmt::format("  {}: {}\n", to_string(p.at), to_string(p.fault));
+    }
+    return text;
+}
+
+std::string save_counterexample(const counterexample& c, const std::string& folder)
+{
+    namespace fs = std::filesystem;
+    const std::string text = to_scenario(c);
+    boost::crc_ccitt_type crc;
+    crc.process_bytes(text.data(), text.size());
+    const fs::path path = fs::path(folder) /
+                          fmt::format("{}_{}_{:04x}.yaml", as_word(c.minimal.manager), c.invariant, crc.checksum());
+    std::error_code error;
+    fs::create_directories(folder, error);
+    std::ofstream out(path, std::ios::trunc);
+    out << text;
+    out.close();
+    if (error || !out)
+        throw std::runtime_error(fmt::format("the counterexample cannot be written to {}", path.string()));
+    return path.string();
+}
+
+} // namespace mishap

@@ -1,0 +1,288 @@
+#include "invariant/reading.hpp"
+
+#include <mishap/duration.hpp>
+#include <mishap/error.hpp>
+#include <mishap/report.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace mishap {
+
+namespace {
+
+/// Milliseconds, or finer where the time is.
+std::string format_time(duration at)
+{
+    const auto ns = at.count();
+    const int digits = ns % 1'000'000 == 0 ? 3 : ns % 1'000 == 0 ? 6 : 9;
+    std::string fraction = fmt::format("{:09}", ns % 1'000'000'000);
+    fraction.resize(static_cast<std::size_t>(digits));
+    return fmt::format("{}.{}s", ns / 1'000'000'000, fraction);
+}
+
+std::string name_of_body(const run_result& run, lane in)
+{
+    return run.trace.outcomes.size() > 1 ? lane_name(in) + "/body" : "body";
+}
+
+std::string describe_end(const run_result& run, const outcome& client)
+{
+    if (client.ending == ending::running)
+        return "is still running";
+    if (!client.error)
+        return "returns";
+    const index source = find_source(run.trace, client.error);
+    const bool named = source != none && !run.trace.operations[source].fault.error.empty();
+    return fmt::format("throws {}",
+        named ? std::string(run.trace.operations[source].fault.error.text()) : describe(client.error));
+}
+
+struct row
+{
+    std::string who;
+    std::string what;
+};
+
+/// How an event reads, or nothing where another event of the same operation says it.
+std::optional<row> describe_event(const run_result& run, index i)
+{
+    const trace& happened = run.trace;
+    const event& e = happened.events[i];
+    switch (e.kind) {
+    case event_kind::client_started:
+    case event_kind::body_entered:
+    case event_kind::delivered:
+        return std::nullopt;
+    case event_kind::client_ended:
+        return row{fmt::format("client {}", e.subject), describe_end(run, happened.outcomes[e.subject])};
+    case event_kind::client_cancelled:
+        return row{fmt::format("client {}", e.subject), "is cancelled by its caller"};
+    case event_kind::started: {
+        const operation_record& op = happened.operations[e.subject];
+        const std::string who = op.role == role::body ? name_of_body(run, e.lane) : to_string(happened, op);
+        if (op.fault.kind == fault_kind::hang)
+            return row{who, "hangs"};
+        if (op.fault.kind == fault_kind::delay)
+            return row{who, fmt::format("takes {}", to_string(op.fault.after))};
+        return std::nullopt;
+    }
+    case event_kind::cancel_requested: {
+        const operation_record& op = happened.operations[e.subject];
+        if (op.completed != none && op.completed < i)
+            return row{to_string(happened, op), "is asked to stop, too late"};
+        return std::nullopt;
+    }
+    case event_kind::completed: {
+        const operation_record& op = happened.operations[e.subject];
+        const std::string who = op.role == role::body ? name_of_body(run, e.lane) : to_string(happened, op);
+        switch (op.result) {
+        case result::pending:
+            return std::nullopt;
+        case result::ok:
+            if (op.fails_body)
+                return row{who, fmt::format("ok, then the body fails with {}", op.fault.error.text())};
+            return row{who, op.fault.kind == fault_kind::ok_now ? "ok, at once" : "ok"};
+        case result::failed:
+            return row{who, fmt::format("fails {}", op.fault.error.text())};
+        case result::aborted:
+            return row{who, "is cancelled"};
+        case result::peer_gone:
+            return row{who, "fails: its peer is gone"};
+        }
+        return std::nullopt;
+    }
+    case event_kind::body_left: {
+        const body_record& body = happened.bodies[e.subject];
+        // An error that mishap did not raise is the body's own news.
+        if (body.error && find_source(happened, body.error) == none)
+            return row{name_of_body(run, e.lane), fmt::format("throws {}", describe(body.error))};
+        return std::nullopt;
+    }
+    case event_kind::reported: {
+        const std::exception_ptr& error = happened.reports[e.subject].error;
+        const index source = find_source(happened, error);
+        return row{"report sink", source == none ? describe(error)
+                                                 : fmt::format("{} ({})",
+                                                       happened.operations[source].fault.error.text(),
+                                                       to_string(happened, happened.operations[source]))};
+    }
+    case event_kind::destroyed: {
+        const resource_record& r = happened.resources[e.subject];
+        return row{fmt::format("{}#{}", r.kind.text(), r.ordinal), "is destroyed while open"};
+    }
+    case event_kind::escaped:
+        return row{"executor", fmt::format("catches {}", describe(happened.escapes[e.subject]))};
+    case event_kind::stage: {
+        const auto reached = static_cast<stage>(e.subject);
+        if (reached == stage::stuck || reached == stage::livelock)
+            return row{"-", std::string(to_string(reached))};
+        return std::nullopt;
+    }
+    case event_kind::note:
+        return row{"note", happened.notes[e.subject]};
+    }
+    return std::nullopt;
+}
+
+std::string plan_line(const fault_plan& plan)
+{
+    const std::string text = to_string(plan);
+    return text.empty() ? "(no fault at all)" : text;
+}
+
+std::string render(const run_result& run, const violation& v, const fault_plan& plan, const std::string& remark,
+    const report_options& options)
+{
+    std::string text;
+    text += fmt::format("{}{} breaks {}\n", options.location.empty() ? "" : options.location + ": ",
+        run.manager.empty() ? "this manager" : run.manager, v.invariant);
+    text += fmt::format("  {}\n", v.sentence);
+    text += fmt::format("  plan      {}{}\n", plan_line(plan), remark);
+    if (!v.expected.empty())
+        text += fmt::format("  expected  {}\n  actual    {}\n", v.expected, v.actual);
+    const std::string lines = timeline(run, &v);
+    bool first = true;
+    for (std::size_t at = 0; at < lines.size();) {
+        const std::size_t end = lines.find('\n', at);
+        text += fmt::format("  {:<10}{}\n", first ? "timeline" : "", lines.substr(at, end - at));
+        first = false;
+        at = end + 1;
+    }
+    text += fmt::format("  replay    {}\n", replay_line(run, options.replay_command));
+    if (!options.saved.empty())
+        text += fmt::format("  saved     {}\n", options.saved);
+    return text;
+}
+
+} // namespace
+
+std::string timeline(const run_result& run, const violation* v)
+{
+    struct line
+    {
+        std::string time;
+        row text;
+        std::string remark;
+    };
+    std::vector<line> lines;
+    std::vector<std::string> waiting; // remarks on events that have no line of their own
+    std::size_t time_width = 0;
+    std::size_t who_width = 0;
+    std::size_t what_width = 0;
+    for (index i = 0; i < run.trace.events.size(); ++i) {
+        std::string remark;
+        if (v)
+            for (const auto& proof : v->proof)
+                if (proof.event == i)
+                    remark = proof.remark;
+        auto text = describe_event(run, i);
+        if (!text) {
+            // A result is marked where it reads: the line of its completion, just before its delivery.
+            const event& e = run.trace.events[i];
+            if (!remark.empty() && e.kind == event_kind::delivered) {
+                const index done = run.trace.operations[e.subject].completed;
+                for (auto at = lines.rbegin(); at != lines.rend(); ++at)
+                    if (done != none && at->text.who == to_string(run.trace, run.trace.operations[e.subject]) &&
+                        at->remark.empty()) {
+                        at->remark = remark;
+                        remark.clear();
+                        break;
+                    }
+            }
+            if (!remark.empty())
+                waiting.push_back(std::move(remark));
+            continue;
+        }
+        if (remark.empty() && !waiting.empty()) {
+            remark = std::move(waiting.front());
+            waiting.erase(waiting.begin());
+        }
+        lines.push_back({format_time(run.trace.events[i].at), std::move(*text), std::move(remark)});
+        time_width = std::max(time_width, lines.back().time.size());
+        who_width = std::max(who_width, lines.back().text.who.size());
+        if (!lines.back().remark.empty())
+            what_width = std::max(what_width, lines.back().text.what.size());
+    }
+    std::string text;
+    for (const line& l : lines) {
+        std::string one = fmt::format("{:>{}}  {:<{}}  {}", l.time, time_width, l.text.who, who_width, l.text.what);
+        if (!l.remark.empty())
+            one = fmt::format("{:>{}}  {:<{}}  {:<{}}  <- {}", l.time, time_width, l.text.who, who_width,
+                l.text.what, what_width, l.remark);
+        text += one + '\n';
+    }
+    return text;
+}
+
+std::string replay_line(const run_result& run, const std::string& replay_command)
+{
+    const std::string token = to_string(replay_token{run.manager, run.fired});
+    return replay_command.empty() ? fmt::format("MISHAP_REPLAY='{}'", token)
+                                  : fmt::format("{} '{}'", replay_command, token);
+}
+
+std::string report(const run_result& run, const violation& v, const report_options& options)
+{
+    return render(run, v, run.fired, {}, options);
+}
+
+std::string report(const counterexample& c, const report_options& options)
+{
+    const auto& all = c.minimal.verdict.violations;
+    const auto broken =
+        std::find_if(all.begin(), all.end(), [&](const violation& v) { return v.invariant == c.invariant; });
+    violation fallback{.invariant = c.invariant,
+        .sentence = "the violation was seen once, and not again when the same plan was run again",
+        .expected = "equal plans give equal runs",
+        .actual = "this manager is not deterministic"};
+    const violation& v = broken == all.end() ? fallback : *broken;
+    std::string remark;
+    if (c.found.perturbations.size() > c.minimal.fired.perturbations.size())
+        remark = fmt::format("      ({} of {} faults matter{})", c.minimal.fired.perturbations.size(),
+            c.found.perturbations.size(), c.nondeterministic ? "; nondeterministic" : "");
+    else if (c.nondeterministic)
+        remark = "      (nondeterministic)";
+    return render(c.minimal, v, c.minimal.fired, remark, options);
+}
+
+std::string summary(const campaign_result& result)
+{
+    std::string text = fmt::format("{}: {} runs, {} faults fired, {} runs with a violation\n",
+        result.manager.empty() ? "this manager" : result.manager, result.runs, result.fired, result.violating_runs);
+    text += fmt::format("  covered   {}\n", result.covered);
+    if (!result.invalid.empty())
+        text += fmt::format("  invalid   {}\n", result.invalid);
+    if (!result.counterexamples.empty()) {
+        text += "  broken    ";
+        for (std::size_t i = 0; i < result.counterexamples.size(); ++i)
+            text += (i ? ", " : "") + result.counterexamples[i].invariant;
+        text += '\n';
+    }
+    if (result.coverage.empty())
+        return text;
+    std::size_t width = 9;
+    for (const auto& [name, cells] : result.coverage)
+        width = std::max(width, name.size());
+    text += fmt::format("  {:<{}}", "operation", width);
+    for (const auto& kind : fault_table())
+        if (kind.kind != fault_kind::ok)
+            text += fmt::format("  {:>17}", kind.word);
+    text += "      (fired/planned/seen by the caller)\n";
+    for (const auto& [name, cells] : result.coverage) {
+        text += fmt::format("  {:<{}}", name, width);
+        for (const auto& kind : fault_table()) {
+            const coverage_cell& cell = cells[static_cast<std::size_t>(kind.kind)];
+            if (kind.kind == fault_kind::ok)
+                continue;
+            text += fmt::format("  {:>17}",
+                cell.planned ? fmt::format("{}/{}/{}", cell.fired, cell.planned, cell.seen) : std::string("."));
+        }
+        text += '\n';
+    }
+    return text;
+}
+
+} // namespace mishap

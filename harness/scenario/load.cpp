@@ -1,0 +1,514 @@
+#include <mishap/duration.hpp>
+#include <mishap/error.hpp>
+#include <mishap/invariant.hpp>
+#include <mishap/manager.hpp>
+#include <mishap/scenario.hpp>
+
+#include <yaml-cpp/yaml.h>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+namespace mishap {
+
+namespace {
+
+constexpr std::size_t file_size_max = 1'000'000;
+constexpr int format_version = 1;
+
+/// A node, with the way back to its place in the file.
+class reader
+{
+public:
+    reader(const YAML::Node& node, const std::string& file) : node_(node), file_(file) {}
+
+    const YAML::Node& node() const { return node_; }
+
+    file_place place() const
+    {
+        const YAML::Mark mark = node_.Mark();
+        return {file_, std::max(mark.line, 0) + 1, std::max(mark.column, 0) + 1};
+    }
+
+    [[noreturn]] void refuse(const std::string& why) const { throw scenario_error(place(), why); }
+
+    reader of(const YAML::Node& child) const { return {child, file_}; }
+
+    /// Calls the handler of each key. Duplicate, unknown and non-scalar keys are refused.
+    void for_keys(std::string_view of_what,
+        const std::vector<std::pair<std::string, std::function<void(const reader&)>>>& handlers) const
+    {
+        std::vector<std::string> known;
+        for (const auto& [name, handler] : handlers)
+            known.push_back(name);
+        for_entries(of_what, [&](const reader& key, const std::string& name, const reader& value) {
+            const auto found = std::find_if(
+                handlers.begin(), handlers.end(), [&](const auto& h) { return h.first == name; });
+            if (found == handlers.end())
+                key.refuse(unknown_word(fmt::format("key of {}", of_what), name, known));
+            found->second(value);
+        });
+    }
+
+    template <class Handle>
+    void for_entries(std::string_view of_what, Handle handle) const
+    {
+        if (!node_.IsMap())
+            refuse(fmt::format("{} must be a map of keys and values, not {}", of_what, kind()));
+        std::vector<std::string> seen;
+        for (const auto& entry : node_) {
+            const reader key = of(entry.first);
+            if (!entry.first.IsScalar())
+                key.refuse(fmt::format("a key of {} must be a word, not {}", of_what, key.kind()));
+            const std::string& name = entry.first.Scalar();
+            if (std::find(seen.begin(), seen.end(), name) != seen.end())
+                key.refuse(fmt::format("the key '{}' of {} is there twice: remove one", name, of_what));
+            seen.push_back(name);
+            handle(key, name, of(entry.second));
+        }
+    }
+
+    std::string text(std::string_view what) const
+    {
+        if (!node_.IsScalar() || node_.Scalar().empty())
+            refuse(fmt::format("{} must be a text, not {}", what, kind()));
+        return node_.Scalar();
+    }
+
+    template <class Number>
+    Number number(std::string_view what, Number least, Number most) const
+    {
+        const std::string digits = text(what);
+        Number value{};
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        if (error != std::errc() || end != digits.data() + digits.size() || value < least || value > most)
+            refuse(fmt::format("{} must be a whole number from {} to {}, not '{}'", what, least, most, digits));
+        return value;
+    }
+
+    /// A list of words, or one word on its own.
+    std::vector<reader> items(std::string_view what) const
+    {
+        std::vector<reader> found;
+        if (node_.IsScalar() && !node_.Scalar().empty()) {
+            found.push_back(*this);
+        } else if (node_.IsSequence()) {
+            for (const auto& item : node_)
+                found.push_back(of(item));
+        } else {
+            refuse(fmt::format("{} must be a list such as [a, b], not {}", what, kind()));
+        }
+        return found;
+    }
+
+    /// Runs what parses this node's text, and gives its errors this node's place.
+    template <class Parse>
+    auto parse(std::string_view what, Parse parse) const
+    {
+        const std::string value = text(what);
+        try {
+            return parse(value);
+        } catch (const scenario_error&) {
+            throw;
+        } catch (const input_error& e) {
+            file_place at = place();
+            at.column += static_cast<int>(std::min(e.offset(), value.size()));
+            throw scenario_error(at, e.what());
+        }
+    }
+
+    std::string kind() const
+    {
+        switch (node_.Type()) {
+        case YAML::NodeType::Undefined:
+        case YAML::NodeType::Null:
+            return "nothing";
+        case YAML::NodeType::Scalar:
+            return node_.Scalar().empty() ? "an empty text" : fmt::format("'{}'", node_.Scalar().substr(0, 60));
+        case YAML::NodeType::Sequence:
+            return "a list";
+        case YAML::NodeType::Map:
+            return "a map";
+        }
+        return "something else";
+    }
+
+private:
+    YAML::Node node_;
+    const std::string& file_;
+};
+
+std::vector<std::string> invariant_names()
+{
+    std::vector<std::string> names;
+    for (const invariant& i : invariants())
+        names.emplace_back(i.name);
+    return names;
+}
+
+void check_invariant(const reader& at, const std::string& name)
+{
+    const auto names = invariant_names();
+    if (std::find(names.begin(), names.end(), name) == names.end())
+        at.refuse(unknown_word("invariant", name, names));
+}
+
+void check_error(const reader& at, const std::string& name)
+{
+    if (!find_error(name))
+        at.refuse(unknown_word("error", name, error_names()));
+}
+
+duration read_duration(const reader& at, std::string_view what)
+{
+    return at.parse(what, [](const std::string& text) { return parse_duration(text); });
+}
+
+std::vector<std::string> read_errors(const reader& at, std::string_view what)
+{
+    std::vector<std::string> names;
+    for (const reader& item : at.items(what)) {
+        names.push_back(item.text(what));
+        check_error(item, names.back());
+    }
+    return names;
+}
+
+/// `body: fail io_error after session.query#2`
+perturbation read_body_fault(const reader& at, const operation_id& body)
+{
+    return at.parse("a fault of the body", [&](const std::string& text) -> perturbation {
+        if (const auto after = text.find(" after "); after != std::string::npos) {
+            perturbation p{.at = {}, .fault = parse_fault(text.substr(0, after)), .fails_body = true};
+            if (p.fault.kind != fault_kind::fail)
+                throw input_error("after an operation a body can only fail");
+            try {
+                p.at = parse_operation(std::string_view(text).substr(after + 7));
+            } catch (const input_error& e) {
+                throw input_error(e.what(), after + 7 + e.offset());
+            }
+            return p;
+        }
+        return {.at = body, .fault = parse_fault(text)};
+    });
+}
+
+void read_faults(const reader& at, scenario& into)
+{
+    at.for_entries("faults", [&](const reader& key, const std::string& name, const reader& value) {
+        const operation_id id =
+            key.parse("an operation", [](const std::string& text) { return parse_operation(text); });
+        static const symbol body("body");
+        perturbation p = id.kind == body && id.name.empty()
+                             ? read_body_fault(value, id)
+                             : perturbation{.at = id, .fault = value.parse("a fault", [](const std::string& text) {
+                                   return parse_fault(text);
+                               })};
+        if (into.plan.find(p.at))
+            key.refuse(fmt::format("'{}' names {}, which has a fault already", name, to_string(p.at)));
+        into.plan.perturbations.push_back(p);
+        into.written_at.push_back(key.place());
+    });
+}
+
+void read_contract(const reader& at, contract& into)
+{
+    at.for_keys("contract",
+        {
+            {"create_timeout", [&](const reader& v) { into.create_timeout = read_duration(v, "create_timeout"); }},
+            {"close_timeout", [&](const reader& v) { into.close_timeout = read_duration(v, "close_timeout"); }},
+            {"unbounded",
+                [&](const reader& v) {
+                    into.unbounded.clear();
+                    for (const reader& item : v.items("unbounded")) {
+                        const std::string name = item.text("a phase");
+                        const std::vector<std::string> known{"create", "close", "other"};
+                        const auto found = std::find(known.begin(), known.end(), name);
+                        if (found == known.end())
+                            item.refuse(unknown_word("phase", name, known));
+                        into.unbounded.push_back(name == "create"  ? phase::create
+                                                 : name == "close" ? phase::close
+                                                                   : phase::other);
+                    }
+                }},
+            {"timeout_errors", [&](const reader& v) { into.timeout_errors = read_errors(v, "timeout_errors"); }},
+            {"close_error",
+                [&](const reader& v) {
+                    const std::string name = v.text("close_error");
+                    const std::vector<std::string> known{"either", "raised", "reported"};
+                    const auto found = std::find(known.begin(), known.end(), name);
+                    if (found == known.end())
+                        v.refuse(unknown_word("close_error policy", name, known));
+                    into.close_error = static_cast<close_error_policy>(found - known.begin());
+                }},
+            {"uses",
+                [&](const reader& v) {
+                    into.uses.clear();
+                    for (const reader& item : v.items("uses"))
+                        into.uses.push_back(item.text("the name of a use"));
+                }},
+        });
+    if (const std::string why = contradiction(into); !why.empty())
+        at.refuse(why);
+}
+
+void read_expectation(const reader& at, expectation& into)
+{
+    at.for_keys("expect",
+        {
+            {"outcome",
+                [&](const reader& v) {
+                    const std::string text = v.text("outcome");
+                    const std::vector<std::string> known{"returns", "throws ERROR", "cancelled", "hangs"};
+                    if (text.starts_with("throws "))
+                        check_error(v, text.substr(7));
+                    else if (text != "returns" && text != "cancelled" && text != "hangs")
+                        v.refuse(unknown_word("outcome", text, known));
+                    into.outcome = text;
+                }},
+            {"reports", [&](const reader& v) { into.reports = read_errors(v, "reports"); }},
+            {"events",
+                [&](const reader& v) {
+                    into.events.emplace();
+                    for (const reader& item : v.items("events"))
+                        into.events->push_back(item.parse(
+                            "an operation", [](const std::string& text) { return parse_operation(text); }));
+                }},
+            {"violates",
+                [&](const reader& v) {
+                    for (const reader& item : v.items("violates")) {
+                        into.violates.push_back(item.text("an invariant"));
+                        check_invariant(item, into.violates.back());
+                    }
+                }},
+        });
+}
+
+std::vector<fault> read_kinds(const reader& at)
+{
+    std::vector<fault> kinds;
+    for (const reader& item : at.items("kinds")) {
+        // A bare `delay` stands for the contract's deadlines.
+        if (item.text("a kind of fault") == "delay")
+            kinds.push_back(fault::delay(duration(0)));
+        else
+            kinds.push_back(
+                item.parse("a kind of fault", [](const std::string& text) { return parse_fault(text); }));
+    }
+    if (kinds.empty())
+        at.refuse("kinds is empty: leave it out for the default kinds");
+    return kinds;
+}
+
+void read_exploration(const reader& at, scenario& into)
+{
+    constexpr std::uint64_t runs_most = 1'000'000'000;
+    at.for_keys("explore",
+        {
+            {"sweep",
+                [&](const reader& v) {
+                    auto& options = into.sweep.emplace();
+                    v.for_keys("sweep",
+                        {
+                            {"perturbations",
+                                [&](const reader& n) {
+                                    options.perturbations = n.number<unsigned>("perturbations", 0, 8);
+                                }},
+                            {"kinds", [&](const reader& k) { options.kinds = read_kinds(k); }},
+                            {"runs_max",
+                                [&](const reader& n) {
+                                    options.runs_max = n.number<std::uint64_t>("runs_max", 1, runs_most);
+                                }},
+                        });
+                }},
+            {"random",
+                [&](const reader& v) {
+                    auto& options = into.random.emplace();
+                    v.for_keys("random",
+                        {
+                            {"cases",
+                                [&](const reader& n) {
+                                    options.cases = n.number<std::uint64_t>("cases", 1, runs_most);
+                                }},
+                            {"seed",
+                                [&](const reader& n) {
+                                    options.seed = n.number<std::uint64_t>(
+                                        "seed", 0, std::numeric_limits<std::uint64_t>::max());
+                                }},
+                            {"kinds",
+                                [&](const reader& k) {
+                                    for (const fault& kind : read_kinds(k))
+                                        options.kinds.push_back(kind.kind);
+                                }},
+                        });
+                }},
+        });
+    if (!into.sweep && !into.random)
+        at.refuse("explore says nothing to do: write sweep: {} or random: {}");
+}
+
+scenario read(const YAML::Node& root, const std::string& file)
+{
+    const reader at(root, file);
+    scenario s;
+    s.where = {file, 1, 1};
+    bool has_version = false;
+    std::optional<reader> contract_at, faults_at, expect_at, explore_at;
+    at.for_keys("a scenario",
+        {
+            {"mishap",
+                [&](const reader& v) {
+                    const std::string version = v.text("the version");
+                    if (version != std::to_string(format_version))
+                        v.refuse(fmt::format("this file has format version '{}', but this mishap reads version {}",
+                            version, format_version));
+                    has_version = true;
+                }},
+            {"manager",
+                [&](const reader& v) {
+                    s.manager = v.parse("the manager", [](const std::string& text) {
+                        return get_manager(text).name;
+                    });
+                }},
+            {"about", [&](const reader& v) { s.about = v.text("about"); }},
+            {"with",
+                [&](const reader& v) {
+                    v.for_entries("with", [&](const reader&, const std::string& name, const reader& value) {
+                        s.plan.settings[name] = value.text("a setting");
+                    });
+                }},
+            {"contract", [&](const reader& v) { contract_at.emplace(v); }},
+            {"faults", [&](const reader& v) { faults_at.emplace(v); }},
+            {"expect", [&](const reader& v) { expect_at.emplace(v); }},
+            {"explore", [&](const reader& v) { explore_at.emplace(v); }},
+        });
+    if (!has_version)
+        at.refuse(fmt::format("the key 'mishap' is missing: begin the file with 'mishap: {}'", format_version));
+    if (s.manager.empty())
+        at.refuse("the key 'manager' is missing: say which registered manager this is about");
+    s.contract = get_manager(s.manager).promises;
+    if (contract_at)
+        read_contract(*contract_at, s.contract);
+    if (faults_at && explore_at)
+        explore_at->refuse("a scenario has faults (an example) or explore, not both: make it two files");
+    if (faults_at) {
+        read_faults(*faults_at, s);
+        s.where.line = faults_at->place().line - (faults_at->node().size() > 0 && faults_at->place().column > 1 ? 1 : 0);
+    }
+    if (expect_at) {
+        read_expectation(*expect_at, s.expect);
+        if (explore_at && (s.expect.outcome || s.expect.reports || s.expect.events))
+            expect_at->refuse("explore makes many runs, so only 'violates' can be expected of it");
+    }
+    if (explore_at) {
+        read_exploration(*explore_at, s);
+        s.where.line = std::max(1, explore_at->place().line - 1);
+    }
+    if (!faults_at && !explore_at)
+        at.refuse("nothing to run: write faults (faults: {} for a run without any) or explore");
+    return s;
+}
+
+} // namespace
+
+std::string to_string(const file_place& p) { return fmt::format("{}:{}:{}", p.file, p.line, p.column); }
+
+scenario parse_scenario(const std::string& text, const std::string& file)
+{
+    const auto is_blank = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
+    if (std::all_of(text.begin(), text.end(), is_blank))
+        throw scenario_error({file, 1, 1}, "the file is empty: a scenario begins with 'mishap: 1'");
+    if (text.size() > file_size_max)
+        throw scenario_error({file, 1, 1}, fmt::format("the file has {} bytes; a scenario has at most {}", text.size(), file_size_max));
+    if (const auto zero = text.find('\0'); zero != std::string::npos)
+        throw scenario_error({file, 1, 1}, fmt::format("byte {} is zero: this is no text file", zero + 1));
+    try {
+        const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+        if (documents.size() > 1)
+            throw scenario_error({file, 1, 1},
+                fmt::format("the file has {} documents, but one file is one test: split it at '---'", documents.size()));
+        if (documents.empty() || documents.front().IsNull())
+            throw scenario_error({file, 1, 1}, "the file is empty: a scenario begins with 'mishap: 1'");
+        return read(documents.front(), file);
+    } catch (const YAML::Exception& e) {
+        std::string why = e.msg;
+        if (e.mark.line >= 0) {
+            // The commonest mistake of all, which YAML's own words hide.
+            std::istringstream lines(text);
+            std::string line;
+            for (int i = 0; i <= e.mark.line; ++i)
+                std::getline(lines, line);
+            const auto tab = line.find('\t');
+            if (tab != std::string::npos && line.find_first_not_of(" \t") > tab)
+                why = "a tab is no indentation in YAML: use spaces";
+        }
+        throw scenario_error(
+            {file, std::max(e.mark.line, 0) + 1, std::max(e.mark.column, 0) + 1}, fmt::format("no YAML: {}", why));
+    }
+}
+
+scenario load_scenario(const std::string& file)
+{
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (!fs::exists(file, error))
+        throw scenario_error({file, 1, 1}, "there is no such file");
+    if (fs::is_directory(file, error))
+        throw scenario_error({file, 1, 1}, "this is a folder, not a file");
+    if (fs::file_size(file, error) > file_size_max && !error)
+        throw scenario_error({file, 1, 1}, fmt::format("the file is larger than {} bytes", file_size_max));
+    if (const std::string why = check_file_name(file); !why.empty())
+        throw scenario_error({file, 1, 1}, why);
+    std::ifstream in(file, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in)
+        throw scenario_error({file, 1, 1}, "the file cannot be read");
+    return parse_scenario(text.str(), file);
+}
+
+std::string check_file_name(const std::string& file)
+{
+    const std::string name = std::filesystem::path(file).filename().string();
+    const std::string stem = std::filesystem::path(file).stem().string();
+    const bool is_word = !stem.empty() && std::all_of(stem.begin(), stem.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+    if (is_word && name == stem + ".yaml")
+        return {};
+    return fmt::format("'{}' cannot be a test's name: name the file with a-z, 0-9 and _, ending in .yaml", name);
+}
+
+std::vector<std::string> find_scenarios(const std::string& path)
+{
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (!fs::exists(path, error))
+        throw input_error(fmt::format("{}: there is no such file or folder", path));
+    if (!fs::is_directory(path, error))
+        return {path};
+    std::vector<std::string> files;
+    for (auto it = fs::recursive_directory_iterator(path, error); !error && it != fs::recursive_directory_iterator();
+         it.increment(error)) {
+        const auto extension = it->path().extension();
+        if (it->is_regular_file() && (extension == ".yaml" || extension == ".yml"))
+            files.push_back(it->path().string());
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+std::vector<std::string>& detail::scenario_folders()
+{
+    static std::vector<std::string> folders;
+    return folders;
+}
+
+} // namespace mishap

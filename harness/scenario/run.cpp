@@ -1,0 +1,238 @@
+#include "simulation/run.hpp"
+
+#include <mishap/error.hpp>
+#include <mishap/report.hpp>
+#include <mishap/scenario.hpp>
+
+#include <boost/asio/error.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+namespace mishap {
+
+namespace {
+
+/// The name under which a scenario would speak of this error.
+std::string name_of(const trace& happened, const std::exception_ptr& error)
+{
+    const index source = find_source(happened, error);
+    if (source != none && !happened.operations[source].fault.error.empty())
+        return std::string(happened.operations[source].fault.error.text());
+    return describe(error);
+}
+
+std::string actual_outcome(const run_result& run)
+{
+    const outcome& client = run.trace.outcomes.front();
+    if (client.stuck != none)
+        return "hangs";
+    if (!client.error)
+        return "returns";
+    const std::string error = name_of(run.trace, client.error);
+    return error == "operation_aborted" && client.cancelled != none ? "cancelled" : "throws " + error;
+}
+
+bool matches_outcome(const run_result& run, const std::string& wanted)
+{
+    if (actual_outcome(run) == wanted)
+        return true;
+    // An error that the manager made itself counts when the registered one recognises it.
+    const outcome& client = run.trace.outcomes.front();
+    if (!wanted.starts_with("throws ") || !client.error || client.stuck != none ||
+        find_source(run.trace, client.error) != none)
+        return false;
+    const error* known = find_error(wanted.substr(7));
+    return known && known->matches && known->matches(client.error);
+}
+
+std::string join_operations(const std::vector<operation_id>& ids)
+{
+    std::vector<std::string> words;
+    for (const operation_id& id : ids) {
+        std::string word = to_string(id);
+        if (word.ends_with("#1"))
+            word.resize(word.size() - 2);
+        words.push_back(std::move(word));
+    }
+    return fmt::format("[{}]", fmt::join(words, ", "));
+}
+
+std::vector<operation_id> actual_events(const run_result& run)
+{
+    std::vector<operation_id> ids;
+    for (const operation_record& op : run.trace.operations)
+        if (op.role != role::body)
+            ids.push_back(op.id);
+    return ids;
+}
+
+std::vector<std::string> broken_names(const verdict& v)
+{
+    std::vector<std::string> names;
+    for (const violation& one : v.violations)
+        if (std::find(names.begin(), names.end(), one.invariant) == names.end())
+            names.emplace_back(one.invariant);
+    return names;
+}
+
+void fail(scenario_result& result, std::string text)
+{
+    if (result.status == scenario_status::held)
+        result.status = scenario_status::failed;
+    if (!result.failure.empty())
+        result.failure += '\n';
+    result.failure += std::move(text);
+}
+
+std::string missing_violations(const std::vector<std::string>& expected, const std::vector<std::string>& broken)
+{
+    std::vector<std::string> missing;
+    for (const std::string& name : expected)
+        if (std::find(broken.begin(), broken.end(), name) == broken.end())
+            missing.push_back(name);
+    return fmt::format("{}", fmt::join(missing, ", "));
+}
+
+std::string location(const scenario& s) { return fmt::format("{}:{}", s.where.file, s.where.line); }
+
+std::string save(const counterexample& c, const scenario_options& options)
+{
+    try {
+        return options.save_to.empty() ? std::string() : save_counterexample(c, options.save_to);
+    } catch (const std::exception& e) {
+        return e.what(); // a full disk must not hide the counterexample itself
+    }
+}
+
+scenario_result run_example(const scenario& s, const scenario_options& options)
+{
+    scenario_result result;
+    result.line = s.where.line;
+    result.runs = 1;
+    detail::runner once(get_manager(s.manager), s.contract, s.limits);
+    const run_result& run = once.run(s.plan);
+    result.broken = broken_names(run.verdict);
+
+    for (const std::size_t i : once.inert()) {
+        const perturbation& p = s.plan.perturbations[i];
+        const auto happened = actual_events(run);
+        std::vector<std::string> names;
+        for (const operation_id& id : happened)
+            names.push_back(to_string(id));
+        const std::string near = nearest(to_string(p.at), names);
+        fail(result, fmt::format("{}: the fault at {} never fired, so this scenario tests nothing{}\n  the run had  {}\n",
+                         to_string(s.written_at[i]), to_string(p.at),
+                         near.empty() ? "" : fmt::format("; did you mean {}?", near), join_operations(happened)));
+        result.status = scenario_status::invalid;
+    }
+    if (result.status == scenario_status::invalid) {
+        result.summary = "invalid: a fault never fired";
+        return result;
+    }
+
+    if (s.expect.violates.empty()) {
+        for (const violation& v : run.verdict.violations) {
+            // The example is its own counterexample: there is nothing to shrink and nothing to save.
+            fail(result, report(run, v, {.location = location(s), .replay_command = options.replay_command}));
+            break;
+        }
+        if (result.broken.size() > 1)
+            result.failure += fmt::format("  also      breaks {}\n",
+                fmt::join(std::vector<std::string>(result.broken.begin() + 1, result.broken.end()), ", "));
+    } else if (const std::string missing = missing_violations(s.expect.violates, result.broken); !missing.empty()) {
+        fail(result, fmt::format("{}: {} was expected to break {}, but {}\n{}", location(s), s.manager, missing,
+                         result.broken.empty() ? std::string("holds")
+                                               : fmt::format("breaks {}", fmt::join(result.broken, ", ")),
+                         timeline(run)));
+    }
+    const auto differs = [&](std::string_view what, const std::string& wanted, const std::string& actual) {
+        fail(result, fmt::format("{}: {}: the {} differs\n  expected  {}\n  actual    {}\n{}", location(s), s.manager,
+                         what, wanted, actual, timeline(run)));
+    };
+    if (s.expect.outcome && !matches_outcome(run, *s.expect.outcome))
+        differs("outcome", *s.expect.outcome, actual_outcome(run));
+    if (s.expect.reports) {
+        std::vector<std::string> reports;
+        for (const report_record& r : run.trace.reports)
+            reports.push_back(name_of(run.trace, r.error));
+        if (reports != *s.expect.reports)
+            differs("list of reports", fmt::format("[{}]", fmt::join(*s.expect.reports, ", ")),
+                fmt::format("[{}]", fmt::join(reports, ", ")));
+    }
+    if (s.expect.events && actual_events(run) != *s.expect.events)
+        differs("sequence of events", join_operations(*s.expect.events), join_operations(actual_events(run)));
+
+    if (result.status == scenario_status::held)
+        result.summary = s.expect.violates.empty()
+                             ? "holds"
+                             : fmt::format("breaks {}, as expected", fmt::join(result.broken, ", "));
+    else
+        result.summary = result.broken.empty() ? "is not as expected"
+                                               : fmt::format("breaks {}", fmt::join(result.broken, ", "));
+    return result;
+}
+
+scenario_result run_exploration(const scenario& s, const scenario_options& options)
+{
+    scenario_result result;
+    result.line = s.where.line;
+    const manager& under_test = get_manager(s.manager);
+    std::string covered;
+    const auto account = [&](campaign_result campaign) {
+        result.runs += campaign.runs;
+        covered += (covered.empty() ? "" : "; ") + campaign.covered;
+        if (!campaign.invalid.empty()) {
+            fail(result, fmt::format("{}: {}: {}\n", location(s), s.manager, campaign.invalid));
+            result.status = scenario_status::invalid;
+        }
+        for (const counterexample& c : campaign.counterexamples) {
+            if (std::find(result.broken.begin(), result.broken.end(), c.invariant) != result.broken.end())
+                continue;
+            result.broken.push_back(c.invariant);
+            if (s.expect.violates.empty())
+                fail(result, report(c, {.location = location(s),
+                                           .replay_command = options.replay_command,
+                                           .saved = save(c, options)}));
+        }
+    };
+    if (s.sweep) {
+        sweep_options sweeping = *s.sweep;
+        sweeping.contract = s.contract;
+        sweeping.settings = s.plan.settings;
+        sweeping.limits = s.limits;
+        account(sweep(under_test, sweeping));
+    }
+    if (s.random) {
+        random_options drawing = *s.random;
+        drawing.contract = s.contract;
+        drawing.settings = s.plan.settings;
+        drawing.limits = s.limits;
+        account(random_campaign(under_test, drawing));
+    }
+    if (!s.expect.violates.empty())
+        if (const std::string missing = missing_violations(s.expect.violates, result.broken); !missing.empty())
+            fail(result, fmt::format("{}: {} was expected to break {}, but {} in {} runs\n", location(s), s.manager,
+                             missing,
+                             result.broken.empty() ? std::string("held")
+                                                   : fmt::format("broke {}", fmt::join(result.broken, ", ")),
+                             result.runs));
+    const bool held = result.status == scenario_status::held;
+    if (result.broken.empty())
+        result.summary = fmt::format("{}: {}", held ? "holds" : "is not as expected", covered);
+    else
+        result.summary = fmt::format("breaks {}{}", fmt::join(result.broken, ", "), held ? ", as expected" : "");
+    return result;
+}
+
+} // namespace
+
+scenario_result run_scenario(const scenario& s, const scenario_options& options)
+{
+    return s.sweep || s.random ? run_exploration(s, options) : run_example(s, options);
+}
+
+} // namespace mishap

@@ -1,0 +1,22 @@
+#pragma once
+/// Everything but the GoogleTest and RapidCheck parts. Costs about as much to compile as
+/// `boost/asio/awaitable.hpp`; include single headers where that matters.
+
+#include <mishap/contract.hpp>
+#include <mishap/duration.hpp>
+#include <mishap/environment.hpp>
+#include <mishap/error.hpp>
+#include <mishap/explore.hpp>
+#include <mishap/fault.hpp>
+#include <mishap/input_error.hpp>
+#include <mishap/invariant.hpp>
+#include <mishap/manager.hpp>
+#include <mishap/operation.hpp>
+#include <mishap/plan.hpp>
+#include <mishap/replay.hpp>
+#include <mishap/report.hpp>
+#include <mishap/resource.hpp>
+#include <mishap/run.hpp>
+#include <mishap/scenario.hpp>
+#include <mishap/symbol.hpp>
+#include <mishap/trace.hpp>

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <mishap/explore.hpp>
+#include <mishap/run.hpp>
+
+#include <string>
+
+namespace mishap {
+
+/// Options of `report`.
+struct report_options
+{
+    /// `file:line` of what asked for the run; left out, the report begins with the manager.
+    std::string location = {};
+    /// The command that a token is appended to, such as `./session_test replay`. Left out: the environment
+    /// variable `MISHAP_REPLAY`.
+    std::string replay_command = {};
+    /// Where the counterexample was saved, if it was.
+    std::string saved = {};
+};
+
+/// A violation as people read it: rule, sentence, plan, expected and actual, timeline, replay line.
+std::string report(const run_result&, const violation&, const report_options& = {});
+
+/// A counterexample, likewise, with how much of the plan that was found first matters.
+std::string report(const counterexample&, const report_options& = {});
+
+/// What a campaign covered and what broke, in a few lines, with the coverage matrix.
+std::string summary(const campaign_result&);
+
+/// The trace as lines of `time  who  what`. The proof of a violation is marked with its remarks.
+std::string timeline(const run_result&, const violation* = nullptr);
+
+/// The line that repeats the run of this result.
+std::string replay_line(const run_result&, const std::string& replay_command = {});
+
+/// The counterexample as a scenario file that fails as long as the violation is there.
+std::string to_scenario(const counterexample&);
+
+/// Writes `to_scenario` into a folder, made if need be, as `<manager>_<invariant>_<checksum>.yaml`; an equal
+/// file is left alone.
+///
+/// Returns the path. Errors: throws `std::runtime_error` when it cannot be written.
+std::string save_counterexample(const counterexample&, const std::string& folder);
+
+} // namespace mishap

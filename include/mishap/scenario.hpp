@@ -1,0 +1,128 @@
+#pragma once
+
+#include <mishap/explore.hpp>
+#include <mishap/input_error.hpp>
+#include <mishap/run.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mishap {
+
+/// A place in a file that somebody wrote. Lines and columns count from 1.
+struct file_place
+{
+    std::string file;
+    int line = 1;
+    int column = 1;
+};
+
+/// `file:line:column`.
+std::string to_string(const file_place&);
+
+/// A scenario file that cannot be used, and where in it.
+class scenario_error : public input_error
+{
+public:
+    scenario_error(file_place where, const std::string& message)
+        : input_error(to_string(where) + ": " + message), where_(std::move(where))
+    {}
+
+    const file_place& where() const noexcept { return where_; }
+
+private:
+    file_place where_;
+};
+
+/// What a scenario says must come of an example. What is left out is not looked at.
+struct expectation
+{
+    std::optional<std::string> outcome;
+    std::optional<std::vector<std::string>> reports;
+    std::optional<std::vector<operation_id>> events;
+    /// Invariants that must break; empty means that all must hold.
+    std::vector<std::string> violates;
+};
+
+/// One scenario file: an example (faults and what to expect) or an exploration.
+struct scenario
+{
+    /// Where its test is reported.
+    file_place where;
+    std::string manager;
+    std::string about;
+    fault_plan plan;
+    /// Where each perturbation of the plan was written.
+    std::vector<file_place> written_at;
+    mishap::contract contract;
+    expectation expect;
+    std::optional<sweep_options> sweep;
+    std::optional<random_options> random;
+    mishap::limits limits;
+};
+
+/// Reads a scenario file.
+///
+/// Errors: throws `scenario_error` with the place of whatever is wrong: a file that cannot be read, is empty, no
+/// YAML, no map or several documents; a duplicate, unknown or misplaced key; an unknown manager, operation
+/// form, fault, error, invariant or unit; a contract that contradicts itself.
+scenario load_scenario(const std::string& file);
+
+/// Reads a scenario from text, which `file` names in messages.
+scenario parse_scenario(const std::string& text, const std::string& file);
+
+enum class scenario_status {
+    held,    ///< what the scenario says is so
+    failed,  ///< it is not
+    invalid, ///< it tests nothing: a fault never fired
+};
+
+struct scenario_result
+{
+    scenario_status status = scenario_status::held;
+    /// Line of the file at which to report a failure.
+    int line = 1;
+    std::uint64_t runs = 0;
+    /// Invariants that broke, expected or not.
+    std::vector<std::string> broken;
+    /// One line: what was found.
+    std::string summary;
+    /// The report of what failed; empty when it held.
+    std::string failure;
+};
+
+/// How a scenario's failure is written down.
+struct scenario_options
+{
+    /// As in `report_options`.
+    std::string replay_command = {};
+    /// Where counterexamples are saved; empty saves none.
+    std::string save_to = "mishap-failures";
+};
+
+/// Runs a scenario.
+scenario_result run_scenario(const scenario&, const scenario_options& = {});
+
+/// The scenario files at or below a path, sorted; a file stands for itself.
+///
+/// Errors: throws `input_error` when nothing is there.
+std::vector<std::string> find_scenarios(const std::string& path);
+
+/// What is wrong with the name of a scenario file, or an empty string: names are `[a-z0-9_]+.yaml`, since they
+/// become test names.
+std::string check_file_name(const std::string& file);
+
+namespace detail {
+
+/// Folders that a program's GoogleTest face runs, registered by `mishap_add_scenarios`.
+std::vector<std::string>& scenario_folders();
+
+struct scenario_folder
+{
+    explicit scenario_folder(const char* path) { scenario_folders().emplace_back(path); }
+};
+
+} // namespace detail
+} // namespace mishap
