@@ -24,8 +24,7 @@ void judge_preserves_error(const evidence& e, violations& found)
         const bool kept = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
             const bool is_early = p.seen <= first->seen ||
                                   e.trace.time_of(p.seen) <= e.trace.time_of(first->seen);
-            return is_early && is_passed_on(e, p, client.error) &&
-                   (!p.optional || is_timeout(e.contract, client.error));
+            return is_early && is_passed_on(e, p, client.error);
         });
         // A time-out under another name is the business of `honours_timeout`.
         if (kept || first->what == primary::kind::deadline)

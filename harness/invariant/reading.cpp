@@ -66,6 +66,25 @@ bool cancelled_before(const trace& happened, lane in, index event)
     return cancelled != none && cancelled <= event;
 }
 
+namespace {
+
+/// Whether the client suspended in nothing but closes after that event. A cancellation that strikes there may go
+/// unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
+bool only_closes_after(const trace& happened, lane in, index event)
+{
+    bool closes = false;
+    for (const operation_record& op : happened.operations) {
+        if (op.id.lane != in || op.started == none || (op.completed != none && op.completed < event))
+            continue;
+        if (op.role != role::close && op.role != role::force_close)
+            return false;
+        closes = true;
+    }
+    return closes;
+}
+
+} // namespace
+
 std::vector<primary> primaries_of(const evidence& e, lane in)
 {
     std::vector<primary> found;
@@ -94,7 +113,8 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
             found.push_back(
                 {primary::kind::body, body.left, find_source(happened, body.error), body.error});
     if (client.cancelled != none)
-        found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr});
+        found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr,
+            only_closes_after(happened, in, client.cancelled)});
     std::stable_sort(
         found.begin(), found.end(), [](const primary& a, const primary& b) { return a.seen < b.seen; });
     return found;
@@ -103,12 +123,12 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
 bool is_passed_on(const evidence& e, const primary& p, const std::exception_ptr& error)
 {
     if (!error)
-        return p.optional;
+        return false;
     switch (p.what) {
     case primary::kind::cancellation:
         return is_abort(error);
     case primary::kind::deadline:
-        return is_timeout(e.contract, error) || p.optional;
+        return is_timeout(e.contract, error);
     case primary::kind::operation:
     case primary::kind::body:
         break;
