@@ -1,0 +1,104 @@
+# mishap_add_scenarios(<target> <folder> ...)
+#
+# Gives the program <target>, which links mishap::main, the scenario files (*.yaml) in and below each folder:
+# its GoogleTest face runs them, and each file is one CTest test, named <target>.<suite>.<file without .yaml>.
+# The suite is the path of the file's own folder below <folder>, with _ for /; for a file directly in <folder>
+# it is the name of <folder>.
+#
+# A file that is added or removed later needs no new configuring: CTest looks when it starts. The tests run in
+# the build folder (CMAKE_BINARY_DIR), with the label "scenarios".
+#
+# Restrictions: call it where enable_testing() is in force, and write relative folders relative to the calling
+# CMakeLists.txt. A folder that is not there or holds no scenario, a file name that is not [a-z0-9_]+.yaml, and
+# two files that would give one test name are errors when configuring.
+
+function(mishap_add_scenarios target)
+    if(NOT TARGET ${target})
+        message(FATAL_ERROR "mishap_add_scenarios: there is no target '${target}'; call add_executable first.")
+    endif()
+    get_target_property(type ${target} TYPE)
+    if(NOT type STREQUAL "EXECUTABLE")
+        message(FATAL_ERROR "mishap_add_scenarios: '${target}' must be an executable, since it is the program "
+            "that runs the scenarios, but it is of type ${type}.")
+    endif()
+    if(NOT ARGN)
+        message(FATAL_ERROR "mishap_add_scenarios: '${target}' is given no folder.")
+    endif()
+
+    set(folders)
+    set(definitions)
+    foreach(folder IN LISTS ARGN)
+        cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
+        # Without this, 'scenarios/' would have an empty name.
+        string(REGEX REPLACE "(.)/+$" "\\1" folder "${folder}")
+        mishap_check_scenario_folder(${target} "${folder}")
+        list(APPEND folders "${folder}")
+        list(LENGTH folders number)
+        string(APPEND definitions
+            "static const mishap::detail::scenario_folder folder_${number}(R\"mishap(${folder})mishap\");\n")
+    endforeach()
+
+    # Each call makes files of its own, so that one target may be given folders in several calls.
+    get_target_property(calls ${target} MISHAP_SCENARIO_CALLS)
+    if(NOT calls)
+        set(calls 0)
+    endif()
+    math(EXPR calls "${calls} + 1")
+    set_target_properties(${target} PROPERTIES MISHAP_SCENARIO_CALLS ${calls})
+    set(stem "${CMAKE_CURRENT_BINARY_DIR}/${target}_scenarios_${calls}")
+
+    set(source "// Made by mishap_add_scenarios.\n#include <mishap/scenario.hpp>\n\n${definitions}")
+    file(CONFIGURE OUTPUT "${stem}.cpp" CONTENT "@source@" @ONLY)
+    target_sources(${target} PRIVATE "${stem}.cpp")
+
+    # What CTest reads when it starts. Where the program lies is known only when CMake generates, and differs
+    # between configurations where one build folder holds several.
+    get_property(several GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+    if(several)
+        set(program_file "${stem}-$<CONFIG>.cmake")
+        set(included_program_file "${stem}-\${CTEST_CONFIGURATION_TYPE}.cmake")
+    else()
+        set(program_file "${stem}-program.cmake")
+        set(included_program_file "${program_file}")
+    endif()
+    file(GENERATE OUTPUT "${program_file}"
+        CONTENT "set(mishap_program [==[$<TARGET_FILE:${target}>]==])\n" TARGET ${target})
+    set(script "include(\"${included_program_file}\" OPTIONAL RESULT_VARIABLE mishap_program_known)
+set(mishap_target [==[${target}]==])
+set(mishap_folders [==[${folders}]==])
+set(mishap_working_directory [==[${CMAKE_BINARY_DIR}]==])
+include([==[${CMAKE_CURRENT_FUNCTION_LIST_DIR}/mishap_scenario_tests.cmake]==])
+")
+    file(CONFIGURE OUTPUT "${stem}-tests.cmake" CONTENT "@script@" @ONLY)
+    set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${stem}-tests.cmake")
+endfunction()
+
+# Ends the configuring when a folder cannot be used.
+function(mishap_check_scenario_folder target folder)
+    if(NOT IS_DIRECTORY "${folder}")
+        message(FATAL_ERROR "mishap_add_scenarios(${target}): there is no folder ${folder}")
+    endif()
+    file(GLOB_RECURSE files LIST_DIRECTORIES FALSE "${folder}/*.yaml" "${folder}/*.yml")
+    if(NOT files)
+        message(FATAL_ERROR "mishap_add_scenarios(${target}): no scenario file (*.yaml) is in ${folder}")
+    endif()
+    get_target_property(known ${target} MISHAP_SCENARIO_TESTS)
+    if(NOT known)
+        set(known)
+    endif()
+    include("${CMAKE_CURRENT_FUNCTION_LIST_DIR}/mishap_scenario_names.cmake")
+    foreach(file IN LISTS files)
+        cmake_path(GET file FILENAME name)
+        if(NOT name MATCHES "^[a-z0-9_]+\\.yaml$")
+            message(FATAL_ERROR "mishap_add_scenarios(${target}): ${file} cannot be a test's name. Name the file "
+                "with a-z, 0-9 and _, ending in .yaml")
+        endif()
+        mishap_scenario_test_name(test ${target} "${folder}" "${file}")
+        if(test IN_LIST known)
+            message(FATAL_ERROR "mishap_add_scenarios(${target}): ${file} would be the test ${test}, and so "
+                "would another file. Rename one of them.")
+        endif()
+        list(APPEND known "${test}")
+    endforeach()
+    set_target_properties(${target} PROPERTIES MISHAP_SCENARIO_TESTS "${known}")
+endfunction()

@@ -2,8 +2,9 @@
 # build is touched by them.
 function(mishap_warnings)
     foreach(target IN LISTS ARGN)
-        target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor
-            -Woverloaded-virtual -Wno-missing-field-initializers)
+        # -Wmissing-field-initializers contradicts designated initialisers that leave the rest to its defaults.
+        target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wnon-virtual-dtor -Woverloaded-virtual
+            -Wno-missing-field-initializers $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>)
         if(MISHAP_WARNINGS_AS_ERRORS)
             target_compile_options(${target} PRIVATE -Werror)
         endif()

@@ -1,0 +1,18 @@
+# The installed API: every header in include/mishap, as a header set of the library whose bodies it needs.
+#
+# With MISHAP_BUILD_TESTS, the target all_verify_interface_header_sets compiles each header alone; it is not part
+# of the default build, `harness/dev test` asks for it.
+
+function(mishap_header_set target)
+    set(base "${PROJECT_SOURCE_DIR}/include")
+    target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${base}" FILES ${ARGN})
+    set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS "${MISHAP_BUILD_TESTS}")
+endfunction()
+
+file(GLOB_RECURSE mishap_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/mishap/*.hpp")
+set(mishap_gtest_headers "${PROJECT_SOURCE_DIR}/include/mishap/gtest.hpp")
+set(mishap_main_headers "${PROJECT_SOURCE_DIR}/include/mishap/main.hpp")
+list(REMOVE_ITEM mishap_headers ${mishap_gtest_headers} ${mishap_main_headers})
+mishap_header_set(mishap ${mishap_headers})
+mishap_header_set(mishap_gtest ${mishap_gtest_headers})
+mishap_header_set(mishap_main ${mishap_main_headers})

@@ -1,0 +1,33 @@
+# Installs the three libraries, the headers and the package, so that find_package(mishap CONFIG) gives
+# mishap::mishap, mishap::gtest, mishap::main and mishap_add_scenarios.
+
+if(MISHAP_FETCHED)
+    # The export would name targets that exist in this build only.
+    message(STATUS "mishap: there is no install target, because dependencies were fetched (${MISHAP_FETCHED_NAMES}); "
+        "install them and configure again, or use mishap through add_subdirectory or FetchContent")
+    return()
+endif()
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(mishap_package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/mishap")
+
+install(TARGETS mishap mishap_gtest mishap_main EXPORT mishapTargets FILE_SET HEADERS)
+install(EXPORT mishapTargets NAMESPACE mishap:: DESTINATION "${mishap_package_folder}")
+
+configure_package_config_file(
+    "${CMAKE_CURRENT_LIST_DIR}/mishapConfig.cmake.in" "${PROJECT_BINARY_DIR}/package/mishapConfig.cmake"
+    INSTALL_DESTINATION "${mishap_package_folder}" NO_SET_AND_CHECK_MACRO)
+# Before 1.0 a minor version may change the API.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/mishapConfigVersion.cmake"
+    COMPATIBILITY SameMinorVersion)
+install(FILES
+    "${PROJECT_BINARY_DIR}/package/mishapConfig.cmake"
+    "${PROJECT_BINARY_DIR}/package/mishapConfigVersion.cmake"
+    "${CMAKE_CURRENT_LIST_DIR}/mishap_scenarios.cmake"
+    "${CMAKE_CURRENT_LIST_DIR}/mishap_scenario_names.cmake"
+    "${CMAKE_CURRENT_LIST_DIR}/mishap_scenario_tests.cmake"
+    "${CMAKE_CURRENT_LIST_DIR}/mishap_yaml_cpp.cmake"
+    DESTINATION "${mishap_package_folder}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
