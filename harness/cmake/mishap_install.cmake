@@ -3,7 +3,8 @@
 
 if(MISHAP_FETCHED)
     # The export would name targets that exist in this build only.
-    message(STATUS "mishap: there is no install target, because dependencies were fetched (${MISHAP_FETCHED_NAMES}); "
+    list(JOIN MISHAP_FETCHED_NAMES ", " mishap_names)
+    message(STATUS "mishap: there is no install target, because dependencies were fetched (${mishap_names}); "
         "install them and configure again, or use mishap through add_subdirectory or FetchContent")
     return()
 endif()

@@ -12,6 +12,8 @@
 # CMakeLists.txt. A folder that is not there or holds no scenario, a file name that is not [a-z0-9_]+.yaml, and
 # two files that would give one test name are errors when configuring.
 
+include("${CMAKE_CURRENT_LIST_DIR}/mishap_scenario_names.cmake")
+
 function(mishap_add_scenarios target)
     if(NOT TARGET ${target})
         message(FATAL_ERROR "mishap_add_scenarios: there is no target '${target}'; call add_executable first.")
@@ -86,7 +88,6 @@ function(mishap_check_scenario_folder target folder)
     if(NOT known)
         set(known)
     endif()
-    include("${CMAKE_CURRENT_FUNCTION_LIST_DIR}/mishap_scenario_names.cmake")
     foreach(file IN LISTS files)
         cmake_path(GET file FILENAME name)
         if(NOT name MATCHES "^[a-z0-9_]+\\.yaml$")
