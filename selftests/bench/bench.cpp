@@ -1,0 +1,98 @@
+// What a run costs, against the same manager with mocks written by hand on a stock io_context.
+
+#include "allocations.hpp"
+#include "sessions.hpp"
+
+#include "simulation/run.hpp"
+#include "simulation/world.hpp"
+
+#include <mishap/environment.hpp>
+#include <mishap/run.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <benchmark/benchmark.h>
+
+namespace {
+
+namespace asio = boost::asio;
+
+mishap::awaitable<void> session_adapter(mishap::environment& env)
+{
+    mishap::mock_resource session("session");
+    co_await bench::with_session(session, env.body());
+}
+
+mishap::manager session_manager()
+{
+    return {"session", &session_adapter,
+        {.create_timeout = std::chrono::seconds(5), .unbounded = {mishap::phase::close}}};
+}
+
+void count_allocations(benchmark::State& state, std::uint64_t before)
+{
+    state.counters["allocations/run"] = benchmark::Counter(
+        static_cast<double>(bench::allocations() - before), benchmark::Counter::kAvgIterations);
+}
+
+void bare_session(benchmark::State& state)
+{
+    asio::io_context io(1);
+    const std::uint64_t before = bench::allocations();
+    for (auto _ : state) {
+        bool ended = false;
+        bench::bare_session session;
+        const auto body = [](bench::bare_session& lent) -> asio::awaitable<void> { co_await lent.use(); };
+        asio::co_spawn(io, bench::with_session(session, body), [&](std::exception_ptr) { ended = true; });
+        io.run();
+        io.restart();
+        if (!ended || session.open())
+            state.SkipWithError("the session did not end");
+    }
+    count_allocations(state, before);
+}
+BENCHMARK(bare_session);
+
+void runs_of(benchmark::State& state, const mishap::fault_plan& plan)
+{
+    const mishap::manager under_test = session_manager();
+    mishap::detail::runner runner(under_test, under_test.promises, {});
+    runner.run(plan);
+    const std::uint64_t before = bench::allocations();
+    for (auto _ : state) {
+        const mishap::run_result& done = runner.run(plan);
+        if (!done.holds())
+            state.SkipWithError("the session broke a rule");
+    }
+    count_allocations(state, before);
+}
+
+void run_session(benchmark::State& state) { runs_of(state, {}); }
+BENCHMARK(run_session);
+
+/// The creation hangs, and is given up at its deadline.
+void stuck_session(benchmark::State& state)
+{
+    runs_of(state, mishap::parse_plan("session.create=hang"));
+}
+BENCHMARK(stuck_session);
+
+/// A world made for one run, instead of the thread's own.
+void fresh_world(benchmark::State& state)
+{
+    const mishap::manager under_test = session_manager();
+    const mishap::fault_plan plan;
+    for (auto _ : state) {
+        mishap::detail::world world;
+        mishap::trace happened;
+        std::vector<std::size_t> inert;
+        world.run(under_test, under_test.promises, {}, plan, happened, inert);
+        benchmark::DoNotOptimize(happened.hash);
+    }
+}
+BENCHMARK(fresh_world);
+
+} // namespace
+
+BENCHMARK_MAIN();
