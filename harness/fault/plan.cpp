@@ -225,6 +225,8 @@ std::string to_string(const fault_plan& plan)
             words.push_back(
                 fmt::format("{}={}", without_first(to_string(p.at, clients)), to_token(p.fault)));
     }
+    if (plan.step_cost != duration(0))
+        words.push_back(fmt::format("step_cost({})", to_string(plan.step_cost)));
     if (plan.lazy)
         words.push_back(to_word(*plan.lazy));
     for (const auto& [name, value] : plan.settings)
@@ -242,6 +244,8 @@ fault_plan parse_plan(std::string_view line)
                 throw input_error(fmt::format("'{}' has no '='", w.text), w.offset);
             plan.settings[unquote(setting->text.substr(0, equals), setting->offset)] =
                 unquote(setting->text.substr(equals + 1), setting->offset + equals + 1);
+        } else if (const auto cost = arguments_of(w, "step_cost")) {
+            plan.step_cost = at_offset(cost->offset, [&] { return parse_duration(cost->text); });
         } else if (const auto lazy = arguments_of(w, "random")) {
             plan.lazy = parse_lazy(*lazy);
         } else {

@@ -6,13 +6,18 @@ namespace mishap {
 
 namespace {
 
-// The first three explain what follows them, so they come first.
+// The first ones explain what follows them, so they come first.
 constexpr invariant table[] = {
+    {"leaves_the_simulation", "nothing is started that runs outside the simulation",
+        detail::judge_leaves_the_simulation},
+    {"blocks_the_thread", "nothing blocks the thread", detail::judge_blocks_the_thread},
     {"no_escape", "no exception leaves a handler into the executor", detail::judge_no_escape},
     {"livelock", "a run ends within the limit of steps", detail::judge_livelock},
     {"completes",
         "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded",
         detail::judge_completes},
+    {"no_stray_work", "nothing is left running when the last client has ended and the grace is over",
+        detail::judge_no_stray_work},
     {"closes_everything", "whatever was created is closed by the end", detail::judge_closes_everything},
     {"closes_once", "nothing is closed twice", detail::judge_closes_once},
     {"closes_only_what_exists", "nothing is closed that never was open", detail::judge_closes_only_what_exists},
@@ -26,7 +31,7 @@ constexpr invariant table[] = {
     {"invents_no_error", "where nothing went wrong, the caller sees no error", detail::judge_invents_no_error},
 };
 
-constexpr std::size_t first_causes = 3;
+constexpr std::size_t first_causes = 5;
 
 } // namespace
 
@@ -56,7 +61,7 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
         if (i == first_causes && !result.violations.empty()) {
             e.consequence.assign(happened.outcomes.size(), false);
             for (const violation& v : result.violations)
-                if (v.invariant == "livelock" || v.lane < 0)
+                if (v.invariant == "livelock" || v.invariant == "leaves_the_simulation" || v.lane < 0)
                     e.consequence.assign(happened.outcomes.size(), true);
                 else
                     e.consequence[static_cast<std::size_t>(v.lane)] = true;

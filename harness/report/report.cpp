@@ -115,6 +115,10 @@ std::optional<row> describe_event(const run_result& run, index i)
     }
     case event_kind::escaped:
         return row{"executor", fmt::format("catches {}", describe(happened.escapes[e.subject]))};
+    case event_kind::blocked:
+        return row{lane_name(e.lane), fmt::format("blocks the thread: {}", happened.outside_calls[e.subject].call)};
+    case event_kind::left:
+        return row{lane_name(e.lane), fmt::format("leaves the simulation: {}", happened.outside_calls[e.subject].call)};
     case event_kind::stage: {
         const auto reached = static_cast<stage>(e.subject);
         if (reached == stage::stuck || reached == stage::livelock)

@@ -24,13 +24,14 @@ void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fi
         if (op.perturbed)
             fired.perturbations.push_back({.at = op.id, .fault = op.fault, .fails_body = op.fails_body});
     fired.lazy.reset();
+    fired.step_cost = plan.step_cost;
     fired.settings = plan.settings;
 }
 
 } // namespace
 
-runner::runner(const manager& under_test, contract promises, limits bounds)
-    : manager_(&under_test), bounds_(bounds)
+runner::runner(const manager& under_test, contract promises, limits bounds, chooser* order)
+    : manager_(&under_test), bounds_(bounds), order_(order)
 {
     if (!under_test.run)
         throw std::logic_error("this manager has no adapter to run");
@@ -50,7 +51,7 @@ run_result& runner::run(const fault_plan& plan)
     inert_.clear();
     if (&plan != &result_.plan)
         result_.plan = plan;
-    thread_world().run(*manager_, result_.contract, bounds_, result_.plan, result_.trace, inert_);
+    thread_world().run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);
     collect_fired(result_.trace, result_.plan, result_.fired);
     result_.verdict = judge(result_.contract, result_.plan, result_.trace);
     return result_;
@@ -60,7 +61,7 @@ run_result& runner::run(const fault_plan& plan)
 
 run_result run(const manager& under_test, const fault_plan& plan, const run_options& options)
 {
-    detail::runner once(under_test, options.contract.value_or(under_test.promises), options.limits);
+    detail::runner once(under_test, options.contract.value_or(under_test.promises), options.limits, options.chooser);
     return std::move(once.run(plan));
 }
 

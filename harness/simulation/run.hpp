@@ -11,7 +11,7 @@ class runner
 {
 public:
     /// Errors: as `mishap::run`.
-    runner(const manager& under_test, contract promises, limits bounds);
+    runner(const manager& under_test, contract promises, limits bounds, chooser* order = nullptr);
 
     /// Runs a plan and judges it; the result is overwritten by the next run.
     run_result& run(const fault_plan& plan);
@@ -24,6 +24,7 @@ public:
 private:
     const manager* manager_;
     limits bounds_;
+    chooser* order_;
     run_result result_;
     std::vector<std::size_t> inert_;
 };

@@ -1,11 +1,19 @@
 #include "seam.hpp"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace mishap::detail {
 
@@ -22,6 +30,16 @@ template <class Function>
 Function real(const char* name) noexcept
 {
     return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+}
+
+/// glibc keeps an old condition variable under the same name for old programs; this is the new one where there are
+/// two.
+template <class Function>
+Function real_condition(const char* name) noexcept
+{
+    if (void* found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2"))
+        return reinterpret_cast<Function>(found);
+    return real<Function>(name);
 }
 
 timespec to_timespec(duration d) noexcept
@@ -80,7 +98,51 @@ void remember(seam& here, int epoll, int descriptor, const epoll_event& event)
         last_timer = -1;
     } else {
         ++r->kernel_descriptors;
+        if (here.observer)
+            here.observer->leaves("a real descriptor was registered with the reactor");
     }
+}
+
+duration to_duration(const timespec& t) noexcept
+{
+    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+}
+
+/// A blocked thread lets time pass: the code that asked goes on when it meant to, and timers are late, as they would
+/// be.
+void sleep_until(seam& here, duration until, const char* call) noexcept
+{
+    if (here.observer)
+        here.observer->blocks(call);
+    here.now = std::max(here.now, until);
+}
+
+void sleep_for(seam& here, duration how_long, const char* call) noexcept
+{
+    sleep_until(here, here.now + std::max(how_long, duration(0)), call);
+}
+
+/// Virtual time at which a clock reads that value.
+duration when(clockid_t clock, const timespec& absolute) noexcept
+{
+    return to_duration(absolute) - (clock == CLOCK_REALTIME ? system_epoch : steady_epoch);
+}
+
+void wait_for_others(const seam& here, const char* call) noexcept
+{
+    if (here.observer)
+        here.observer->waits(call);
+}
+
+/// A second io_context that code under test runs on its own: virtual time is served right there.
+bool serve_private_reactor(seam& here, reactor& which) noexcept
+{
+    if (which.expiry < duration(0) || which.expiry > here.horizon)
+        return false;
+    here.now = std::max(here.now, which.expiry);
+    which.expiry = duration(-1);
+    which.due = true;
+    return true;
 }
 
 } // namespace
@@ -189,6 +251,17 @@ int epoll_wait(int epoll, epoll_event* events, int events_max, int timeout)
     if (auto* here = active) {
         if (auto* reactor = here->of_epoll(epoll)) {
             int count = 0;
+            if (timeout != 0 && !reactor->due) {
+                if (here->owns(*reactor)) {
+                    if (here->observer)
+                        here->observer->runs_own_context();
+                } else if (reactor->kernel_descriptors > 0 && next(epoll, events, 0 < events_max ? 1 : 0, 0) > 0) {
+                    return next(epoll, events, events_max, 0);
+                } else if (!mishap::detail::serve_private_reactor(*here, *reactor)) {
+                    mishap::detail::wait_for_others(*here, "io_context::run");
+                    return next(epoll, events, events_max, timeout);
+                }
+            }
             if (reactor->due) {
                 reactor->due = false;
                 events[count++] = reactor->timer_event;
@@ -202,6 +275,149 @@ int epoll_wait(int epoll, epoll_event* events, int events_max, int timeout)
         }
     }
     return next(epoll, events, events_max, timeout);
+}
+
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) noexcept
+{
+    static const auto next =
+        real<int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) noexcept>("pthread_create");
+    if (const auto* here = active; here && here->observer)
+        here->observer->leaves("a thread was started (pthread_create)");
+    return next(thread, attributes, start, argument);
+}
+
+int pthread_join(pthread_t thread, void** result)
+{
+    static const auto next = real<int (*)(pthread_t, void**)>("pthread_join");
+    if (const auto* here = active)
+        mishap::detail::wait_for_others(*here, "pthread_join");
+    return next(thread, result);
+}
+
+int nanosleep(const timespec* how_long, timespec* left)
+{
+    if (auto* here = active) {
+        mishap::detail::sleep_for(*here, mishap::detail::to_duration(*how_long), "nanosleep");
+        return 0;
+    }
+    static const auto next = real<int (*)(const timespec*, timespec*)>("nanosleep");
+    return next(how_long, left);
+}
+
+int clock_nanosleep(clockid_t clock, int flags, const timespec* how_long, timespec* left)
+{
+    if (auto* here = active) {
+        if (flags & TIMER_ABSTIME)
+            mishap::detail::sleep_until(*here, mishap::detail::when(clock, *how_long), "clock_nanosleep");
+        else
+            mishap::detail::sleep_for(*here, mishap::detail::to_duration(*how_long), "clock_nanosleep");
+        return 0;
+    }
+    static const auto next = real<int (*)(clockid_t, int, const timespec*, timespec*)>("clock_nanosleep");
+    return next(clock, flags, how_long, left);
+}
+
+int usleep(useconds_t microseconds)
+{
+    if (auto* here = active) {
+        mishap::detail::sleep_for(*here, std::chrono::microseconds(microseconds), "usleep");
+        return 0;
+    }
+    static const auto next = real<int (*)(useconds_t)>("usleep");
+    return next(microseconds);
+}
+
+unsigned sleep(unsigned seconds)
+{
+    if (auto* here = active) {
+        mishap::detail::sleep_for(*here, std::chrono::seconds(seconds), "sleep");
+        return 0;
+    }
+    static const auto next = real<unsigned (*)(unsigned)>("sleep");
+    return next(seconds);
+}
+
+int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex)
+{
+    static const auto next = mishap::detail::real_condition<int (*)(pthread_cond_t*, pthread_mutex_t*)>("pthread_cond_wait");
+    if (const auto* here = active)
+        mishap::detail::wait_for_others(*here, "pthread_cond_wait (a condition variable)");
+    return next(condition, mutex);
+}
+
+int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex, const timespec* until)
+{
+    if (auto* here = active) {
+        mishap::detail::sleep_until(*here, mishap::detail::when(CLOCK_REALTIME, *until), "pthread_cond_timedwait");
+        return ETIMEDOUT;
+    }
+    static const auto next =
+        mishap::detail::real_condition<int (*)(pthread_cond_t*, pthread_mutex_t*, const timespec*)>(
+            "pthread_cond_timedwait");
+    return next(condition, mutex, until);
+}
+
+int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock, const timespec* until)
+{
+    if (auto* here = active) {
+        mishap::detail::sleep_until(*here, mishap::detail::when(clock, *until), "pthread_cond_clockwait");
+        return ETIMEDOUT;
+    }
+    static const auto next =
+        real<int (*)(pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*)>("pthread_cond_clockwait");
+    return next(condition, mutex, clock, until);
+}
+
+int poll(pollfd* descriptors, nfds_t count, int timeout)
+{
+    static const auto next = real<int (*)(pollfd*, nfds_t, int)>("poll");
+    auto* here = active;
+    if (!here || timeout == 0)
+        return next(descriptors, count, timeout);
+    if (const int ready = next(descriptors, count, 0); ready != 0)
+        return ready;
+    if (timeout > 0) {
+        mishap::detail::sleep_for(*here, std::chrono::milliseconds(timeout), "poll");
+        return 0;
+    }
+    mishap::detail::wait_for_others(*here, "poll");
+    return next(descriptors, count, timeout);
+}
+
+/// std::future, std::atomic::wait, semaphores and latches wait in a futex, which libstdc++ asks for this way.
+long syscall(long number, ...) noexcept
+{
+    va_list list;
+    va_start(list, number);
+    long a[6];
+    for (long& value : a)
+        value = va_arg(list, long);
+    va_end(list);
+    static const auto next = real<long (*)(long, ...) noexcept>("syscall");
+    if (auto* here = active; here && number == SYS_futex) {
+        const int operation = static_cast<int>(a[1]) & FUTEX_CMD_MASK;
+        // Another thread that initialises the same static variable wakes this one, so that wait is none of ours:
+        // the C++ ABI's guard words have these values.
+        const bool guard = a[2] == 0x100 || a[2] == 0x10100;
+        if ((operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET) && !guard) {
+            const int word = __atomic_load_n(reinterpret_cast<int*>(a[0]), __ATOMIC_SEQ_CST);
+            if (word == static_cast<int>(a[2])) {
+                if (const auto* limit = reinterpret_cast<const timespec*>(a[3])) {
+                    const bool realtime = (static_cast<int>(a[1]) & FUTEX_CLOCK_REALTIME) != 0;
+                    if (operation == FUTEX_WAIT)
+                        mishap::detail::sleep_for(*here, mishap::detail::to_duration(*limit), "a futex wait");
+                    else
+                        mishap::detail::sleep_until(*here,
+                            mishap::detail::when(realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, *limit), "a futex wait");
+                    errno = ETIMEDOUT;
+                    return -1;
+                }
+                mishap::detail::wait_for_others(
+                    *here, "a futex wait (std::future, std::atomic::wait, a semaphore or a latch)");
+            }
+        }
+    }
+    return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 } // extern "C"

@@ -29,12 +29,35 @@ struct reactor
     int kernel_descriptors = 0;
 };
 
+/// What a simulation learns of calls that would leave it.
+class seam_observer
+{
+public:
+    /// A call started something that runs in real time.
+    virtual void leaves(const char* call) noexcept = 0;
+    /// A call would have blocked the thread, and returned at once instead.
+    virtual void blocks(const char* call) noexcept = 0;
+    /// A call blocks the thread until somebody else wakes it. Returns whether anybody could; otherwise does not
+    /// return.
+    virtual void waits(const char* call) noexcept = 0;
+    /// Somebody runs the simulation's own io_context.
+    virtual void runs_own_context() noexcept = 0;
+
+protected:
+    ~seam_observer() = default;
+};
+
 /// Virtual time and the reactors of one simulating thread.
 struct seam
 {
     duration now{0};
+    /// No timer later than this is waited for.
+    duration horizon = duration::max();
+    seam_observer* observer = nullptr;
     std::vector<reactor> reactors;
 
+    /// The simulation's own reactor is the first.
+    bool owns(const reactor& which) const noexcept { return &which == reactors.data(); }
     reactor* of_epoll(int epoll) noexcept;
     reactor* of_timer(int timer) noexcept;
 };

@@ -20,7 +20,13 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <limits>
 #include <stdexcept>
+
+#include <poll.h>
 
 namespace asio = boost::asio;
 
@@ -29,6 +35,25 @@ namespace mishap::detail {
 namespace {
 
 constinit thread_local world* running_world = nullptr;
+
+/// Handlers of the simulation that run before the io_context's own get a turn.
+constexpr int batch_max = 16;
+
+/// Says which run a program died of, and hands on to whoever was there before.
+void install_terminate_handler()
+{
+    static std::terminate_handler before = nullptr;
+    static const bool installed = [] {
+        before = std::set_terminate([] {
+            if (const std::string running = world::describe_running(); !running.empty())
+                std::fprintf(stderr, "mishap: std::terminate was called in the run that this repeats:\n  %s\n",
+                    running.c_str());
+            before();
+        });
+        return true;
+    }();
+    static_cast<void>(installed);
+}
 
 /// While it lives, this thread's time and reactors are simulated.
 class simulating
@@ -110,6 +135,8 @@ void queue_handler(world& in, Handler&& handler, Deliver deliver)
 
 world::world() : environment_(*this)
 {
+    install_terminate_handler();
+    seam_.observer = this;
     lanes_.resize(2);
 }
 
@@ -123,7 +150,7 @@ world* world::current() noexcept
     return running_world;
 }
 
-void world::run(const manager& under_test, const contract& promises, const limits& bounds,
+void world::run(const manager& under_test, const contract& promises, const limits& bounds, chooser* order,
     const fault_plan& plan, trace& happened, std::vector<std::size_t>& inert)
 {
     if (active_seam())
@@ -135,7 +162,8 @@ void world::run(const manager& under_test, const contract& promises, const limit
         ~restore() { running_world = nullptr; }
     } const restore;
 
-    reset(promises, bounds, plan, happened);
+    reset(promises, bounds, order, plan, happened);
+    manager_ = &under_test;
 
     happened.outcomes.resize(1);
     happened.outcomes[0].started = record(event_kind::client_started, 0, 0);
@@ -160,7 +188,8 @@ void world::run(const manager& under_test, const contract& promises, const limit
 
     ++run_number_;
     // Anything still under way (a suspended coroutine, a pending timer) would leak into the next run.
-    if (running_clients_ != 0 || work_count_ != 0 || !suspended_.empty() || !io_->stopped())
+    if (running_clients_ != 0 || work_count_ != 0 || !suspended_.empty() || !io_->stopped() || left_ ||
+        seam_.reactors.size() > 1)
         tear_down();
     signals_.clear();
     trace_ = nullptr;
@@ -175,8 +204,12 @@ awaitable<void> world::client_main(const adapter& run)
     co_await run(environment_);
 }
 
-void world::reset(const contract& promises, const limits& bounds, const fault_plan& plan, trace& happened)
+void world::reset(
+    const contract& promises, const limits& bounds, chooser* order, const fault_plan& plan, trace& happened)
 {
+    chooser_ = order;
+    if (chooser_)
+        chooser_->begin();
     contract_ = &promises;
     limits_ = &bounds;
     plan_ = &plan;
@@ -191,14 +224,21 @@ void world::reset(const contract& promises, const limits& bounds, const fault_pl
         state.bodies = state.open_bodies = 0;
     }
     seam_.now = duration(0);
+    seam_.horizon = bounds.horizon;
     last_active_ = duration(0);
+    left_ = false;
+    frozen_ = outside_allowed_ = 0;
+    in_flight_.clear();
+    pump_queued_ = false;
     alarms_.clear();
     alarm_order_ = 0;
     if (!io_) {
         seam_.reactors.clear();
         io_ = std::make_unique<asio::io_context>(1);
-        // Makes the reactor now, so that the world's own is the first one the seam knows.
+        // Makes the reactor now, so that the world's own is the first one the seam knows. Its registration with
+        // epoll is none of the code under test's.
         asio::steady_timer reactor_maker(*io_);
+        io_->poll();
     }
     seam_.reactors.resize(1);
     seam_.reactors.front().expiry = duration(-1);
@@ -222,7 +262,11 @@ void world::tear_down() noexcept
     }
     ready_.clear();
     ready_head_ = 0;
+    in_flight_.clear();
+    // Threads that the code under test left in services of the io_context are joined here.
     io_.reset();
+    inbox_.clear();
+    inbox_filled_ = false;
     signals_.clear();
     seam_.reactors.clear();
     work_.clear();
@@ -239,53 +283,110 @@ void world::tear_down() noexcept
 world::pause world::drive()
 {
     for (;;) {
-        run_ready();
+        // Handlers run inside the io_context's own loop: Asio then recycles their memory, and code that takes an
+        // io_context& finds itself where it would be in production.
+        if (has_ready() && !pump_queued_) {
+            pump_queued_ = true;
+            asio::post(*io_, [this] {
+                pump_queued_ = false;
+                run_ready();
+            });
+        }
         if (trace_->steps >= limits_->steps_max)
             return pause::livelock;
-        if (poll_reactor())
+        if (inbox_filled_.load(std::memory_order_acquire))
+            take_inbox();
+        if (poll_reactor() || has_ready())
             continue;
         if (has_ended())
             return pause::ended;
-        if (!advance())
-            return pause::stuck;
+        if (frozen_ == 0 && advance(limits_->horizon))
+            continue;
+        if (left_ && outside_allowed_ > 0 && await_outside())
+            continue;
+        return pause::stuck;
     }
 }
 
 void world::run_ready()
 {
-    while (ready_head_ != ready_.size() && trace_->steps < limits_->steps_max) {
+    for (int i = 0; i < batch_max && has_ready() && trace_->steps < limits_->steps_max; ++i) {
+        if (chooser_) {
+            choose_and_run();
+            continue;
+        }
         ready next = std::move(ready_[ready_head_++]);
         if (ready_head_ == ready_.size()) {
             ready_.clear();
             ready_head_ = 0;
         }
-        ++trace_->steps;
-        last_active_ = seam_.now;
-        running_lane_ = next.in;
-        in_handler_ = true;
-        try {
-            next.what();
-        } catch (...) {
-            escaped();
-        }
-        in_handler_ = false;
+        run_handler(std::move(next));
     }
+}
+
+void world::run_handler(ready next)
+{
+    ++trace_->steps;
+    last_active_ = seam_.now;
+    seam_.now += plan_->step_cost;
+    running_lane_ = next.in;
+    in_handler_ = true;
+    try {
+        next.what();
+    } catch (...) {
+        escaped();
+    }
+    in_handler_ = false;
+}
+
+void world::choose_and_run()
+{
+    choices_.clear();
+    const bool any = contract_->executor == executor_model::concurrent;
+    const std::size_t handlers = any ? ready_.size() - ready_head_ : std::min<std::size_t>(1, ready_.size() - ready_head_);
+    for (std::size_t i = 0; i < handlers; ++i) {
+        const ready& one = ready_[ready_head_ + i];
+        choices_.push_back({.what = choice::kind::handler, .lane = one.in, .queued = one.queued});
+    }
+    for (const index operation : in_flight_)
+        choices_.push_back({.what = choice::kind::completion,
+            .lane = trace_->operations[operation].id.lane,
+            .operation = operation});
+    const std::size_t chosen = std::min(chooser_->choose(choices_, *trace_), choices_.size() - 1);
+    if (chosen >= handlers) {
+        const index operation = in_flight_[chosen - handlers];
+        in_flight_.erase(in_flight_.begin() + static_cast<std::ptrdiff_t>(chosen - handlers));
+        const operation_record& op = trace_->operations[operation];
+        complete(operation, op.fault.kind == fault_kind::fail && !op.fails_body ? result::failed : result::ok);
+        return;
+    }
+    const auto at = ready_.begin() + static_cast<std::ptrdiff_t>(ready_head_ + chosen);
+    ready next = std::move(*at);
+    ready_.erase(at);
+    if (ready_head_ == ready_.size()) {
+        ready_.clear();
+        ready_head_ = 0;
+    }
+    run_handler(std::move(next));
 }
 
 bool world::poll_reactor()
 {
     io_->restart();
+    const std::uint64_t steps = trace_->steps;
     try {
         if (io_->poll_one() == 0)
-            return ready_head_ != ready_.size();
-        ++trace_->steps;
+            return false;
+        // A handler of the io_context's own is a step too.
+        if (trace_->steps == steps)
+            ++trace_->steps;
     } catch (...) {
         escaped();
     }
     return true;
 }
 
-bool world::advance()
+bool world::advance(duration limit)
 {
     // Where Asio has nothing pending, an armed timerfd means nothing: a cancelled timer leaves it armed.
     reactor& own = seam_.reactors.front();
@@ -293,21 +394,23 @@ bool world::advance()
     const bool alarm_first = !alarms_.empty() && (!timer_armed || alarms_.front().at <= own.expiry);
     if (!alarm_first && !timer_armed)
         return false;
-    const duration next = alarm_first ? alarms_.front().at : std::max(own.expiry, seam_.now);
-    if (next > limits_->horizon) {
+    const duration next = std::max(alarm_first ? alarms_.front().at : own.expiry, seam_.now);
+    if (next > limit) {
         // Walking towards a timer that is never due changed nothing, so the clock goes back to when something
         // last happened.
-        seam_.now = last_active_;
+        seam_.now = std::max(last_active_, std::min(seam_.now, limit));
+        if (limit == limits_->horizon)
+            seam_.now = last_active_;
         return false;
     }
-    seam_.now = std::max(next, seam_.now);
+    seam_.now = next;
     if (!alarm_first) {
         own.expiry = duration(-1);
         own.due = true;
         return true;
     }
     const auto is_later = [](const alarm& a, const alarm& b) { return later(a, b); };
-    while (!alarms_.empty() && alarms_.front().at == next) {
+    while (!alarms_.empty() && alarms_.front().at <= next) {
         std::pop_heap(alarms_.begin(), alarms_.end(), is_later);
         const index operation = alarms_.back().operation;
         alarms_.pop_back();
@@ -316,16 +419,65 @@ bool world::advance()
     return true;
 }
 
+void world::pass_grace()
+{
+    if (contract_->grace == duration(0))
+        return;
+    const duration until = seam_.now + contract_->grace;
+    do
+        drive();
+    while (advance(until) && trace_->steps < limits_->steps_max);
+    seam_.now = std::max(seam_.now, until);
+    record_stage(stage::grace_over);
+}
+
+bool world::await_outside()
+{
+    // Real threads and descriptors take real time; a second without any news means that none will come.
+    constexpr int patience_ms = 1'000;
+    reactor& own = seam_.reactors.front();
+    for (int waited = 0; waited < patience_ms; ++waited) {
+        if (inbox_filled_.load(std::memory_order_acquire)) {
+            take_inbox();
+            return true;
+        }
+        if (poll_reactor() || has_ready())
+            return true;
+        // Waiting on the real epoll descriptor also wakes for what the kernel has to say.
+        active_seam() = nullptr;
+        pollfd news{.fd = own.epoll, .events = POLLIN, .revents = 0};
+        ::poll(&news, 1, 1);
+        active_seam() = &seam_;
+    }
+    return false;
+}
+
+void world::take_inbox()
+{
+    const std::scoped_lock lock(inbox_mutex_);
+    for (ready& one : inbox_)
+        ready_.push_back(std::move(one));
+    inbox_.clear();
+    inbox_filled_ = false;
+}
+
+void world::list_work(std::vector<work_record>& into) const
+{
+    for (const work_token& token : work_)
+        if (token.count != 0)
+            into.push_back({token.in, token.step, token.since});
+}
+
 void world::finish_run(pause why)
 {
-    if (why == pause::livelock) {
-        record_stage(stage::livelock);
-        return;
-    }
+    const auto give_up = [this] { record_stage(stage::livelock); };
+    if (why == pause::livelock)
+        return give_up();
     if (why == pause::ended) {
         record_stage(stage::all_ended);
     } else {
         const index found = record_stage(stage::stuck);
+        list_work(trace_->stuck_work);
         for (outcome& client : trace_->outcomes)
             if (client.ending == ending::running) {
                 client.ending = ending::hung;
@@ -340,7 +492,8 @@ void world::finish_run(pause why)
                         record(event_kind::client_cancelled, static_cast<lane>(i), static_cast<index>(i));
                     signals_[i].emit(asio::cancellation_type::terminal);
                 }));
-        drive();
+        if (drive() == pause::livelock)
+            return give_up();
     }
     // Each round ends operations that were under way; a manager that keeps starting new ones is bounded by the
     // limit of steps, and one that starts hanging ones for ever by the number of rounds.
@@ -348,10 +501,16 @@ void world::finish_run(pause why)
     for (int round = 0; round < rounds_max && (!suspended_.empty() || !alarms_.empty()); ++round) {
         record_stage(stage::peers_gone);
         fail_hanging();
-        drive();
-        while (!alarms_.empty() && advance())
-            drive();
+        pause next = drive();
+        while (next != pause::livelock && !alarms_.empty() && advance(limits_->horizon))
+            next = drive();
+        if (next == pause::livelock)
+            return give_up();
     }
+    pass_grace();
+    poll_reactor();
+    list_work(trace_->stray_work);
+    trace_->stray_reactor = !io_->stopped();
     record_stage(stage::judged);
 }
 
@@ -374,7 +533,13 @@ void world::queue(lane in, task&& what)
         const task dropped = std::move(what);
         return;
     }
-    ready_.push_back({std::move(what), in});
+    if (left_ && active_seam() != &seam_) {
+        const std::scoped_lock lock(inbox_mutex_);
+        inbox_.push_back({std::move(what), in, 0});
+        inbox_filled_.store(true, std::memory_order_release);
+        return;
+    }
+    ready_.push_back({std::move(what), in, trace_ ? trace_->steps : 0});
 }
 
 void world::escaped() noexcept
@@ -385,8 +550,19 @@ void world::escaped() noexcept
     record(event_kind::escaped, running_lane_, static_cast<index>(trace_->escapes.size() - 1));
 }
 
+namespace {
+
+/// Locks only while other threads may be about, since the executor is copied many times in a run.
+std::unique_lock<std::mutex> lock_if(bool needed, std::mutex& mutex)
+{
+    return needed ? std::unique_lock(mutex) : std::unique_lock<std::mutex>();
+}
+
+} // namespace
+
 std::uint32_t world::begin_work(lane in) noexcept
 {
+    const auto lock = lock_if(left_, work_mutex_);
     std::uint32_t token = free_work_;
     if (token == none) {
         token = static_cast<std::uint32_t>(work_.size());
@@ -394,18 +570,79 @@ std::uint32_t world::begin_work(lane in) noexcept
     } else {
         free_work_ = work_[token].next_free;
     }
-    work_[token] = {.count = 1, .next_free = none, .step = trace_ ? trace_->steps : 0, .in = in};
+    work_[token] = {
+        .count = 1, .next_free = none, .step = trace_ ? trace_->steps : 0, .since = seam_.now, .in = in};
     ++work_count_;
     return token;
 }
 
+void world::copy_work(std::uint32_t token) noexcept
+{
+    const auto lock = lock_if(left_, work_mutex_);
+    ++work_[token].count;
+}
+
 void world::end_work(std::uint32_t token) noexcept
 {
-    if (token >= work_.size() || --work_[token].count != 0)
+    const auto lock = lock_if(left_, work_mutex_);
+    if (token >= work_.size() || work_[token].count == 0 || --work_[token].count != 0)
         return;
     work_[token].next_free = free_work_;
     free_work_ = token;
     --work_count_;
+}
+
+// The seam's side --------------------------------------------------------------------------------------------
+
+void world::record_outside(event_kind kind, const char* call) noexcept
+{
+    if (!trace_ || tearing_down_)
+        return;
+    trace_->outside_calls.push_back({call, trace_->steps});
+    record(kind, running_lane_, static_cast<index>(trace_->outside_calls.size() - 1));
+}
+
+void world::leaves(const char* call) noexcept
+{
+    left_ = true;
+    if (outside_allowed_ == 0)
+        record_outside(event_kind::left, call);
+}
+
+void world::blocks(const char* call) noexcept { record_outside(event_kind::blocked, call); }
+
+void world::waits(const char* call) noexcept
+{
+    if (left_ || tearing_down_)
+        return; // what was started outside can wake this thread
+    std::fprintf(stderr,
+        "mishap: the code under test blocks the thread in %s, and in a simulation nobody else could wake it. Wait "
+        "with co_await instead, or keep this part out of the adapter. This repeats the run:\n  %s\n",
+        call, describe_running().c_str());
+    std::fflush(stderr);
+    std::abort();
+}
+
+void world::runs_own_context() noexcept
+{
+    record_outside(event_kind::blocked, "run() on the io_context of the simulation itself");
+    io_->stop();
+}
+
+std::string world::describe_running()
+{
+    const world* const here = running_world;
+    if (!here || !here->trace_)
+        return {};
+    fault_plan plan = *here->plan_;
+    if (plan.lazy) {
+        // The canonical plan so far is worth more than a seed.
+        plan.lazy.reset();
+        for (const operation_record& op : here->trace_->operations)
+            if (op.perturbed && !plan.find(op.id))
+                plan.perturbations.push_back({.at = op.id, .fault = op.fault, .fails_body = op.fails_body});
+    }
+    return to_string(replay_token{here->manager_->name, plan});
 }
 
 // Operations -------------------------------------------------------------------------------------------------
@@ -569,11 +806,14 @@ index world::begin_operation(const resource& on, role what, symbol name)
     decide(op);
     switch (op.fault.kind) {
     case fault_kind::ok:
+    case fault_kind::fail:
+        if (chooser_)
+            in_flight_.push_back(which);
+        else
+            complete(which, op.fault.kind == fault_kind::ok || op.fails_body ? result::ok : result::failed);
+        break;
     case fault_kind::ok_now:
         complete(which, result::ok);
-        break;
-    case fault_kind::fail:
-        complete(which, op.fails_body ? result::ok : result::failed);
         break;
     case fault_kind::delay: {
         alarms_.push_back({seam_.now + op.fault.after, alarm_order_++, which});
@@ -623,6 +863,7 @@ void world::cancel(index operation)
         op.cancel_requested = record(event_kind::cancel_requested, running_lane_, operation);
     if (op.result != result::pending)
         return;
+    std::erase(in_flight_, operation);
     std::erase_if(alarms_, [&](const alarm& a) { return a.operation == operation; });
     std::make_heap(
         alarms_.begin(), alarms_.end(), [](const alarm& a, const alarm& b) { return later(a, b); });
@@ -829,14 +1070,14 @@ const std::string* world::find_setting(std::string_view name) const
 bool world::virtual_time_is_linked()
 {
     static const bool linked = [] {
-        world trial;
-        const simulating now_virtual(trial.seam_);
-        trial.seam_.now = std::chrono::hours(1);
+        seam trial;
+        const simulating now_virtual(trial);
+        trial.now = std::chrono::hours(1);
         using std::chrono::duration_cast;
         const auto steady = std::chrono::steady_clock::now().time_since_epoch();
         const auto system = std::chrono::system_clock::now().time_since_epoch();
-        if (duration_cast<duration>(steady) != steady_epoch + trial.seam_.now ||
-            duration_cast<duration>(system) != system_epoch + trial.seam_.now)
+        if (duration_cast<duration>(steady) != steady_epoch + trial.now ||
+            duration_cast<duration>(system) != system_epoch + trial.now)
             return false;
         // One stock timer, an hour long, must be armed in memory and fire there.
         asio::io_context io(1);
@@ -844,18 +1085,32 @@ bool world::virtual_time_is_linked()
         bool fired = false;
         timer.async_wait([&](boost::system::error_code error) { fired = !error; });
         io.poll();
-        if (fired || trial.seam_.reactors.empty())
+        if (fired || trial.reactors.empty())
             return false;
-        reactor& armed = trial.seam_.reactors.front();
-        if (armed.expiry != trial.seam_.now + std::chrono::minutes(1))
+        reactor& armed = trial.reactors.front();
+        if (armed.expiry != trial.now + std::chrono::minutes(1))
             return false;
-        trial.seam_.now = armed.expiry;
+        trial.now = armed.expiry;
         armed.due = true;
         io.poll();
         return fired;
     }();
     return linked;
 }
+
+} // namespace mishap::detail
+
+namespace mishap {
+
+frozen_time::frozen_time(detail::world& where) : world_(&where) { world_->freeze_time(true); }
+frozen_time::~frozen_time() { world_->freeze_time(false); }
+
+outside_allowed::outside_allowed(detail::world& where) : world_(&where) { world_->allow_outside(true); }
+outside_allowed::~outside_allowed() { world_->allow_outside(false); }
+
+} // namespace mishap
+
+namespace mishap::detail {
 
 awaitable<void> run_body(world& where, resource* lent, body_work work)
 {

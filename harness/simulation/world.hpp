@@ -3,6 +3,7 @@
 #include "seam.hpp"
 #include "task.hpp"
 
+#include <mishap/chooser.hpp>
 #include <mishap/contract.hpp>
 #include <mishap/environment.hpp>
 #include <mishap/plan.hpp>
@@ -12,9 +13,11 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -24,7 +27,7 @@ namespace mishap::detail {
 ///
 /// A run that ends clean leaves the world as new. After one that leaves something suspended, the world destroys
 /// what is left and takes a new `io_context`.
-class world
+class world final : private seam_observer
 {
 public:
     world();
@@ -37,8 +40,8 @@ public:
 
     /// Runs a manager once. What happened is in `happened`; which perturbations of the plan never came up, by
     /// index, in `inert`.
-    void run(const manager& under_test, const contract& promises, const limits& bounds, const fault_plan& plan,
-        trace& happened, std::vector<std::size_t>& inert);
+    void run(const manager& under_test, const contract& promises, const limits& bounds, chooser* order,
+        const fault_plan& plan, trace& happened, std::vector<std::size_t>& inert);
 
     // For the executor.
     boost::asio::io_context& context() noexcept { return *io_; }
@@ -46,7 +49,7 @@ public:
     void queue(lane in, task&& what);
     void escaped() noexcept;
     std::uint32_t begin_work(lane in) noexcept;
-    void copy_work(std::uint32_t token) noexcept { ++work_[token].count; }
+    void copy_work(std::uint32_t token) noexcept;
     void end_work(std::uint32_t token) noexcept;
 
     // For resources.
@@ -67,6 +70,12 @@ public:
     void report(std::exception_ptr error) noexcept;
     void note(std::string_view text);
     const std::string* find_setting(std::string_view name) const;
+    void freeze_time(bool frozen) noexcept { frozen_ += frozen ? 1 : -1; }
+    void allow_outside(bool allowed) noexcept { outside_allowed_ += allowed ? 1 : -1; }
+
+    /// The plan of the run under way on this thread, as a replay token, for messages of a program that is about to
+    /// end.
+    static std::string describe_running();
 
     /// Whether stock timers obey virtual time in this program; asked once per process.
     static bool virtual_time_is_linked();
@@ -78,6 +87,7 @@ private:
     {
         task what;
         lane in;
+        std::uint64_t queued;
     };
 
     struct work_token
@@ -85,6 +95,7 @@ private:
         std::uint32_t count = 0;
         std::uint32_t next_free = 0;
         std::uint64_t step = 0;
+        duration since{0};
         lane in = 0;
     };
 
@@ -114,9 +125,16 @@ private:
 
     // The loop.
     pause drive();
+    bool has_ready() const noexcept { return ready_head_ != ready_.size() || !in_flight_.empty(); }
     void run_ready();
+    void run_handler(ready next);
+    void choose_and_run();
     bool poll_reactor();
-    bool advance();
+    bool advance(duration limit);
+    void pass_grace();
+    bool await_outside();
+    void take_inbox();
+    void list_work(std::vector<work_record>& into) const;
     bool has_ended() const noexcept { return running_clients_ == 0; }
     void finish_run(pause why);
 
@@ -135,7 +153,14 @@ private:
     std::unique_ptr<suspended> take_suspended(index operation) noexcept;
     void fail_hanging();
     void tear_down() noexcept;
-    void reset(const contract&, const limits&, const fault_plan&, trace&);
+    void reset(const contract&, const limits&, chooser*, const fault_plan&, trace&);
+
+    // seam_observer
+    void leaves(const char* call) noexcept override;
+    void blocks(const char* call) noexcept override;
+    void waits(const char* call) noexcept override;
+    void runs_own_context() noexcept override;
+    void record_outside(event_kind kind, const char* call) noexcept;
 
     awaitable<void> client_main(const adapter& run);
     index record(event_kind kind, lane in, index subject);
@@ -149,6 +174,8 @@ private:
     // What the run is about; valid during it.
     const contract* contract_ = nullptr;
     const limits* limits_ = nullptr;
+    chooser* chooser_ = nullptr;
+    const manager* manager_ = nullptr;
     const fault_plan* plan_ = nullptr;
     trace* trace_ = nullptr;
     std::vector<symbol> uses_;
@@ -158,10 +185,19 @@ private:
     // The ready queue: a ring would save nothing, since it empties every few steps.
     std::vector<ready> ready_;
     std::size_t ready_head_ = 0;
+    bool pump_queued_ = false;
+    std::vector<index> in_flight_; ///< operations that a chooser may complete
+    std::vector<choice> choices_;
     std::vector<std::unique_ptr<suspended>> suspended_;
     std::vector<alarm> alarms_; ///< a heap, earliest first
     std::uint64_t alarm_order_ = 0;
 
+    // What other threads hand in, where they are allowed.
+    std::mutex inbox_mutex_;
+    std::vector<ready> inbox_;
+    std::atomic<bool> inbox_filled_ = false;
+
+    mutable std::mutex work_mutex_; ///< taken only while other threads may hold executors
     std::vector<work_token> work_;
     std::uint32_t free_work_ = none;
     std::uint32_t work_count_ = 0;
@@ -172,6 +208,9 @@ private:
     lane running_lane_ = 0;
     bool in_handler_ = false;
     bool tearing_down_ = false;
+    bool left_ = false;        ///< something that this run started lives outside the simulation
+    int frozen_ = 0;
+    int outside_allowed_ = 0;
     duration last_active_{0};
 };
 

@@ -37,6 +37,11 @@ std::string_view to_string(close_error_policy policy) noexcept
     return "?";
 }
 
+std::string_view to_string(executor_model model) noexcept
+{
+    return model == executor_model::concurrent ? "concurrent" : "single_threaded";
+}
+
 bool contract::is_unbounded(phase p) const noexcept
 {
     return std::find(unbounded.begin(), unbounded.end(), p) != unbounded.end();
@@ -59,6 +64,8 @@ std::string contradiction(const contract& promises)
         return why;
     if (std::string why = check(promises.close_timeout, phase::close); !why.empty())
         return why;
+    if (promises.grace < duration(0))
+        return "grace is negative";
     if (promises.timeout_errors.empty())
         return "timeout_errors is empty: a manager with a time-out has to fail with something";
     for (const std::string& name : promises.timeout_errors)

@@ -17,8 +17,8 @@ std::string_view to_string(stage s) noexcept
         return "the callers give up";
     case stage::peers_gone:
         return "what still hangs fails";
-    case stage::arrivals_done:
-        return "what was under way has arrived";
+    case stage::grace_over:
+        return "the grace is over";
     case stage::judged:
         return "end";
     }
@@ -67,6 +67,10 @@ void trace::clear()
     reports.clear();
     escapes.clear();
     notes.clear();
+    outside_calls.clear();
+    stuck_work.clear();
+    stray_work.clear();
+    stray_reactor = false;
     steps = 0;
     hash = 0;
 }

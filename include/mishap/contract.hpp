@@ -29,6 +29,17 @@ enum class close_error_policy : std::uint8_t {
 
 std::string_view to_string(close_error_policy) noexcept;
 
+/// Which orders of ready handlers a manager must stand.
+enum class executor_model : std::uint8_t {
+    /// Posted handlers run in the order in which they were posted, as on one thread; what may differ is when, and
+    /// in which order, operations complete.
+    single_threaded,
+    /// Ready handlers may run in any order, as on a pool of threads without a strand.
+    concurrent,
+};
+
+std::string_view to_string(executor_model) noexcept;
+
 /// What a manager promises. Every term left alone is the strict reading: nothing may hang, nothing may be
 /// lost; each term that is set says here what it permits or demands.
 struct contract
@@ -51,6 +62,11 @@ struct contract
 
     /// The operations that the scripted body makes on the resource it is lent, in order.
     std::vector<std::string> uses = {"use"};
+
+    /// Permits work that outlives the last client, such as a detached close: it has so much virtual time to end.
+    duration grace{0};
+
+    executor_model executor = executor_model::single_threaded;
 
     bool is_unbounded(phase) const noexcept;
 };

@@ -106,6 +106,35 @@ private:
     std::shared_ptr<Work> work_;
 };
 
+/// While it lives, virtual time stands still: a run that would have to wait is stuck at once, where it is.
+///
+/// For a part of an adapter that must not wait, such as a release that hands over directly.
+class frozen_time
+{
+public:
+    explicit frozen_time(detail::world& where);
+    ~frozen_time();
+    frozen_time(const frozen_time&) = delete;
+    frozen_time& operator=(const frozen_time&) = delete;
+
+private:
+    detail::world* world_;
+};
+
+/// While it lives, code under test may start threads and use real descriptors. No stuck verdict is given, since
+/// what happens outside the simulation could always go on.
+class outside_allowed
+{
+public:
+    explicit outside_allowed(detail::world& where);
+    ~outside_allowed();
+    outside_allowed(const outside_allowed&) = delete;
+    outside_allowed& operator=(const outside_allowed&) = delete;
+
+private:
+    detail::world* world_;
+};
+
 /// What one run hands the adapter.
 ///
 /// Lifetimes: valid until the run ends. Thread safety: none; a run has one thread.
@@ -169,6 +198,12 @@ public:
             return std::chrono::duration_cast<T>(value);
         }
     }
+
+    /// Keeps virtual time from passing for as long as the result lives.
+    [[nodiscard]] frozen_time freeze_time() const { return frozen_time(*world_); }
+
+    /// Permits leaving the simulation for as long as the result lives.
+    [[nodiscard]] outside_allowed allow_outside() const { return outside_allowed(*world_); }
 
     /// Adds a line of the user's own to the trace.
     void note(std::string_view text);

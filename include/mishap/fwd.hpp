@@ -9,6 +9,7 @@ namespace mishap {
 /// Every duration in mishap is in virtual nanoseconds, unless its name says otherwise.
 using duration = std::chrono::nanoseconds;
 
+class chooser;
 class client;
 class environment;
 class manager;

@@ -2,6 +2,7 @@
 /// Everything but the GoogleTest and RapidCheck parts. Costs about as much to compile as
 /// `boost/asio/awaitable.hpp`; include single headers where that matters.
 
+#include <mishap/chooser.hpp>
 #include <mishap/contract.hpp>
 #include <mishap/duration.hpp>
 #include <mishap/environment.hpp>

@@ -47,6 +47,9 @@ struct fault_plan
 {
     std::vector<perturbation> perturbations;
     std::optional<lazy_faults> lazy;
+    /// Virtual time that each step takes. With the default, time stands still while handlers run; more than that
+    /// reaches paths on which a deadline has passed before a timer for it is made.
+    duration step_cost{0};
     /// Settings that the adapter reads with `environment::setting`.
     std::map<std::string, std::string, std::less<>> settings;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mishap/chooser.hpp>
 #include <mishap/contract.hpp>
 #include <mishap/invariant.hpp>
 #include <mishap/manager.hpp>
@@ -16,6 +17,8 @@ struct run_options
     /// What the manager promises; that of the manager itself when left out.
     std::optional<mishap::contract> contract = {};
     mishap::limits limits = {};
+    /// Decides the order of handlers and completions; first come, first served when left out. Must outlive the run.
+    mishap::chooser* chooser = nullptr;
 };
 
 /// One run, judged.

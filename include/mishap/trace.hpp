@@ -29,6 +29,8 @@ enum class event_kind : std::uint8_t {
     reported,  ///< the manager gave an error to the report sink
     destroyed, ///< a resource's object was destroyed while the resource was not closed
     escaped,   ///< an exception left a handler
+    blocked,   ///< a call would have blocked the thread
+    left,      ///< a call left the simulation
     stage,     ///< the run reached a stage of its end
     note,
 };
@@ -49,7 +51,7 @@ enum class stage : std::uint8_t {
     livelock,        ///< the limit of steps was reached
     clients_cancelled,
     peers_gone,      ///< every operation that still hung failed
-    arrivals_done,   ///< what was under way has arrived
+    grace_over,      ///< the contract's grace has passed
     judged,
 };
 
@@ -135,6 +137,21 @@ struct report_record
     std::exception_ptr error;
 };
 
+/// A call that would have blocked the thread, or that left the simulation.
+struct outside_call
+{
+    std::string call;
+    std::uint64_t step = 0;
+};
+
+/// Work on the executor that nothing had ended: a suspended coroutine, a pending timer, a work guard.
+struct work_record
+{
+    mishap::lane lane = 0;
+    std::uint64_t step = 0; ///< in which it was started
+    duration since{0};
+};
+
 /// What happened in a run, in order, with virtual times from the run's start.
 struct trace
 {
@@ -146,6 +163,10 @@ struct trace
     std::vector<report_record> reports;
     std::vector<std::exception_ptr> escapes;
     std::vector<std::string> notes;
+    std::vector<outside_call> outside_calls;
+    std::vector<work_record> stuck_work; ///< what was pending when the run was found stuck
+    std::vector<work_record> stray_work; ///< what was left after the grace
+    bool stray_reactor = false;          ///< the io_context itself still had something pending then
     std::uint64_t steps = 0;
     std::uint64_t hash = 0; ///< of all events; equal hashes mean equal traces
 

@@ -87,7 +87,7 @@ void fresh_world(benchmark::State& state)
         mishap::detail::world world;
         mishap::trace happened;
         std::vector<std::size_t> inert;
-        world.run(under_test, under_test.promises, {}, plan, happened, inert);
+        world.run(under_test, under_test.promises, {}, nullptr, plan, happened, inert);
         benchmark::DoNotOptimize(happened.hash);
     }
 }
