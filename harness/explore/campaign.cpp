@@ -2,7 +2,8 @@
 
 #include "default_name.hpp"
 
-#include <mishap/input_error.hpp>
+#include <mishap/duration.hpp>
+#include <mishap/report.hpp>
 #include <mishap/replay.hpp>
 
 #include <fmt/format.h>
@@ -109,14 +110,44 @@ bool campaign::replayed()
     return true;
 }
 
-void campaign::found_nondeterminism(const fault_plan& plan)
+bool campaign::repeats(const fault_plan& plan, const trace& before)
+{
+    const run_result& again = run(plan);
+    if (again.trace.hash == before.hash)
+        return true;
+    const auto describe_event = [](const trace& happened, std::size_t i) -> std::string {
+        if (i >= happened.events.size())
+            return "nothing";
+        run_result one;
+        one.trace = happened;
+        one.trace.events.assign(happened.events.begin() + static_cast<std::ptrdiff_t>(i),
+            happened.events.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+        const event& e = happened.events[i];
+        const std::string text = timeline(one);
+        return text.empty() ? fmt::format("event {} of lane {} at {}", static_cast<int>(e.kind), lane_name(e.lane),
+                                  to_string(e.at))
+                            : text.substr(0, text.find('\n'));
+    };
+    const auto equal = [](const event& a, const event& b) {
+        return a.at == b.at && a.kind == b.kind && a.lane == b.lane && a.subject == b.subject;
+    };
+    const auto& now = again.trace.events;
+    const std::size_t first = static_cast<std::size_t>(
+        std::mismatch(before.events.begin(), before.events.end(), now.begin(), now.end(), equal).first -
+        before.events.begin());
+    found_nondeterminism(plan, fmt::format("they differ from event {} on: '{}' against '{}'", first + 1,
+                                   describe_event(before, first), describe_event(again.trace, first)));
+    return false;
+}
+
+void campaign::found_nondeterminism(const fault_plan& plan, const std::string& difference)
 {
     nondeterministic_ = true;
     violation v{.invariant = nondeterministic_name,
         .sentence = "the same plan gave two different runs: something in the manager or the adapter is not decided "
                     "by the simulation (a random number, an address, a thread, a static variable)",
         .expected = "equal plans give equal traces",
-        .actual = "the traces differ"};
+        .actual = difference};
     broken_.clear();
     broken_.push_back({v, {}, plan});
 }

@@ -24,8 +24,12 @@ public:
     /// Runs the requested replay instead of the campaign, if there is one for this campaign.
     bool replayed();
 
+    /// Runs a plan again and compares it with what happened before; reports a manager that answered differently, with
+    /// the first event that differs. Returns whether the runs were equal.
+    bool repeats(const fault_plan& plan, const trace& before);
+
     /// Reports a manager that answered the same plan differently.
-    void found_nondeterminism(const fault_plan& plan);
+    void found_nondeterminism(const fault_plan& plan, const std::string& difference);
 
     /// Makes the counterexamples small, and hands over what was learned.
     campaign_result finish();

@@ -64,7 +64,10 @@ private:
             const bool same = branch->position < ops.size() && ops[branch->position].id == branch->id &&
                               ops[branch->position].prefix_hash == branch->prefix_hash;
             if (!same) {
-                campaign_.found_nondeterminism(plan);
+                const trace before = done.trace;
+                if (campaign_.repeats(plan, before))
+                    campaign_.found_nondeterminism(plan,
+                        fmt::format("with one more fault, at {}, what came before it changed", to_string(branch->id)));
                 return;
             }
         }

@@ -1,9 +1,38 @@
 #include "invariants.hpp"
 #include "reading.hpp"
 
+#include <mishap/duration.hpp>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace mishap::detail {
+
+namespace {
+
+/// Everything that was pending when the run was found stuck: operations with who asked them to stop, and work that is
+/// no operation (a coroutine on a timer or channel of its own, a wait of the manager's).
+std::string list_waiting(const evidence& e, index stuck)
+{
+    std::vector<std::string> items;
+    for (index i = 0; i < e.trace.operations.size(); ++i) {
+        const operation_record& op = e.trace.operations[i];
+        if (op.started == none || op.started > stuck || (op.completed != none && op.completed < stuck))
+            continue;
+        std::string item = fmt::format(
+            "{} of lane {} since {}", name_of(e, i), lane_name(op.id.lane), to_string(e.trace.time_of(op.started)));
+        if (op.cancel_requested != none && op.cancel_requested < stuck)
+            item += fmt::format(", which lane {} asked to stop at {} and which did not listen",
+                lane_name(e.trace.events[op.cancel_requested].lane), to_string(e.trace.time_of(op.cancel_requested)));
+        items.push_back(std::move(item));
+    }
+    for (const work_record& work : e.trace.stuck_work)
+        items.push_back(fmt::format("work that lane {} started in step {} at {}", lane_name(work.lane), work.step,
+            to_string(work.since)));
+    return fmt::format("pending: {}", fmt::join(items, "; "));
+}
+
+} // namespace
 
 void judge_completes(const evidence& e, violations& found)
 {
@@ -22,7 +51,8 @@ void judge_completes(const evidence& e, violations& found)
                     .sentence = fmt::format("{} waits for {} for ever", name_of_client(e, in), what),
                     .lane = in,
                     .expected = "every client ends",
-                    .actual = fmt::format("it was still waiting when nothing was left that could happen"),
+                    .actual = fmt::format("it was still waiting when nothing was left that could happen; {}",
+                        list_waiting(e, client.stuck)),
                 };
                 if (by_operation) {
                     const operation_record& op = e.trace.operations[wait.operation];

@@ -26,7 +26,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include <poll.h>
+#include <time.h>
 
 namespace asio = boost::asio;
 
@@ -228,6 +228,7 @@ void world::reset(
     last_active_ = duration(0);
     left_ = false;
     frozen_ = outside_allowed_ = 0;
+    last_awaited_ = std::numeric_limits<std::uint64_t>::max();
     in_flight_.clear();
     pump_queued_ = false;
     alarms_.clear();
@@ -300,9 +301,16 @@ world::pause world::drive()
             continue;
         if (has_ended())
             return pause::ended;
+        // What runs outside takes real time: it gets some before virtual time passes, and more before all is lost.
+        const bool outside = left_ && outside_allowed_ > 0;
+        if (outside && last_awaited_ != trace_->steps) {
+            last_awaited_ = trace_->steps;
+            if (await_outside(std::chrono::milliseconds(10)))
+                continue;
+        }
         if (frozen_ == 0 && advance(limits_->horizon))
             continue;
-        if (left_ && outside_allowed_ > 0 && await_outside())
+        if (outside && await_outside(std::chrono::seconds(1)))
             continue;
         return pause::stuck;
     }
@@ -431,22 +439,18 @@ void world::pass_grace()
     record_stage(stage::grace_over);
 }
 
-bool world::await_outside()
+bool world::await_outside(std::chrono::milliseconds patience)
 {
-    // Real threads and descriptors take real time; a second without any news means that none will come.
-    constexpr int patience_ms = 1'000;
-    reactor& own = seam_.reactors.front();
-    for (int waited = 0; waited < patience_ms; ++waited) {
+    for (auto waited = std::chrono::milliseconds(0); waited < patience; ++waited) {
         if (inbox_filled_.load(std::memory_order_acquire)) {
             take_inbox();
             return true;
         }
         if (poll_reactor() || has_ready())
             return true;
-        // Waiting on the real epoll descriptor also wakes for what the kernel has to say.
         active_seam() = nullptr;
-        pollfd news{.fd = own.epoll, .events = POLLIN, .revents = 0};
-        ::poll(&news, 1, 1);
+        const timespec one_millisecond{.tv_sec = 0, .tv_nsec = 1'000'000};
+        ::nanosleep(&one_millisecond, nullptr);
         active_seam() = &seam_;
     }
     return false;
@@ -1103,10 +1107,18 @@ bool world::virtual_time_is_linked()
 namespace mishap {
 
 frozen_time::frozen_time(detail::world& where) : world_(&where) { world_->freeze_time(true); }
-frozen_time::~frozen_time() { world_->freeze_time(false); }
+frozen_time::~frozen_time()
+{
+    if (world_)
+        world_->freeze_time(false);
+}
 
 outside_allowed::outside_allowed(detail::world& where) : world_(&where) { world_->allow_outside(true); }
-outside_allowed::~outside_allowed() { world_->allow_outside(false); }
+outside_allowed::~outside_allowed()
+{
+    if (world_)
+        world_->allow_outside(false);
+}
 
 } // namespace mishap
 

@@ -132,7 +132,7 @@ private:
     bool poll_reactor();
     bool advance(duration limit);
     void pass_grace();
-    bool await_outside();
+    bool await_outside(std::chrono::milliseconds patience);
     void take_inbox();
     void list_work(std::vector<work_record>& into) const;
     bool has_ended() const noexcept { return running_clients_ == 0; }
@@ -211,6 +211,7 @@ private:
     bool left_ = false;        ///< something that this run started lives outside the simulation
     int frozen_ = 0;
     int outside_allowed_ = 0;
+    std::uint64_t last_awaited_ = 0;
     duration last_active_{0};
 };
 

@@ -114,8 +114,8 @@ class frozen_time
 public:
     explicit frozen_time(detail::world& where);
     ~frozen_time();
-    frozen_time(const frozen_time&) = delete;
-    frozen_time& operator=(const frozen_time&) = delete;
+    frozen_time(frozen_time&& other) noexcept : world_(std::exchange(other.world_, nullptr)) {}
+    frozen_time& operator=(frozen_time&&) = delete;
 
 private:
     detail::world* world_;
@@ -128,8 +128,8 @@ class outside_allowed
 public:
     explicit outside_allowed(detail::world& where);
     ~outside_allowed();
-    outside_allowed(const outside_allowed&) = delete;
-    outside_allowed& operator=(const outside_allowed&) = delete;
+    outside_allowed(outside_allowed&& other) noexcept : world_(std::exchange(other.world_, nullptr)) {}
+    outside_allowed& operator=(outside_allowed&&) = delete;
 
 private:
     detail::world* world_;
