@@ -32,16 +32,6 @@ Function real(const char* name) noexcept
     return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
 }
 
-/// glibc keeps an old condition variable under the same name for old programs; this is the new one where there are
-/// two.
-template <class Function>
-Function real_condition(const char* name) noexcept
-{
-    if (void* found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2"))
-        return reinterpret_cast<Function>(found);
-    return real<Function>(name);
-}
-
 timespec to_timespec(duration d) noexcept
 {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(d);
@@ -339,7 +329,7 @@ unsigned sleep(unsigned seconds)
 
 int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex)
 {
-    static const auto next = mishap::detail::real_condition<int (*)(pthread_cond_t*, pthread_mutex_t*)>("pthread_cond_wait");
+    static const auto next = real<int (*)(pthread_cond_t*, pthread_mutex_t*)>("pthread_cond_wait");
     if (const auto* here = active)
         mishap::detail::wait_for_others(*here, "pthread_cond_wait (a condition variable)");
     return next(condition, mutex);
@@ -352,7 +342,7 @@ int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex, co
         return ETIMEDOUT;
     }
     static const auto next =
-        mishap::detail::real_condition<int (*)(pthread_cond_t*, pthread_mutex_t*, const timespec*)>(
+        real<int (*)(pthread_cond_t*, pthread_mutex_t*, const timespec*)>(
             "pthread_cond_timedwait");
     return next(condition, mutex, until);
 }

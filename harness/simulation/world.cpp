@@ -533,14 +533,14 @@ void world::fail_hanging()
 
 void world::queue(lane in, task&& what)
 {
-    if (tearing_down_) {
-        const task dropped = std::move(what);
-        return;
-    }
     if (left_ && active_seam() != &seam_) {
         const std::scoped_lock lock(inbox_mutex_);
         inbox_.push_back({std::move(what), in, 0});
         inbox_filled_.store(true, std::memory_order_release);
+        return;
+    }
+    if (tearing_down_) {
+        const task dropped = std::move(what);
         return;
     }
     ready_.push_back({std::move(what), in, trace_ ? trace_->steps : 0});
@@ -608,7 +608,8 @@ void world::record_outside(event_kind kind, const char* call) noexcept
 
 void world::leaves(const char* call) noexcept
 {
-    left_ = true;
+    if (!left_) // threads that were started before may be reading it
+        left_ = true;
     if (outside_allowed_ == 0)
         record_outside(event_kind::left, call);
 }

@@ -45,7 +45,7 @@ public:
 
     // For the executor.
     boost::asio::io_context& context() noexcept { return *io_; }
-    bool in_handler() const noexcept { return in_handler_; }
+    bool in_handler() const noexcept { return active_seam() == &seam_ && in_handler_; }
     void queue(lane in, task&& what);
     void escaped() noexcept;
     std::uint32_t begin_work(lane in) noexcept;
