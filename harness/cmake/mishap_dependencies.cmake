@@ -66,6 +66,7 @@ set(YAML_CPP_INSTALL OFF)
 set(YAML_CPP_BUILD_TOOLS OFF)
 set(INSTALL_GTEST OFF)
 set(BUILD_GMOCK ON)
+set(RC_ENABLE_GTEST ON)
 # The pinned yaml-cpp and RapidCheck ask for policies that CMake 4 no longer has.
 set(CMAKE_POLICY_VERSION_MINIMUM 3.5)
 # Lets the plain variables above count as the options of projects that are older than CMake 3.13.

@@ -19,7 +19,7 @@ endfunction()
 
 # Runs CTest and sets `output`. Failing tests are expected, so the result is not looked at here.
 function(run_tests)
-    execute_process(COMMAND "${CMAKE_CTEST_COMMAND}" --output-on-failure --no-tests=error ${ARGN}
+    execute_process(COMMAND "${CMAKE_CTEST_COMMAND}" -C Debug --output-on-failure --no-tests=error ${ARGN}
         WORKING_DIRECTORY "${build}" RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
     set(result "${result}" PARENT_SCOPE)
     set(output "${output}" PARENT_SCOPE)
@@ -50,7 +50,7 @@ else()
     list(APPEND arguments "-DMISHAP_SOURCE=${mishap_source}")
 endif()
 step(configure "${CMAKE_COMMAND}" -S "${project}" -B "${build}" -G "${generator}" ${arguments})
-step(build "${CMAKE_COMMAND}" --build "${build}" --parallel 2)
+step(build "${CMAKE_COMMAND}" --build "${build}" --config Debug --parallel 2)
 
 # The file that says what CTest must find is the consumer's own.
 include("${project}/expected.cmake")
@@ -64,7 +64,12 @@ endforeach()
 expect_test(${failing} Failed)
 list(LENGTH passing tests)
 math(EXPR tests "${tests} + 1")
-expect_text("1 tests failed out of ${tests}" ${breaks} plan timeline replay)
+expect_text("1 tests failed out of ${tests}" ${breaks})
+foreach(part plan timeline replay)
+    if(NOT output MATCHES "\n *${part}  ")
+        message(FATAL_ERROR "${consumer}: the report of ${failing} lacks its ${part}:\n${output}")
+    endif()
+endforeach()
 
 # A file that comes after the configuring: CTest alone must find it.
 file(RENAME "${project}/added.yaml" "${project}/scenarios/later/added.yaml")
