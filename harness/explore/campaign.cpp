@@ -3,8 +3,8 @@
 #include "default_name.hpp"
 
 #include <mishap/duration.hpp>
-#include <mishap/report.hpp>
 #include <mishap/replay.hpp>
+#include <mishap/report.hpp>
 
 #include <fmt/format.h>
 
@@ -42,8 +42,8 @@ bool is_same(const violation& v, const trace& happened, const violation& wanted,
 
 } // namespace
 
-campaign::campaign(
-    const manager& under_test, const std::optional<contract>& promises, const limits& bounds, std::string name)
+campaign::campaign(const manager& under_test, const std::optional<contract>& promises, const limits& bounds,
+    std::string name)
     : under_test_(under_test), promises_(promises.value_or(under_test.promises)),
       runner_(under_test, promises_, bounds)
 {
@@ -104,8 +104,8 @@ bool campaign::replayed()
     run(requested->plan);
     if (!runner_.inert().empty()) {
         const perturbation& p = requested->plan.perturbations[runner_.inert().front()];
-        result_.invalid = fmt::format(
-            "the replayed plan is stale: {} never came up in this run", to_string(p.at));
+        result_.invalid =
+            fmt::format("the replayed plan is stale: {} never came up in this run", to_string(p.at));
     }
     return true;
 }
@@ -124,8 +124,8 @@ bool campaign::repeats(const fault_plan& plan, const trace& before)
             happened.events.begin() + static_cast<std::ptrdiff_t>(i) + 1);
         const event& e = happened.events[i];
         const std::string text = timeline(one);
-        return text.empty() ? fmt::format("event {} of lane {} at {}", static_cast<int>(e.kind), lane_name(e.lane),
-                                  to_string(e.at))
+        return text.empty() ? fmt::format("event {} of lane {} at {}", static_cast<int>(e.kind),
+                                  lane_name(e.lane), to_string(e.at))
                             : text.substr(0, text.find('\n'));
     };
     const auto equal = [](const event& a, const event& b) {
@@ -144,8 +144,9 @@ void campaign::found_nondeterminism(const fault_plan& plan, const std::string& d
 {
     nondeterministic_ = true;
     violation v{.invariant = nondeterministic_name,
-        .sentence = "the same plan gave two different runs: something in the manager or the adapter is not decided "
-                    "by the simulation (a random number, an address, a thread, a static variable)",
+        .sentence =
+            "the same plan gave two different runs: something in the manager or the adapter is not decided "
+            "by the simulation (a random number, an address, a thread, a static variable)",
         .expected = "equal plans give equal traces",
         .actual = difference};
     broken_.clear();
@@ -189,8 +190,9 @@ campaign_result campaign::finish()
     }
     const auto rank = [](const counterexample& c) {
         const auto all = invariants();
-        return std::find_if(all.begin(), all.end(), [&](const invariant& i) { return i.name == c.invariant; }) -
-               all.begin();
+        return std::find_if(all.begin(), all.end(), [&](const invariant& i) {
+            return i.name == c.invariant;
+        }) - all.begin();
     };
     std::stable_sort(result_.counterexamples.begin(), result_.counterexamples.end(),
         [&](const counterexample& a, const counterexample& b) { return rank(a) < rank(b); });
@@ -201,8 +203,9 @@ campaign_result campaign::finish()
         result_.coverage[name] = c.by_fault;
     }
     if (result_.fired == 0 && result_.invalid.empty() && !result_.replayed)
-        result_.invalid = "no fault ever fired, so nothing was tested: the adapter starts no operation on a mock "
-                          "resource, or the kinds that were asked for fit none";
+        result_.invalid =
+            "no fault ever fired, so nothing was tested: the adapter starts no operation on a mock "
+            "resource, or the kinds that were asked for fit none";
     return std::move(result_);
 }
 

@@ -24,8 +24,8 @@ public:
     /// Runs the requested replay instead of the campaign, if there is one for this campaign.
     bool replayed();
 
-    /// Runs a plan again and compares it with what happened before; reports a manager that answered differently, with
-    /// the first event that differs. Returns whether the runs were equal.
+    /// Runs a plan again and compares it with what happened before; reports a manager that answered
+    /// differently, with the first event that differs. Returns whether the runs were equal.
     bool repeats(const fault_plan& plan, const trace& before);
 
     /// Reports a manager that answered the same plan differently.
@@ -64,8 +64,8 @@ private:
     bool nondeterministic_ = false;
 };
 
-/// Plans that are simpler than this one in one respect, simplest first: a perturbation less, then a fault of a
-/// simpler kind.
+/// Plans that are simpler than this one in one respect, simplest first: a perturbation less, then a fault of
+/// a simpler kind.
 ///
 /// The order is that of greedy delta debugging: A. Zeller, R. Hildebrandt, "Simplifying and Isolating
 /// Failure-Inducing Input", IEEE TSE 28 (2002).

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include <rapidcheck/detail/Configuration.h>
 #include <rapidcheck/Random.h>
+#include <rapidcheck/detail/Configuration.h>
 #include <rapidcheck/seq/Create.h>
 #include <rapidcheck/shrinkable/Create.h>
 
@@ -75,8 +75,8 @@ parameters read_parameters(const random_options& options)
     if (const char* text = std::getenv("RC_PARAMS"); text && *text) {
         rc::detail::Configuration defaults;
         defaults.testParams.seed = p.seed;
-        defaults.testParams.maxSuccess = static_cast<int>(
-            std::min<std::uint64_t>(p.cases, std::numeric_limits<int>::max()));
+        defaults.testParams.maxSuccess =
+            static_cast<int>(std::min<std::uint64_t>(p.cases, std::numeric_limits<int>::max()));
         try {
             const auto read = rc::detail::configFromString(text, defaults);
             if (!options.seed)
@@ -91,7 +91,8 @@ parameters read_parameters(const random_options& options)
         const std::string_view digits(text);
         const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), p.seed);
         if (error != std::errc() || end != digits.data() + digits.size())
-            throw input_error(fmt::format("MISHAP_SEED is '{}', which is no whole number of 64 bits", digits));
+            throw input_error(
+                fmt::format("MISHAP_SEED is '{}', which is no whole number of 64 bits", digits));
     }
     return p;
 }
@@ -105,10 +106,7 @@ rc::Gen<fault_plan> arbitrary_plan(std::vector<fault_kind> kinds)
     });
 }
 
-void showValue(const fault_plan& plan, std::ostream& out)
-{
-    out << to_string(plan);
-}
+void showValue(const fault_plan& plan, std::ostream& out) { out << to_string(plan); }
 
 campaign_result random_campaign(const manager& under_test, const random_options& options)
 {
@@ -122,6 +120,7 @@ campaign_result random_campaign(const manager& under_test, const random_options&
         const rc::Random mine = random.split();
         fault_plan plan = plans(mine, 100).value();
         plan.settings = options.settings;
+        plan.step_cost = options.step_cost;
         const run_result& done = campaign.run(plan);
         // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
         if (i % 64 == 0) {

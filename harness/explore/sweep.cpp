@@ -29,18 +29,20 @@ class sweeper
 {
 public:
     sweeper(detail::campaign& campaign, const sweep_options& options)
-        : campaign_(campaign), options_(options), kinds_(options.kinds.empty() ? default_kinds() : options.kinds)
+        : campaign_(campaign), options_(options),
+          kinds_(options.kinds.empty() ? default_kinds() : options.kinds)
     {}
 
     void sweep()
     {
         fault_plan plan;
         plan.settings = options_.settings;
+        plan.step_cost = options_.step_cost;
         visit(plan, 0, options_.perturbations, nullptr);
         campaign_result& result = campaign_.result();
         result.complete = !bounded_ && !campaign_.nondeterministic();
-        result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo", result.complete ? "complete" : "incomplete",
-            options_.perturbations, describe_kinds());
+        result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo",
+            result.complete ? "complete" : "incomplete", options_.perturbations, describe_kinds());
         if (bounded_)
             result.covered += fmt::format("; stopped at {} runs", options_.runs_max);
         if (limited_)
@@ -66,8 +68,9 @@ private:
             if (!same) {
                 const trace before = done.trace;
                 if (campaign_.repeats(plan, before))
-                    campaign_.found_nondeterminism(plan,
-                        fmt::format("with one more fault, at {}, what came before it changed", to_string(branch->id)));
+                    campaign_.found_nondeterminism(
+                        plan, fmt::format("with one more fault, at {}, what came before it changed",
+                                  to_string(branch->id)));
                 return;
             }
         }

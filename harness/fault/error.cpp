@@ -86,8 +86,8 @@ std::vector<error>& registry()
 void register_error(error registered)
 {
     auto& errors = registry();
-    const auto found = std::find_if(
-        errors.begin(), errors.end(), [&](const error& e) { return e.name == registered.name; });
+    const auto found =
+        std::find_if(errors.begin(), errors.end(), [&](const error& e) { return e.name == registered.name; });
     if (found != errors.end())
         *found = std::move(registered);
     else

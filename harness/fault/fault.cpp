@@ -21,10 +21,7 @@ constexpr fault_description table[fault_kinds] = {
     {fault_kind::hang, "hang", false, false, "never completes; stops when cancelled"},
 };
 
-const fault_description& row(fault_kind kind)
-{
-    return table[static_cast<std::size_t>(kind)];
-}
+const fault_description& row(fault_kind kind) { return table[static_cast<std::size_t>(kind)]; }
 
 std::string underscored(std::string_view word)
 {
@@ -77,10 +74,7 @@ split split_fault(std::string_view text)
 
 } // namespace
 
-std::span<const fault_description, fault_kinds> fault_table() noexcept
-{
-    return table;
-}
+std::span<const fault_description, fault_kinds> fault_table() noexcept { return table; }
 
 std::string to_string(const fault& f)
 {
@@ -111,8 +105,10 @@ fault parse_fault(std::string_view untrimmed)
     if (!parts.row) {
         std::vector<std::string> words;
         for (const auto& r : table)
-            words.push_back(fmt::format(
-                "{}{}", r.word, r.takes_error ? " ERROR" : r.takes_duration ? " DURATION" : ""));
+            words.push_back(fmt::format("{}{}", r.word,
+                r.takes_error      ? " ERROR"
+                : r.takes_duration ? " DURATION"
+                                   : ""));
         throw input_error(unknown_word("fault", text, words));
     }
     const auto& r = *parts.row;
@@ -122,8 +118,7 @@ fault parse_fault(std::string_view untrimmed)
     if (r.takes_error) {
         parsed.error = symbol(parts.parameter.value_or("io_error"));
         if (!find_error(parsed.error))
-            throw input_error(
-                unknown_word("error", parts.parameter.value_or(""), error_names()), offset);
+            throw input_error(unknown_word("error", parts.parameter.value_or(""), error_names()), offset);
     } else if (r.takes_duration) {
         if (!parts.parameter)
             throw input_error(fmt::format("'{}' lacks its duration: write '{} 5s'", text, r.word), offset);

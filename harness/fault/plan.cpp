@@ -97,8 +97,7 @@ std::string to_word(const lazy_faults& lazy)
     std::string weights;
     for (std::size_t kind = 1; kind < fault_kinds; ++kind)
         weights += fmt::format("{}{}", kind == 1 ? "" : ":", lazy.weights[kind]);
-    return fmt::format(
-        "random({:016x},{},{},{})", lazy.seed, lazy.per_mille, weights, lazy.at_most);
+    return fmt::format("random({:016x},{},{},{})", lazy.seed, lazy.per_mille, weights, lazy.at_most);
 }
 
 template <class Number>
@@ -145,7 +144,8 @@ lazy_faults parse_lazy(const word& arguments)
     lazy.per_mille = parse_number<std::uint32_t>(parts[1].text, parts[1].offset);
     const auto weights = split_at(parts[2].text, ':', parts[2].offset);
     if (weights.size() != fault_kinds - 1)
-        throw input_error(fmt::format("'{}' needs {} weights", parts[2].text, fault_kinds - 1), parts[2].offset);
+        throw input_error(
+            fmt::format("'{}' needs {} weights", parts[2].text, fault_kinds - 1), parts[2].offset);
     for (std::size_t i = 0; i < weights.size(); ++i)
         lazy.weights[i + 1] = parse_number<std::uint8_t>(weights[i].text, weights[i].offset);
     lazy.at_most = parse_number<std::uint32_t>(parts[3].text, parts[3].offset);
@@ -167,7 +167,8 @@ perturbation parse_perturbation(const word& w)
     const auto equals = w.text.find('=');
     if (equals == std::string_view::npos)
         throw input_error(
-            fmt::format("'{}' is no part of a plan; write operation=fault, such as session.query#2=hang", w.text),
+            fmt::format(
+                "'{}' is no part of a plan; write operation=fault, such as session.query#2=hang", w.text),
             w.offset);
     const word target{w.text.substr(0, equals), w.offset};
     const word what{w.text.substr(equals + 1), w.offset + equals + 1};
@@ -178,7 +179,8 @@ perturbation parse_perturbation(const word& w)
             throw input_error(fmt::format("'{}': only a body fails after an operation", w.text), w.offset);
         const std::string_view anchor = what.text.substr(after + 7, what.text.size() - after - 8);
         p.at = at_offset(what.offset + after + 7, [&] { return parse_operation(anchor); });
-        p.fault = at_offset(what.offset, [&] { return parse_fault(std::string(what.text.substr(0, after)) + ')'); });
+        p.fault = at_offset(
+            what.offset, [&] { return parse_fault(std::string(what.text.substr(0, after)) + ')'); });
         p.fails_body = true;
         if (p.fault.kind != fault_kind::fail)
             throw input_error(fmt::format("'{}': after an operation a body can only fail", w.text), w.offset);
@@ -222,8 +224,7 @@ std::string to_string(const fault_plan& plan)
                 without_first(to_string(body_operation(p.at.lane), clients)), p.fault.error.text(),
                 to_string(p.at, clients)));
         else
-            words.push_back(
-                fmt::format("{}={}", without_first(to_string(p.at, clients)), to_token(p.fault)));
+            words.push_back(fmt::format("{}={}", without_first(to_string(p.at, clients)), to_token(p.fault)));
     }
     if (plan.step_cost != duration(0))
         words.push_back(fmt::format("step_cost({})", to_string(plan.step_cost)));
@@ -251,8 +252,7 @@ fault_plan parse_plan(std::string_view line)
         } else {
             const perturbation p = parse_perturbation(w);
             if (plan.find(p.at))
-                throw input_error(
-                    fmt::format("'{}' is perturbed twice", to_string(p.at)), w.offset);
+                throw input_error(fmt::format("'{}' is perturbed twice", to_string(p.at)), w.offset);
             plan.perturbations.push_back(p);
         }
     }
@@ -278,9 +278,10 @@ replay_token parse_token(std::string_view token)
     const std::string_view text = token.substr(0, tilde);
     const std::string_view sum = token.substr(tilde + 2);
     if (sum != fmt::format("{:04x}", checksum(text)))
-        throw input_error(fmt::format("the checksum ~{} does not fit this token: it was changed or cut; copy the "
-                                      "whole line from the report",
-                              sum),
+        throw input_error(
+            fmt::format("the checksum ~{} does not fit this token: it was changed or cut; copy the "
+                        "whole line from the report",
+                sum),
             tilde + 2);
     const auto words = split_words(text);
     if (words.size() < 2)

@@ -59,7 +59,8 @@ void judge_closes_everything(const evidence& e, violations& found)
             v.sentence = fmt::format("{} was created but never closed", name);
             v.actual = "no close was started";
         } else {
-            v.sentence = fmt::format("the close of {} was cancelled before it ended, and nothing closed it after", name);
+            v.sentence = fmt::format(
+                "the close of {} was cancelled before it ended, and nothing closed it after", name);
             v.actual = "its close was struck by the client's own cancellation";
             v.proof.push_back({e.trace.operations[attempt].cancel_requested, "cancelled"});
         }

@@ -18,8 +18,7 @@ void judge_closes_once(const evidence& e, violations& found)
                 (first.role != role::close && first.role != role::force_close))
                 continue;
             // Dropping by force what would not close is no second close.
-            const bool first_succeeded =
-                first.result == result::ok && first.completed < second.started;
+            const bool first_succeeded = first.result == result::ok && first.completed < second.started;
             if (second.role == role::force_close && !first_succeeded)
                 continue;
             found.push_back({

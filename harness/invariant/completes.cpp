@@ -10,8 +10,8 @@ namespace mishap::detail {
 
 namespace {
 
-/// Everything that was pending when the run was found stuck: operations with who asked them to stop, and work that is
-/// no operation (a coroutine on a timer or channel of its own, a wait of the manager's).
+/// Everything that was pending when the run was found stuck: operations with who asked them to stop, and work
+/// that is no operation (a coroutine on a timer or channel of its own, a wait of the manager's).
 std::string list_waiting(const evidence& e, index stuck)
 {
     std::vector<std::string> items;
@@ -19,16 +19,17 @@ std::string list_waiting(const evidence& e, index stuck)
         const operation_record& op = e.trace.operations[i];
         if (op.started == none || op.started > stuck || (op.completed != none && op.completed < stuck))
             continue;
-        std::string item = fmt::format(
-            "{} of lane {} since {}", name_of(e, i), lane_name(op.id.lane), to_string(e.trace.time_of(op.started)));
+        std::string item = fmt::format("{} of lane {} since {}", name_of(e, i), lane_name(op.id.lane),
+            to_string(e.trace.time_of(op.started)));
         if (op.cancel_requested != none && op.cancel_requested < stuck)
             item += fmt::format(", which lane {} asked to stop at {} and which did not listen",
-                lane_name(e.trace.events[op.cancel_requested].lane), to_string(e.trace.time_of(op.cancel_requested)));
+                lane_name(e.trace.events[op.cancel_requested].lane),
+                to_string(e.trace.time_of(op.cancel_requested)));
         items.push_back(std::move(item));
     }
     for (const work_record& work : e.trace.stuck_work)
-        items.push_back(fmt::format("work that lane {} started in step {} at {}", lane_name(work.lane), work.step,
-            to_string(work.since)));
+        items.push_back(fmt::format("work that lane {} started in step {} at {}", lane_name(work.lane),
+            work.step, to_string(work.since)));
     return fmt::format("pending: {}", fmt::join(items, "; "));
 }
 
@@ -46,7 +47,8 @@ void judge_completes(const evidence& e, violations& found)
                 if (wait.in == phase::body || e.contract.is_unbounded(wait.in))
                     continue;
                 const bool by_operation = wait.operation != none;
-                const std::string what = by_operation ? name_of(e, wait.operation) : "something that is no operation";
+                const std::string what =
+                    by_operation ? name_of(e, wait.operation) : "something that is no operation";
                 violation v{
                     .sentence = fmt::format("{} waits for {} for ever", name_of_client(e, in), what),
                     .lane = in,

@@ -32,7 +32,8 @@ void judge_honours_timeout(const evidence& e, violations& found)
             });
         };
         if (lasted > *timeout + timer_precision) {
-            blame(fmt::format("{} took {}, past its deadline of {}", name_of(e, i), to_string(lasted), to_string(*timeout)),
+            blame(fmt::format("{} took {}, past its deadline of {}", name_of(e, i), to_string(lasted),
+                      to_string(*timeout)),
                 fmt::format("given up between {} and {} + 1us", to_string(*timeout), to_string(*timeout)),
                 fmt::format("{} after {}", ended_by_itself ? "waited for" : "given up", to_string(lasted)));
             continue;
@@ -52,13 +53,14 @@ void judge_honours_timeout(const evidence& e, violations& found)
             }
             if (op.result != result::pending && op.result != result::aborted)
                 continue; // its result was on its way
-            blame(fmt::format("{} was given up after {}, before its deadline of {}", name_of(e, i), to_string(lasted),
-                      to_string(*timeout)),
+            blame(fmt::format("{} was given up after {}, before its deadline of {}", name_of(e, i),
+                      to_string(lasted), to_string(*timeout)),
                 fmt::format("waited for until {}", to_string(*timeout)),
                 fmt::format("given up after {}", to_string(lasted)));
             continue;
         }
-        // Given up at the deadline. The client must learn that it was a time-out, unless something was wrong before.
+        // Given up at the deadline. The client must learn that it was a time-out, unless something was wrong
+        // before.
         if (op.role != role::create || op.id.lane < 0)
             continue;
         const outcome& client = e.trace.outcomes[static_cast<std::size_t>(op.id.lane)];

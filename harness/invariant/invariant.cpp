@@ -20,7 +20,8 @@ constexpr invariant table[] = {
         detail::judge_no_stray_work},
     {"closes_everything", "whatever was created is closed by the end", detail::judge_closes_everything},
     {"closes_once", "nothing is closed twice", detail::judge_closes_once},
-    {"closes_only_what_exists", "nothing is closed that never was open", detail::judge_closes_only_what_exists},
+    {"closes_only_what_exists", "nothing is closed that never was open",
+        detail::judge_closes_only_what_exists},
     {"no_use_after_close", "no use starts on a resource that is closing or closed",
         detail::judge_no_use_after_close},
     {"honours_timeout", "a bounded phase that does not end by itself is given up at its deadline",
@@ -28,17 +29,15 @@ constexpr invariant table[] = {
     {"preserves_error", "the error that the caller sees is the first one", detail::judge_preserves_error},
     {"swallows_no_error", "an error reaches the caller; a close error alone at least the report sink",
         detail::judge_swallows_no_error},
-    {"invents_no_error", "where nothing went wrong, the caller sees no error", detail::judge_invents_no_error},
+    {"invents_no_error", "where nothing went wrong, the caller sees no error",
+        detail::judge_invents_no_error},
 };
 
 constexpr std::size_t first_causes = 5;
 
 } // namespace
 
-std::span<const invariant> invariants() noexcept
-{
-    return table;
-}
+std::span<const invariant> invariants() noexcept { return table; }
 
 bool verdict::violates(std::string_view name) const noexcept
 {

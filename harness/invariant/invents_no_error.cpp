@@ -15,14 +15,13 @@ namespace {
 bool stems_from_close(const evidence& e, lane in, const std::exception_ptr& error)
 {
     const index source = find_source(e.trace, error);
-    return std::any_of(
-        e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
-            if (op.id.lane != in || op.role != role::close)
-                return false;
-            if (op.result == result::failed || op.result == result::peer_gone)
-                return source != none && &e.trace.operations[source] == &op;
-            return op.cancel_requested != none && is_timeout(e.contract, error);
-        });
+    return std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+        if (op.id.lane != in || op.role != role::close)
+            return false;
+        if (op.result == result::failed || op.result == result::peer_gone)
+            return source != none && &e.trace.operations[source] == &op;
+        return op.cancel_requested != none && is_timeout(e.contract, error);
+    });
 }
 
 } // namespace
@@ -35,9 +34,8 @@ void judge_invents_no_error(const evidence& e, violations& found)
         if (client.ended == none || !client.error || e.excused(in))
             continue;
         const auto primaries = primaries_of(e, in);
-        if (std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
-                return !p.optional || is_passed_on(e, p, client.error);
-            }))
+        if (std::any_of(primaries.begin(), primaries.end(),
+                [&](const primary& p) { return !p.optional || is_passed_on(e, p, client.error); }))
             continue;
         const bool from_close = stems_from_close(e, in, client.error);
         if (from_close && e.contract.close_error != close_error_policy::reported)

@@ -17,7 +17,8 @@ void judge_no_escape(const evidence& e, violations& found)
             .lane = at.lane,
             .proof = {{i, "leaves the handler"}},
             .expected = "every exception is caught or passed to a completion handler",
-            .actual = fmt::format("{} reached the executor, which would end the program's io_context::run()", error),
+            .actual = fmt::format(
+                "{} reached the executor, which would end the program's io_context::run()", error),
         });
     }
 }

@@ -19,9 +19,11 @@ void judge_no_stray_work(const evidence& e, violations& found)
     const auto last = static_cast<index>(e.trace.events.size() - 1);
     const std::string expected =
         e.contract.grace == duration(0)
-            ? std::string("nothing is left on the executor when the last client has ended; the contract's 'grace' "
-                          "permits clean-up that takes longer")
-            : fmt::format("nothing is left on the executor {} after the last client ended", to_string(e.contract.grace));
+            ? std::string(
+                  "nothing is left on the executor when the last client has ended; the contract's 'grace' "
+                  "permits clean-up that takes longer")
+            : fmt::format("nothing is left on the executor {} after the last client ended",
+                  to_string(e.contract.grace));
     std::string list;
     lane first = 0;
     bool any = false;

@@ -10,7 +10,8 @@ namespace mishap::detail {
 
 namespace {
 
-void judge_calls(const evidence& e, event_kind kind, std::string_view what, std::string_view expected, violations& found)
+void judge_calls(
+    const evidence& e, event_kind kind, std::string_view what, std::string_view expected, violations& found)
 {
     std::vector<std::string_view> named;
     for (index i = 0; i < e.trace.events.size(); ++i) {
@@ -22,7 +23,8 @@ void judge_calls(const evidence& e, event_kind kind, std::string_view what, std:
             continue; // once is enough, however often it was called
         named.push_back(call.call);
         found.push_back({
-            .sentence = fmt::format("{}: {}, in step {} of lane {}", what, call.call, call.step, lane_name(at.lane)),
+            .sentence =
+                fmt::format("{}: {}, in step {} of lane {}", what, call.call, call.step, lane_name(at.lane)),
             .lane = at.lane,
             .proof = {{i, "here"}},
             .expected = std::string(expected),

@@ -16,14 +16,15 @@ void judge_preserves_error(const evidence& e, violations& found)
         if (!client.error || e.excused(in))
             continue;
         const auto primaries = primaries_of(e, in);
-        const auto first = std::find_if(
-            primaries.begin(), primaries.end(), [](const primary& p) { return !p.optional; });
+        const auto first =
+            std::find_if(primaries.begin(), primaries.end(), [](const primary& p) { return !p.optional; });
         if (first == primaries.end())
             continue;
-        // Those at the same instant are equally first, and so is a deadline that fell together with an arrival.
+        // Those at the same instant are equally first, and so is a deadline that fell together with an
+        // arrival.
         const bool kept = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
-            const bool is_early = p.seen <= first->seen ||
-                                  e.trace.time_of(p.seen) <= e.trace.time_of(first->seen);
+            const bool is_early =
+                p.seen <= first->seen || e.trace.time_of(p.seen) <= e.trace.time_of(first->seen);
             return is_early && is_passed_on(e, p, client.error);
         });
         // A time-out under another name is the business of `honours_timeout`.

@@ -68,8 +68,8 @@ bool cancelled_before(const trace& happened, lane in, index event)
 
 namespace {
 
-/// Whether the client suspended in nothing but closes after that event. A cancellation that strikes there may go
-/// unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
+/// Whether the client suspended in nothing but closes after that event. A cancellation that strikes there may
+/// go unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
 bool only_closes_after(const trace& happened, lane in, index event)
 {
     bool closes = false;
@@ -110,8 +110,7 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
     }
     for (const body_record& body : happened.bodies)
         if (body.lane == in && body.error && body.left != none && !is_abort(body.error))
-            found.push_back(
-                {primary::kind::body, body.left, find_source(happened, body.error), body.error});
+            found.push_back({primary::kind::body, body.left, find_source(happened, body.error), body.error});
     if (client.cancelled != none)
         found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr,
             only_closes_after(happened, in, client.cancelled)});
@@ -172,8 +171,8 @@ std::string describe(const evidence& e, const primary& p)
 {
     switch (p.what) {
     case primary::kind::operation:
-        return fmt::format("{} failed with {}", name_of(e, p.operation),
-            e.trace.operations[p.operation].fault.error.text());
+        return fmt::format(
+            "{} failed with {}", name_of(e, p.operation), e.trace.operations[p.operation].fault.error.text());
     case primary::kind::body:
         if (p.operation != none && e.trace.operations[p.operation].role != role::body &&
             !e.trace.operations[p.operation].fails_body)
@@ -198,15 +197,15 @@ std::vector<waiting> waits_at(const trace& happened, lane in, index stuck)
                              (op.completed == none || op.completed > stuck);
         if (!pending)
             continue;
-        const phase where = op.role == role::create   ? phase::create
-                            : op.role == role::close  ? phase::close
-                            : op.in_body              ? phase::body
-                                                      : phase::other;
+        const phase where = op.role == role::create  ? phase::create
+                            : op.role == role::close ? phase::close
+                            : op.in_body             ? phase::body
+                                                     : phase::other;
         waits.push_back({where, i});
     }
     if (waits.empty()) {
-        const bool inside = std::any_of(
-            happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
+        const bool inside =
+            std::any_of(happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
                 return body.lane == in && body.entered < stuck && (body.left == none || body.left > stuck);
             });
         waits.push_back({inside ? phase::body : phase::other, none});

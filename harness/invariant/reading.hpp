@@ -15,7 +15,13 @@ inline constexpr duration timer_precision = std::chrono::microseconds(1);
 /// An error that a client must see: the first thing that went wrong for it.
 struct primary
 {
-    enum class kind { operation, body, cancellation, deadline };
+    enum class kind
+    {
+        operation,
+        body,
+        cancellation,
+        deadline
+    };
 
     kind what;
     /// When the manager's code got to see it.

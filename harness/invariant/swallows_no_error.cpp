@@ -42,17 +42,19 @@ void judge_swallows_no_error(const evidence& e, violations& found)
         }
         for (index o = 0; o < e.trace.operations.size(); ++o) {
             const operation_record& op = e.trace.operations[o];
-            const bool close_failed = op.id.lane == in && op.role == role::close && op.result == result::failed &&
-                                      op.delivered != none;
+            const bool close_failed = op.id.lane == in && op.role == role::close &&
+                                      op.result == result::failed && op.delivered != none;
             if (!close_failed)
                 continue;
             const bool reported = was_reported(e.trace, o);
             if (reported && e.contract.close_error != close_error_policy::raised)
                 continue;
             found.push_back({
-                .sentence = reported
-                                ? fmt::format("{} failed and was reported, but the contract has close errors raised", name_of(e, o))
-                                : fmt::format("{} failed, and nobody was told", name_of(e, o)),
+                .sentence =
+                    reported
+                        ? fmt::format("{} failed and was reported, but the contract has close errors raised",
+                              name_of(e, o))
+                        : fmt::format("{} failed, and nobody was told", name_of(e, o)),
                 .lane = in,
                 .resource = op.resource,
                 .role = role::close,

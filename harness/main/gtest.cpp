@@ -68,7 +68,8 @@ bool holds_matcher::MatchAndExplain(const run_result& run, testing::MatchResultL
     return run.holds();
 }
 
-bool holds_matcher::MatchAndExplain(const campaign_result& result, testing::MatchResultListener* listener) const
+bool holds_matcher::MatchAndExplain(
+    const campaign_result& result, testing::MatchResultListener* listener) const
 {
     if (!result.invalid.empty())
         *listener << result.invalid;

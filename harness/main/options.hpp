@@ -12,8 +12,8 @@ namespace mishap::detail {
 class arguments
 {
 public:
-    /// Errors: throws `input_error` for an option that is not among `known`, one without its value, and one that
-    /// is given twice (unless it is `with`).
+    /// Errors: throws `input_error` for an option that is not among `known`, one without its value, and one
+    /// that is given twice (unless it is `with`).
     arguments(std::vector<std::string> words, std::vector<std::string> known);
 
     const std::vector<std::string>& rest() const noexcept { return rest_; }

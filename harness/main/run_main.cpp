@@ -27,9 +27,16 @@ namespace {
 
 using detail::arguments;
 
-enum exit_code { all_well = 0, something_broke = 1, bad_input = 2, nothing_ran = 3 };
+enum exit_code
+{
+    all_well = 0,
+    something_broke = 1,
+    bad_input = 2,
+    nothing_ran = 3
+};
 
-/// Gathers what happened into one exit code: bad input weighs most, then a violation, then having run nothing.
+/// Gathers what happened into one exit code: bad input weighs most, then a violation, then having run
+/// nothing.
 struct tally
 {
     bool bad = false;
@@ -38,6 +45,18 @@ struct tally
 
     int exit() const { return bad ? bad_input : broke ? something_broke : ran == 0 ? nothing_ran : all_well; }
 };
+
+/// The program as a shell takes it, with the sub-command that a token follows.
+std::string replay_command(const std::string& program)
+{
+    const bool plain = program.find_first_of(" '\"$`\\&;()<>|*?[]#~") == std::string::npos;
+    if (plain)
+        return program + " replay";
+    std::string quoted = "'";
+    for (const char c : program)
+        quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "' replay";
+}
 
 void complain(const std::string& why) { fmt::print(stderr, "mishap: error: {}\n", why); }
 
@@ -70,8 +89,8 @@ std::vector<std::string> named_files(const arguments& given, tally& result)
 int run_files(std::vector<std::string> words, const std::string& program)
 {
     const arguments given(std::move(words), {"save"});
-    const scenario_options options{
-        .replay_command = program + " replay", .save_to = given.option("save").value_or("mishap-failures")};
+    const scenario_options options{.replay_command = replay_command(program),
+        .save_to = given.option("save").value_or("mishap-failures")};
     tally result;
     const std::vector<std::string> files = named_files(given, result);
     std::size_t width = 0;
@@ -90,7 +109,8 @@ int run_files(std::vector<std::string> words, const std::string& program)
             const bool ok = done.status == scenario_status::held;
             held += ok;
             result.broke = result.broke || !ok;
-            fmt::print("{} {:<{}}  {} {}\n", ok ? "ok    " : "FAILED", file, width, loaded.manager, done.summary);
+            fmt::print(
+                "{} {:<{}}  {} {}\n", ok ? "ok    " : "FAILED", file, width, loaded.manager, done.summary);
             if (!ok)
                 failures += '\n' + done.failure;
         } catch (const std::exception& e) {
@@ -102,8 +122,8 @@ int run_files(std::vector<std::string> words, const std::string& program)
         }
     }
     fmt::print("{}", failures);
-    fmt::print("\n{} scenarios in {} runs: {} as expected, {} not{}\n", result.ran, runs, held, result.ran - held,
-        refused ? fmt::format(", {} files could not be used", refused) : "");
+    fmt::print("\n{} scenarios in {} runs: {} as expected, {} not{}\n", result.ran, runs, held,
+        result.ran - held, refused ? fmt::format(", {} files could not be used", refused) : "");
     if (result.ran == 0)
         complain("no scenario ran");
     return result.exit();
@@ -170,7 +190,7 @@ int show(const campaign_result& result, const arguments& given, const std::strin
         } catch (const std::exception& e) {
             saved = e.what();
         }
-        fmt::print("{}\n", report(c, {.replay_command = program + " replay", .saved = saved}));
+        fmt::print("{}\n", report(c, {.replay_command = replay_command(program), .saved = saved}));
     }
     fmt::print("{}", summary(result));
     return tally{.broke = !result.holds(), .ran = result.runs}.exit();
@@ -181,7 +201,8 @@ int sweep_manager(std::vector<std::string> words, const std::string& program)
     const arguments given(std::move(words), {"perturbations", "kinds", "runs-max", "with", "save"});
     const manager& under_test = named_manager(given);
     sweep_options options;
-    options.perturbations = static_cast<unsigned>(given.number("perturbations", 0, 8).value_or(options.perturbations));
+    options.perturbations =
+        static_cast<unsigned>(given.number("perturbations", 0, 8).value_or(options.perturbations));
     options.kinds = named_kinds(given);
     options.runs_max =
         given.number("runs-max", 1, std::numeric_limits<std::uint64_t>::max()).value_or(options.runs_max);
@@ -225,7 +246,7 @@ int replay(std::vector<std::string> words, const std::string& program)
         return all_well;
     }
     for (const violation& v : run.verdict.violations)
-        fmt::print("{}\n", report(run, v, {.replay_command = program + " replay"}));
+        fmt::print("{}\n", report(run, v, {.replay_command = replay_command(program)}));
     return something_broke;
 }
 
@@ -242,14 +263,18 @@ int list(std::vector<std::string> words, const std::string&)
     } else if (what == "faults") {
         for (const auto& row : fault_table())
             fmt::print("{:<16} {}\n",
-                fmt::format("{}{}", row.word, row.takes_error ? " ERROR" : row.takes_duration ? " DURATION" : ""),
+                fmt::format("{}{}", row.word,
+                    row.takes_error      ? " ERROR"
+                    : row.takes_duration ? " DURATION"
+                                         : ""),
                 row.about);
     } else if (what == "invariants") {
         for (const invariant& i : invariants())
             fmt::print("{:<24} {}\n", i.name, i.rule);
     } else if (what == "errors") {
         for (const std::string& name : error_names())
-            fmt::print("{:<24} {}{}\n", name, get_error(name).about, get_error(name).breaking ? "; breaking" : "");
+            fmt::print(
+                "{:<24} {}{}\n", name, get_error(name).about, get_error(name).breaking ? "; breaking" : "");
     } else {
         throw input_error(unknown_word("list", what, known));
     }
@@ -263,7 +288,8 @@ const std::vector<command>& commands()
     static const std::vector<command> all{
         {"run", "run [FILE|DIR ...] [--save DIR]", "run scenario files; without any, those of this program",
             &run_files},
-        {"sweep", "sweep MANAGER [--perturbations N] [--kinds A,B] [--runs-max N] [--with NAME=VALUE] [--save DIR]",
+        {"sweep",
+            "sweep MANAGER [--perturbations N] [--kinds A,B] [--runs-max N] [--with NAME=VALUE] [--save DIR]",
             "run a manager under every plan of at most N faults (default 2)", &sweep_manager},
         {"random", "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--with NAME=VALUE] [--save DIR]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
@@ -280,18 +306,19 @@ int help(std::vector<std::string>, const std::string& program)
     fmt::print("usage: {} COMMAND ..., or GoogleTest's flags, or nothing to run every test\n\n", program);
     for (const command& c : commands())
         fmt::print("  {}\n      {}\n", c.usage, c.about);
-    fmt::print("\nExit codes: 2 if any input was bad, else 1 if anything broke, else 3 if nothing ran, else 0.\n"
-               "Counterexamples are saved as scenario files in mishap-failures, or as --save says.\n"
-               "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS.\n");
+    fmt::print(
+        "\nExit codes: 2 if any input was bad, else 1 if anything broke, else 3 if nothing ran, else 0.\n"
+        "Counterexamples are saved as scenario files in mishap-failures, or as --save says.\n"
+        "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS.\n");
     return all_well;
 }
 
 int googletest_face(int argc, char** argv)
 {
-    const bool asked_for_list =
-        std::any_of(argv + 1, argv + argc, [](const char* word) { return std::string_view(word) == "--gtest_list_tests"; });
+    const bool asked_for_list = std::any_of(argv + 1, argv + argc,
+        [](const char* word) { return std::string_view(word) == "--gtest_list_tests"; });
     testing::InitGoogleMock(&argc, argv);
-    const int bad = detail::register_scenario_tests(std::string(argv[0]) + " replay");
+    const int bad = detail::register_scenario_tests(replay_command(argv[0]));
     if (argc > 1) {
         complain(fmt::format("'{}' is no flag of GoogleTest; try '{} help'", argv[1], argv[0]));
         return bad_input;
@@ -311,8 +338,10 @@ int googletest_face(int argc, char** argv)
 int dispatch(int argc, char** argv)
 {
     if (!detail::world::virtual_time_is_linked()) {
-        complain("virtual time is not linked in: this program's clock_gettime, timerfd_settime or epoll_wait are not "
-                 "mishap's. Link mishap::mishap into the program itself, and define none of these functions elsewhere");
+        complain("virtual time is not linked in: this program's clock_gettime, timerfd_settime or epoll_wait "
+                 "are not "
+                 "mishap's. Link mishap::mishap into the program itself, and define none of these functions "
+                 "elsewhere");
         return bad_input;
     }
     for (const std::string& error : registration_errors())

@@ -65,8 +65,9 @@ int register_scenario_tests(const std::string& replay_command)
                 const std::string name = std::filesystem::path(file).stem().string();
                 const auto [known, added] = names.emplace(suite + "." + name, file);
                 if (!added)
-                    throw scenario_error({file, 1, 1},
-                        fmt::format("its test would be named {}, as that of {}: rename one", known->first, known->second));
+                    throw scenario_error(
+                        {file, 1, 1}, fmt::format("its test would be named {}, as that of {}: rename one",
+                                          known->first, known->second));
                 const int line = loaded.where.line;
                 testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, file.c_str(), line,
                     [loaded = std::move(loaded), replay_command]() -> testing::Test* {

@@ -52,11 +52,13 @@ std::string to_scenario(const counterexample& c)
         for (const auto& [name, value] : c.minimal.fired.settings)
             text += fmt::format("  {}: {}\n", name, quoted(value));
     }
+    if (c.minimal.fired.step_cost != duration(0))
+        text += fmt::format("step_cost: {}\n", to_string(c.minimal.fired.step_cost));
     text += c.minimal.fired.perturbations.empty() ? "faults: {}\n" : "faults:\n";
     for (const perturbation& p : c.minimal.fired.perturbations) {
         if (p.fails_body)
-            text += fmt::format("  {}: {} after {}\n", to_string(body_operation(p.at.lane)), to_string(p.fault),
-                to_string(p.at));
+            text += fmt::format("  {}: {} after {}\n", to_string(body_operation(p.at.lane)),
+                to_string(p.fault), to_string(p.at));
         else
             text += fmt::format("  {}: {}\n", to_string(p.at), to_string(p.fault));
     }
@@ -69,8 +71,8 @@ std::string save_counterexample(const counterexample& c, const std::string& fold
     const std::string text = to_scenario(c);
     boost::crc_ccitt_type crc;
     crc.process_bytes(text.data(), text.size());
-    const fs::path path = fs::path(folder) /
-                          fmt::format("{}_{}_{:04x}.yaml", as_word(c.minimal.manager), c.invariant, crc.checksum());
+    const fs::path path = fs::path(folder) / fmt::format("{}_{}_{:04x}.yaml", as_word(c.minimal.manager),
+                                                 c.invariant, crc.checksum());
     std::error_code error;
     fs::create_directories(folder, error);
     std::ofstream out(path, std::ios::trunc);

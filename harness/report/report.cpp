@@ -104,10 +104,10 @@ std::optional<row> describe_event(const run_result& run, index i)
     case event_kind::reported: {
         const std::exception_ptr& error = happened.reports[e.subject].error;
         const index source = find_source(happened, error);
-        return row{"report sink", source == none ? describe(error)
-                                                 : fmt::format("{} ({})",
-                                                       happened.operations[source].fault.error.text(),
-                                                       to_string(happened, happened.operations[source]))};
+        return row{"report sink", source == none
+                                      ? describe(error)
+                                      : fmt::format("{} ({})", happened.operations[source].fault.error.text(),
+                                            to_string(happened, happened.operations[source]))};
     }
     case event_kind::destroyed: {
         const resource_record& r = happened.resources[e.subject];
@@ -116,9 +116,11 @@ std::optional<row> describe_event(const run_result& run, index i)
     case event_kind::escaped:
         return row{"executor", fmt::format("catches {}", describe(happened.escapes[e.subject]))};
     case event_kind::blocked:
-        return row{lane_name(e.lane), fmt::format("blocks the thread: {}", happened.outside_calls[e.subject].call)};
+        return row{
+            lane_name(e.lane), fmt::format("blocks the thread: {}", happened.outside_calls[e.subject].call)};
     case event_kind::left:
-        return row{lane_name(e.lane), fmt::format("leaves the simulation: {}", happened.outside_calls[e.subject].call)};
+        return row{lane_name(e.lane),
+            fmt::format("leaves the simulation: {}", happened.outside_calls[e.subject].call)};
     case event_kind::stage: {
         const auto reached = static_cast<stage>(e.subject);
         if (reached == stage::stuck || reached == stage::livelock)
@@ -137,8 +139,8 @@ std::string plan_line(const fault_plan& plan)
     return text.empty() ? "(no fault at all)" : text;
 }
 
-std::string render(const run_result& run, const violation& v, const fault_plan& plan, const std::string& remark,
-    const report_options& options)
+std::string render(const run_result& run, const violation& v, const fault_plan& plan,
+    const std::string& remark, const report_options& options)
 {
     std::string text;
     text += fmt::format("{}{} breaks {}\n", options.location.empty() ? "" : options.location + ": ",
@@ -189,7 +191,8 @@ std::string timeline(const run_result& run, const violation* v)
             if (!remark.empty() && e.kind == event_kind::delivered) {
                 const index done = run.trace.operations[e.subject].completed;
                 for (auto at = lines.rbegin(); at != lines.rend(); ++at)
-                    if (done != none && at->text.who == to_string(run.trace, run.trace.operations[e.subject]) &&
+                    if (done != none &&
+                        at->text.who == to_string(run.trace, run.trace.operations[e.subject]) &&
                         at->remark.empty()) {
                         at->remark = remark;
                         remark.clear();
@@ -212,7 +215,8 @@ std::string timeline(const run_result& run, const violation* v)
     }
     std::string text;
     for (const line& l : lines) {
-        std::string one = fmt::format("{:>{}}  {:<{}}  {}", l.time, time_width, l.text.who, who_width, l.text.what);
+        std::string one =
+            fmt::format("{:>{}}  {:<{}}  {}", l.time, time_width, l.text.who, who_width, l.text.what);
         if (!l.remark.empty())
             one = fmt::format("{:>{}}  {:<{}}  {:<{}}  <- {}", l.time, time_width, l.text.who, who_width,
                 l.text.what, what_width, l.remark);
@@ -255,7 +259,8 @@ std::string report(const counterexample& c, const report_options& options)
 std::string summary(const campaign_result& result)
 {
     std::string text = fmt::format("{}: {} runs, {} faults fired, {} runs with a violation\n",
-        result.manager.empty() ? "this manager" : result.manager, result.runs, result.fired, result.violating_runs);
+        result.manager.empty() ? "this manager" : result.manager, result.runs, result.fired,
+        result.violating_runs);
     text += fmt::format("  covered   {}\n", result.covered);
     if (!result.invalid.empty())
         text += fmt::format("  invalid   {}\n", result.invalid);
@@ -281,8 +286,9 @@ std::string summary(const campaign_result& result)
             const coverage_cell& cell = cells[static_cast<std::size_t>(kind.kind)];
             if (kind.kind == fault_kind::ok)
                 continue;
-            text += fmt::format("  {:>17}",
-                cell.planned ? fmt::format("{}/{}/{}", cell.fired, cell.planned, cell.seen) : std::string("."));
+            text += fmt::format("  {:>17}", cell.planned
+                                                ? fmt::format("{}/{}/{}", cell.fired, cell.planned, cell.seen)
+                                                : std::string("."));
         }
         text += '\n';
     }

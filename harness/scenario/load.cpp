@@ -89,7 +89,8 @@ public:
         Number value{};
         const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
         if (error != std::errc() || end != digits.data() + digits.size() || value < least || value > most)
-            refuse(fmt::format("{} must be a whole number from {} to {}, not '{}'", what, least, most, digits));
+            refuse(
+                fmt::format("{} must be a whole number from {} to {}, not '{}'", what, least, most, digits));
         return value;
     }
 
@@ -131,7 +132,8 @@ public:
         case YAML::NodeType::Null:
             return "nothing";
         case YAML::NodeType::Scalar:
-            return node_.Scalar().empty() ? "an empty text" : fmt::format("'{}'", node_.Scalar().substr(0, 60));
+            return node_.Scalar().empty() ? "an empty text"
+                                          : fmt::format("'{}'", node_.Scalar().substr(0, 60));
         case YAML::NodeType::Sequence:
             return "a list";
         case YAML::NodeType::Map:
@@ -208,9 +210,9 @@ void read_faults(const reader& at, scenario& into)
         static const symbol body("body");
         perturbation p = id.kind == body && id.name.empty()
                              ? read_body_fault(value, id)
-                             : perturbation{.at = id, .fault = value.parse("a fault", [](const std::string& text) {
-                                   return parse_fault(text);
-                               })};
+                             : perturbation{.at = id,
+                                   .fault = value.parse(
+                                       "a fault", [](const std::string& text) { return parse_fault(text); })};
         if (into.plan.find(p.at))
             key.refuse(fmt::format("'{}' names {}, which has a fault already", name, to_string(p.at)));
         into.plan.perturbations.push_back(p);
@@ -222,8 +224,10 @@ void read_contract(const reader& at, contract& into)
 {
     at.for_keys("contract",
         {
-            {"create_timeout", [&](const reader& v) { into.create_timeout = read_duration(v, "create_timeout"); }},
-            {"close_timeout", [&](const reader& v) { into.close_timeout = read_duration(v, "close_timeout"); }},
+            {"create_timeout",
+                [&](const reader& v) { into.create_timeout = read_duration(v, "create_timeout"); }},
+            {"close_timeout",
+                [&](const reader& v) { into.close_timeout = read_duration(v, "close_timeout"); }},
             {"unbounded",
                 [&](const reader& v) {
                     into.unbounded.clear();
@@ -238,7 +242,8 @@ void read_contract(const reader& at, contract& into)
                                                                    : phase::other);
                     }
                 }},
-            {"timeout_errors", [&](const reader& v) { into.timeout_errors = read_errors(v, "timeout_errors"); }},
+            {"timeout_errors",
+                [&](const reader& v) { into.timeout_errors = read_errors(v, "timeout_errors"); }},
             {"close_error",
                 [&](const reader& v) {
                     const std::string name = v.text("close_error");
@@ -247,6 +252,16 @@ void read_contract(const reader& at, contract& into)
                     if (found == known.end())
                         v.refuse(unknown_word("close_error policy", name, known));
                     into.close_error = static_cast<close_error_policy>(found - known.begin());
+                }},
+            {"grace", [&](const reader& v) { into.grace = read_duration(v, "grace"); }},
+            {"executor",
+                [&](const reader& v) {
+                    const std::string name = v.text("executor");
+                    const std::vector<std::string> known{"single_threaded", "concurrent"};
+                    const auto found = std::find(known.begin(), known.end(), name);
+                    if (found == known.end())
+                        v.refuse(unknown_word("executor model", name, known));
+                    into.executor = static_cast<executor_model>(found - known.begin());
                 }},
             {"uses",
                 [&](const reader& v) {
@@ -331,23 +346,23 @@ void read_exploration(const reader& at, scenario& into)
             {"random",
                 [&](const reader& v) {
                     auto& options = into.random.emplace();
-                    v.for_keys("random",
-                        {
-                            {"cases",
-                                [&](const reader& n) {
-                                    options.cases = n.number<std::uint64_t>("cases", 1, runs_most);
-                                }},
-                            {"seed",
-                                [&](const reader& n) {
-                                    options.seed = n.number<std::uint64_t>(
-                                        "seed", 0, std::numeric_limits<std::uint64_t>::max());
-                                }},
-                            {"kinds",
-                                [&](const reader& k) {
-                                    for (const fault& kind : read_kinds(k))
-                                        options.kinds.push_back(kind.kind);
-                                }},
-                        });
+                    v.for_keys("random", {
+                                             {"cases",
+                                                 [&](const reader& n) {
+                                                     options.cases =
+                                                         n.number<std::uint64_t>("cases", 1, runs_most);
+                                                 }},
+                                             {"seed",
+                                                 [&](const reader& n) {
+                                                     options.seed = n.number<std::uint64_t>("seed", 0,
+                                                         std::numeric_limits<std::uint64_t>::max());
+                                                 }},
+                                             {"kinds",
+                                                 [&](const reader& k) {
+                                                     for (const fault& kind : read_kinds(k))
+                                                         options.kinds.push_back(kind.kind);
+                                                 }},
+                                         });
                 }},
         });
     if (!into.sweep && !into.random)
@@ -367,15 +382,15 @@ scenario read(const YAML::Node& root, const std::string& file)
                 [&](const reader& v) {
                     const std::string version = v.text("the version");
                     if (version != std::to_string(format_version))
-                        v.refuse(fmt::format("this file has format version '{}', but this mishap reads version {}",
-                            version, format_version));
+                        v.refuse(
+                            fmt::format("this file has format version '{}', but this mishap reads version {}",
+                                version, format_version));
                     has_version = true;
                 }},
             {"manager",
                 [&](const reader& v) {
-                    s.manager = v.parse("the manager", [](const std::string& text) {
-                        return get_manager(text).name;
-                    });
+                    s.manager = v.parse(
+                        "the manager", [](const std::string& text) { return get_manager(text).name; });
                 }},
             {"about", [&](const reader& v) { s.about = v.text("about"); }},
             {"with",
@@ -384,13 +399,15 @@ scenario read(const YAML::Node& root, const std::string& file)
                         s.plan.settings[name] = value.text("a setting");
                     });
                 }},
+            {"step_cost", [&](const reader& v) { s.plan.step_cost = read_duration(v, "step_cost"); }},
             {"contract", [&](const reader& v) { contract_at.emplace(v); }},
             {"faults", [&](const reader& v) { faults_at.emplace(v); }},
             {"expect", [&](const reader& v) { expect_at.emplace(v); }},
             {"explore", [&](const reader& v) { explore_at.emplace(v); }},
         });
     if (!has_version)
-        at.refuse(fmt::format("the key 'mishap' is missing: begin the file with 'mishap: {}'", format_version));
+        at.refuse(
+            fmt::format("the key 'mishap' is missing: begin the file with 'mishap: {}'", format_version));
     if (s.manager.empty())
         at.refuse("the key 'manager' is missing: say which registered manager this is about");
     s.contract = get_manager(s.manager).promises;
@@ -400,7 +417,8 @@ scenario read(const YAML::Node& root, const std::string& file)
         explore_at->refuse("a scenario has faults (an example) or explore, not both: make it two files");
     if (faults_at) {
         read_faults(*faults_at, s);
-        s.where.line = faults_at->place().line - (faults_at->node().size() > 0 && faults_at->place().column > 1 ? 1 : 0);
+        s.where.line =
+            faults_at->place().line - (faults_at->node().size() > 0 && faults_at->place().column > 1 ? 1 : 0);
     }
     if (expect_at) {
         read_expectation(*expect_at, s.expect);
@@ -426,14 +444,16 @@ scenario parse_scenario(const std::string& text, const std::string& file)
     if (std::all_of(text.begin(), text.end(), is_blank))
         throw scenario_error({file, 1, 1}, "the file is empty: a scenario begins with 'mishap: 1'");
     if (text.size() > file_size_max)
-        throw scenario_error({file, 1, 1}, fmt::format("the file has {} bytes; a scenario has at most {}", text.size(), file_size_max));
+        throw scenario_error({file, 1, 1},
+            fmt::format("the file has {} bytes; a scenario has at most {}", text.size(), file_size_max));
     if (const auto zero = text.find('\0'); zero != std::string::npos)
         throw scenario_error({file, 1, 1}, fmt::format("byte {} is zero: this is no text file", zero + 1));
     try {
         const std::vector<YAML::Node> documents = YAML::LoadAll(text);
         if (documents.size() > 1)
             throw scenario_error({file, 1, 1},
-                fmt::format("the file has {} documents, but one file is one test: split it at '---'", documents.size()));
+                fmt::format("the file has {} documents, but one file is one test: split it at '---'",
+                    documents.size()));
         if (documents.empty() || documents.front().IsNull())
             throw scenario_error({file, 1, 1}, "the file is empty: a scenario begins with 'mishap: 1'");
         return read(documents.front(), file);
@@ -449,8 +469,8 @@ scenario parse_scenario(const std::string& text, const std::string& file)
             if (tab != std::string::npos && line.find_first_not_of(" \t") > tab)
                 why = "a tab is no indentation in YAML: use spaces";
         }
-        throw scenario_error(
-            {file, std::max(e.mark.line, 0) + 1, std::max(e.mark.column, 0) + 1}, fmt::format("no YAML: {}", why));
+        throw scenario_error({file, std::max(e.mark.line, 0) + 1, std::max(e.mark.column, 0) + 1},
+            fmt::format("no YAML: {}", why));
     }
 }
 
@@ -483,7 +503,8 @@ std::string check_file_name(const std::string& file)
     });
     if (is_word && name == stem + ".yaml")
         return {};
-    return fmt::format("'{}' cannot be a test's name: name the file with a-z, 0-9 and _, ending in .yaml", name);
+    return fmt::format(
+        "'{}' cannot be a test's name: name the file with a-z, 0-9 and _, ending in .yaml", name);
 }
 
 std::vector<std::string> find_scenarios(const std::string& path)
@@ -495,8 +516,8 @@ std::vector<std::string> find_scenarios(const std::string& path)
     if (!fs::is_directory(path, error))
         return {path};
     std::vector<std::string> files;
-    for (auto it = fs::recursive_directory_iterator(path, error); !error && it != fs::recursive_directory_iterator();
-         it.increment(error)) {
+    for (auto it = fs::recursive_directory_iterator(path, error);
+         !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
         const auto extension = it->path().extension();
         if (it->is_regular_file() && (extension == ".yaml" || extension == ".yml"))
             files.push_back(it->path().string());

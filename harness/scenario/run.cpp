@@ -88,7 +88,8 @@ void fail(scenario_result& result, std::string text)
     result.failure += std::move(text);
 }
 
-std::string missing_violations(const std::vector<std::string>& expected, const std::vector<std::string>& broken)
+std::string missing_violations(
+    const std::vector<std::string>& expected, const std::vector<std::string>& broken)
 {
     std::vector<std::string> missing;
     for (const std::string& name : expected)
@@ -124,9 +125,11 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
         for (const operation_id& id : happened)
             names.push_back(to_string(id));
         const std::string near = nearest(to_string(p.at), names);
-        fail(result, fmt::format("{}: the fault at {} never fired, so this scenario tests nothing{}\n  the run had  {}\n",
-                         to_string(s.written_at[i]), to_string(p.at),
-                         near.empty() ? "" : fmt::format("; did you mean {}?", near), join_operations(happened)));
+        fail(result,
+            fmt::format(
+                "{}: the fault at {} never fired, so this scenario tests nothing{}\n  the run had  {}\n",
+                to_string(s.written_at[i]), to_string(p.at),
+                near.empty() ? "" : fmt::format("; did you mean {}?", near), join_operations(happened)));
         result.status = scenario_status::invalid;
     }
     if (result.status == scenario_status::invalid) {
@@ -143,15 +146,17 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
         if (result.broken.size() > 1)
             result.failure += fmt::format("  also      breaks {}\n",
                 fmt::join(std::vector<std::string>(result.broken.begin() + 1, result.broken.end()), ", "));
-    } else if (const std::string missing = missing_violations(s.expect.violates, result.broken); !missing.empty()) {
-        fail(result, fmt::format("{}: {} was expected to break {}, but {}\n{}", location(s), s.manager, missing,
-                         result.broken.empty() ? std::string("holds")
-                                               : fmt::format("breaks {}", fmt::join(result.broken, ", ")),
-                         timeline(run)));
+    } else if (const std::string missing = missing_violations(s.expect.violates, result.broken);
+               !missing.empty()) {
+        fail(result,
+            fmt::format("{}: {} was expected to break {}, but {}\n{}", location(s), s.manager, missing,
+                result.broken.empty() ? std::string("holds")
+                                      : fmt::format("breaks {}", fmt::join(result.broken, ", ")),
+                timeline(run)));
     }
     const auto differs = [&](std::string_view what, const std::string& wanted, const std::string& actual) {
-        fail(result, fmt::format("{}: {}: the {} differs\n  expected  {}\n  actual    {}\n{}", location(s), s.manager,
-                         what, wanted, actual, timeline(run)));
+        fail(result, fmt::format("{}: {}: the {} differs\n  expected  {}\n  actual    {}\n{}", location(s),
+                         s.manager, what, wanted, actual, timeline(run)));
     };
     if (s.expect.outcome && !matches_outcome(run, *s.expect.outcome))
         differs("outcome", *s.expect.outcome, actual_outcome(run));
@@ -203,6 +208,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         sweep_options sweeping = *s.sweep;
         sweeping.contract = s.contract;
         sweeping.settings = s.plan.settings;
+        sweeping.step_cost = s.plan.step_cost;
         sweeping.limits = s.limits;
         account(sweep(under_test, sweeping));
     }
@@ -210,13 +216,15 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         random_options drawing = *s.random;
         drawing.contract = s.contract;
         drawing.settings = s.plan.settings;
+        drawing.step_cost = s.plan.step_cost;
         drawing.limits = s.limits;
         account(random_campaign(under_test, drawing));
     }
     if (!s.expect.violates.empty())
-        if (const std::string missing = missing_violations(s.expect.violates, result.broken); !missing.empty())
-            fail(result, fmt::format("{}: {} was expected to break {}, but {} in {} runs\n", location(s), s.manager,
-                             missing,
+        if (const std::string missing = missing_violations(s.expect.violates, result.broken);
+            !missing.empty())
+            fail(result, fmt::format("{}: {} was expected to break {}, but {} in {} runs\n", location(s),
+                             s.manager, missing,
                              result.broken.empty() ? std::string("held")
                                                    : fmt::format("broke {}", fmt::join(result.broken, ", ")),
                              result.runs));
@@ -224,7 +232,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
     if (result.broken.empty())
         result.summary = fmt::format("{}: {}", held ? "holds" : "is not as expected", covered);
     else
-        result.summary = fmt::format("breaks {}{}", fmt::join(result.broken, ", "), held ? ", as expected" : "");
+        result.summary =
+            fmt::format("breaks {}{}", fmt::join(result.broken, ", "), held ? ", as expected" : "");
     return result;
 }
 

@@ -55,7 +55,10 @@ public:
         return boost::asio::execution::blocking.possibly;
     }
 
-    executor require(boost::asio::execution::blocking_t::never_t) const noexcept { return with(true, tracked_); }
+    executor require(boost::asio::execution::blocking_t::never_t) const noexcept
+    {
+        return with(true, tracked_);
+    }
     executor require(boost::asio::execution::blocking_t::possibly_t) const noexcept
     {
         return with(false, tracked_);

@@ -62,8 +62,8 @@ const std::vector<std::string>& registration_errors()
 {
     auto& all = registered();
     for (const auto& [name, promises] : all.contracts)
-        all.errors.push_back(fmt::format(
-            "MISHAP_CONTRACT({}): {}", name, unknown_word("manager", name, manager_names())));
+        all.errors.push_back(
+            fmt::format("MISHAP_CONTRACT({}): {}", name, unknown_word("manager", name, manager_names())));
     all.contracts.clear();
     return all.errors;
 }

@@ -36,12 +36,14 @@ runner::runner(const manager& under_test, contract promises, limits bounds, choo
     if (!under_test.run)
         throw std::logic_error("this manager has no adapter to run");
     if (const std::string why = contradiction(promises); !why.empty())
-        throw std::logic_error("the contract of " + (under_test.name.empty() ? "this manager" : under_test.name) +
+        throw std::logic_error("the contract of " +
+                               (under_test.name.empty() ? "this manager" : under_test.name) +
                                " contradicts itself: " + why);
     if (!world::virtual_time_is_linked())
-        throw std::runtime_error(
-            "virtual time is not linked in: clock_gettime, timerfd_settime or epoll_wait of this program are not "
-            "mishap's. Link mishap::mishap into the program itself, and define none of these functions elsewhere");
+        throw std::runtime_error("virtual time is not linked in: clock_gettime, timerfd_settime or "
+                                 "epoll_wait of this program are not "
+                                 "mishap's. Link mishap::mishap into the program itself, and define none of "
+                                 "these functions elsewhere");
     result_.manager = under_test.name;
     result_.contract = std::move(promises);
 }
@@ -61,7 +63,8 @@ run_result& runner::run(const fault_plan& plan)
 
 run_result run(const manager& under_test, const fault_plan& plan, const run_options& options)
 {
-    detail::runner once(under_test, options.contract.value_or(under_test.promises), options.limits, options.chooser);
+    detail::runner once(
+        under_test, options.contract.value_or(under_test.promises), options.limits, options.chooser);
     return std::move(once.run(plan));
 }
 

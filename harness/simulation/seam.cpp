@@ -98,8 +98,8 @@ duration to_duration(const timespec& t) noexcept
     return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
 }
 
-/// A blocked thread lets time pass: the code that asked goes on when it meant to, and timers are late, as they would
-/// be.
+/// A blocked thread lets time pass: the code that asked goes on when it meant to, and timers are late, as
+/// they would be.
 void sleep_until(seam& here, duration until, const char* call) noexcept
 {
     if (here.observer)
@@ -245,7 +245,8 @@ int epoll_wait(int epoll, epoll_event* events, int events_max, int timeout)
                 if (here->owns(*reactor)) {
                     if (here->observer)
                         here->observer->runs_own_context();
-                } else if (reactor->kernel_descriptors > 0 && next(epoll, events, 0 < events_max ? 1 : 0, 0) > 0) {
+                } else if (reactor->kernel_descriptors > 0 &&
+                           next(epoll, events, 0 < events_max ? 1 : 0, 0) > 0) {
                     return next(epoll, events, events_max, 0);
                 } else if (!mishap::detail::serve_private_reactor(*here, *reactor)) {
                     mishap::detail::wait_for_others(*here, "io_context::run");
@@ -267,7 +268,8 @@ int epoll_wait(int epoll, epoll_event* events, int events_max, int timeout)
     return next(epoll, events, events_max, timeout);
 }
 
-int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) noexcept
+int pthread_create(
+    pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) noexcept
 {
     static const auto next =
         real<int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) noexcept>("pthread_create");
@@ -338,23 +340,24 @@ int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex)
 int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex, const timespec* until)
 {
     if (auto* here = active) {
-        mishap::detail::sleep_until(*here, mishap::detail::when(CLOCK_REALTIME, *until), "pthread_cond_timedwait");
+        mishap::detail::sleep_until(
+            *here, mishap::detail::when(CLOCK_REALTIME, *until), "pthread_cond_timedwait");
         return ETIMEDOUT;
     }
     static const auto next =
-        real<int (*)(pthread_cond_t*, pthread_mutex_t*, const timespec*)>(
-            "pthread_cond_timedwait");
+        real<int (*)(pthread_cond_t*, pthread_mutex_t*, const timespec*)>("pthread_cond_timedwait");
     return next(condition, mutex, until);
 }
 
-int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock, const timespec* until)
+int pthread_cond_clockwait(
+    pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock, const timespec* until)
 {
     if (auto* here = active) {
         mishap::detail::sleep_until(*here, mishap::detail::when(clock, *until), "pthread_cond_clockwait");
         return ETIMEDOUT;
     }
-    static const auto next =
-        real<int (*)(pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*)>("pthread_cond_clockwait");
+    static const auto next = real<int (*)(pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*)>(
+        "pthread_cond_clockwait");
     return next(condition, mutex, clock, until);
 }
 
@@ -386,8 +389,8 @@ long syscall(long number, ...) noexcept
     static const auto next = real<long (*)(long, ...) noexcept>("syscall");
     if (auto* here = active; here && number == SYS_futex) {
         const int operation = static_cast<int>(a[1]) & FUTEX_CMD_MASK;
-        // Another thread that initialises the same static variable wakes this one, so that wait is none of ours:
-        // the C++ ABI's guard words have these values.
+        // Another thread that initialises the same static variable wakes this one, so that wait is none of
+        // ours: the C++ ABI's guard words have these values.
         const bool guard = a[2] == 0x100 || a[2] == 0x10100;
         if ((operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET) && !guard) {
             const int word = __atomic_load_n(reinterpret_cast<int*>(a[0]), __ATOMIC_SEQ_CST);
@@ -398,7 +401,8 @@ long syscall(long number, ...) noexcept
                         mishap::detail::sleep_for(*here, mishap::detail::to_duration(*limit), "a futex wait");
                     else
                         mishap::detail::sleep_until(*here,
-                            mishap::detail::when(realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, *limit), "a futex wait");
+                            mishap::detail::when(realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, *limit),
+                            "a futex wait");
                     errno = ETIMEDOUT;
                     return -1;
                 }

@@ -1,8 +1,8 @@
 #pragma once
 /// The link-time seam: libc functions that are answered from memory while a thread simulates (Linux only).
 ///
-/// Asio asks libc for the time and waits in epoll on a timerfd. Replacing those few functions at link time puts
-/// stock timers on virtual time without a change to the code under test.
+/// Asio asks libc for the time and waits in epoll on a timerfd. Replacing those few functions at link time
+/// puts stock timers on virtual time without a change to the code under test.
 
 #include <mishap/fwd.hpp>
 
@@ -37,8 +37,8 @@ public:
     virtual void leaves(const char* call) noexcept = 0;
     /// A call would have blocked the thread, and returned at once instead.
     virtual void blocks(const char* call) noexcept = 0;
-    /// A call blocks the thread until somebody else wakes it. Returns whether anybody could; otherwise does not
-    /// return.
+    /// A call blocks the thread until somebody else wakes it. Returns whether anybody could; otherwise does
+    /// not return.
     virtual void waits(const char* call) noexcept = 0;
     /// Somebody runs the simulation's own io_context.
     virtual void runs_own_context() noexcept = 0;

@@ -14,8 +14,7 @@ public:
     task() noexcept = default;
 
     template <class F>
-        requires(!std::is_same_v<std::decay_t<F>, task>)
-    explicit task(F&& f)
+    requires(!std::is_same_v<std::decay_t<F>, task>) explicit task(F&& f)
     {
         using value = std::decay_t<F>;
         if constexpr (fits<value>) {
@@ -53,8 +52,9 @@ private:
     static constexpr std::size_t size = 48;
 
     template <class F>
-    static constexpr bool fits = sizeof(F) <= size && alignof(F) <= alignof(std::max_align_t) &&
-                                 std::is_nothrow_move_constructible_v<F>;
+    static constexpr bool fits =
+        sizeof(F) <= size &&
+        alignof(F) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<F>;
 
     struct functions
     {

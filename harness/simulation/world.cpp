@@ -46,7 +46,8 @@ void install_terminate_handler()
     static const bool installed = [] {
         before = std::set_terminate([] {
             if (const std::string running = world::describe_running(); !running.empty())
-                std::fprintf(stderr, "mishap: std::terminate was called in the run that this repeats:\n  %s\n",
+                std::fprintf(stderr,
+                    "mishap: std::terminate was called in the run that this repeats:\n  %s\n",
                     running.c_str());
             before();
         });
@@ -94,10 +95,7 @@ const std::exception_ptr& peer_gone_error()
     return error;
 }
 
-bool later(const auto& a, const auto& b) noexcept
-{
-    return a.at != b.at ? a.at > b.at : a.order > b.order;
-}
+bool later(const auto& a, const auto& b) noexcept { return a.at != b.at ? a.at > b.at : a.order > b.order; }
 
 } // namespace
 
@@ -140,21 +138,16 @@ world::world() : environment_(*this)
     lanes_.resize(2);
 }
 
-world::~world()
-{
-    tear_down();
-}
+world::~world() { tear_down(); }
 
-world* world::current() noexcept
-{
-    return running_world;
-}
+world* world::current() noexcept { return running_world; }
 
 void world::run(const manager& under_test, const contract& promises, const limits& bounds, chooser* order,
     const fault_plan& plan, trace& happened, std::vector<std::size_t>& inert)
 {
     if (active_seam())
-        throw std::logic_error("mishap::run was called inside a run: a manager under test must not start one");
+        throw std::logic_error(
+            "mishap::run was called inside a run: a manager under test must not start one");
     const simulating now_virtual(seam_);
     running_world = this;
     struct restore
@@ -236,8 +229,8 @@ void world::reset(
     if (!io_) {
         seam_.reactors.clear();
         io_ = std::make_unique<asio::io_context>(1);
-        // Makes the reactor now, so that the world's own is the first one the seam knows. Its registration with
-        // epoll is none of the code under test's.
+        // Makes the reactor now, so that the world's own is the first one the seam knows. Its registration
+        // with epoll is none of the code under test's.
         asio::steady_timer reactor_maker(*io_);
         io_->poll();
     }
@@ -279,13 +272,14 @@ void world::tear_down() noexcept
     tearing_down_ = false;
 }
 
-// The loop ---------------------------------------------------------------------------------------------------
+// The loop
+// ---------------------------------------------------------------------------------------------------
 
 world::pause world::drive()
 {
     for (;;) {
-        // Handlers run inside the io_context's own loop: Asio then recycles their memory, and code that takes an
-        // io_context& finds itself where it would be in production.
+        // Handlers run inside the io_context's own loop: Asio then recycles their memory, and code that takes
+        // an io_context& finds itself where it would be in production.
         if (has_ready() && !pump_queued_) {
             pump_queued_ = true;
             asio::post(*io_, [this] {
@@ -301,7 +295,8 @@ world::pause world::drive()
             continue;
         if (has_ended())
             return pause::ended;
-        // What runs outside takes real time: it gets some before virtual time passes, and more before all is lost.
+        // What runs outside takes real time: it gets some before virtual time passes, and more before all is
+        // lost.
         const bool outside = left_ && outside_allowed_ > 0;
         if (outside && last_awaited_ != trace_->steps) {
             last_awaited_ = trace_->steps;
@@ -351,7 +346,8 @@ void world::choose_and_run()
 {
     choices_.clear();
     const bool any = contract_->executor == executor_model::concurrent;
-    const std::size_t handlers = any ? ready_.size() - ready_head_ : std::min<std::size_t>(1, ready_.size() - ready_head_);
+    const std::size_t handlers =
+        any ? ready_.size() - ready_head_ : std::min<std::size_t>(1, ready_.size() - ready_head_);
     for (std::size_t i = 0; i < handlers; ++i) {
         const ready& one = ready_[ready_head_ + i];
         choices_.push_back({.what = choice::kind::handler, .lane = one.in, .queued = one.queued});
@@ -365,7 +361,8 @@ void world::choose_and_run()
         const index operation = in_flight_[chosen - handlers];
         in_flight_.erase(in_flight_.begin() + static_cast<std::ptrdiff_t>(chosen - handlers));
         const operation_record& op = trace_->operations[operation];
-        complete(operation, op.fault.kind == fault_kind::fail && !op.fails_body ? result::failed : result::ok);
+        complete(
+            operation, op.fault.kind == fault_kind::fail && !op.fails_body ? result::failed : result::ok);
         return;
     }
     const auto at = ready_.begin() + static_cast<std::ptrdiff_t>(ready_head_ + chosen);
@@ -499,8 +496,8 @@ void world::finish_run(pause why)
         if (drive() == pause::livelock)
             return give_up();
     }
-    // Each round ends operations that were under way; a manager that keeps starting new ones is bounded by the
-    // limit of steps, and one that starts hanging ones for ever by the number of rounds.
+    // Each round ends operations that were under way; a manager that keeps starting new ones is bounded by
+    // the limit of steps, and one that starts hanging ones for ever by the number of rounds.
     constexpr int rounds_max = 64;
     for (int round = 0; round < rounds_max && (!suspended_.empty() || !alarms_.empty()); ++round) {
         record_stage(stage::peers_gone);
@@ -529,7 +526,8 @@ void world::fail_hanging()
     }
 }
 
-// The executor's side ----------------------------------------------------------------------------------------
+// The executor's side
+// ----------------------------------------------------------------------------------------
 
 void world::queue(lane in, task&& what)
 {
@@ -596,7 +594,8 @@ void world::end_work(std::uint32_t token) noexcept
     --work_count_;
 }
 
-// The seam's side --------------------------------------------------------------------------------------------
+// The seam's side
+// --------------------------------------------------------------------------------------------
 
 void world::record_outside(event_kind kind, const char* call) noexcept
 {
@@ -621,7 +620,8 @@ void world::waits(const char* call) noexcept
     if (left_ || tearing_down_)
         return; // what was started outside can wake this thread
     std::fprintf(stderr,
-        "mishap: the code under test blocks the thread in %s, and in a simulation nobody else could wake it. Wait "
+        "mishap: the code under test blocks the thread in %s, and in a simulation nobody else could wake it. "
+        "Wait "
         "with co_await instead, or keep this part out of the adapter. This repeats the run:\n  %s\n",
         call, describe_running().c_str());
     std::fflush(stderr);
@@ -650,7 +650,8 @@ std::string world::describe_running()
     return to_string(replay_token{here->manager_->name, plan});
 }
 
-// Operations -------------------------------------------------------------------------------------------------
+// Operations
+// -------------------------------------------------------------------------------------------------
 
 index world::record(event_kind kind, lane in, index subject)
 {
@@ -897,8 +898,8 @@ awaitable<void> world::wait(index operation)
         [this, operation]<class Handler>(Handler&& handler) {
             const auto deliver = [this, operation] {
                 if (trace_)
-                    trace_->operations[operation].delivered = record(
-                        event_kind::delivered, trace_->operations[operation].id.lane, operation);
+                    trace_->operations[operation].delivered =
+                        record(event_kind::delivered, trace_->operations[operation].id.lane, operation);
             };
             if (trace_->operations[operation].result != result::pending) {
                 queue_handler(*this, std::forward<Handler>(handler), deliver);
@@ -949,8 +950,10 @@ void world::force_close(const resource& on) noexcept
     const lane in = running_lane_;
     const index entry = entry_of(on, in);
     resource_record& target = trace_->resources[entry];
-    const index which = new_operation(
-        {.lane = in, .kind = on.kind(), .name = "force_close", .occurrence = count_use(in, on.kind(), "force_close")},
+    const index which = new_operation({.lane = in,
+                                          .kind = on.kind(),
+                                          .name = "force_close",
+                                          .occurrence = count_use(in, on.kind(), "force_close")},
         role::force_close, entry);
     operation_record& op = trace_->operations[which];
     op.started = record(event_kind::started, in, which);
@@ -988,7 +991,8 @@ bool world::broken(const resource& which) const noexcept
     return false;
 }
 
-// The environment's side -------------------------------------------------------------------------------------
+// The environment's side
+// -------------------------------------------------------------------------------------
 
 awaitable<void> world::body(resource* lent, body_work work)
 {

@@ -25,8 +25,8 @@ namespace mishap::detail {
 
 /// One thread's simulation: an `io_context`, a ready queue and virtual time, used for one run after another.
 ///
-/// A run that ends clean leaves the world as new. After one that leaves something suspended, the world destroys
-/// what is left and takes a new `io_context`.
+/// A run that ends clean leaves the world as new. After one that leaves something suspended, the world
+/// destroys what is left and takes a new `io_context`.
 class world final : private seam_observer
 {
 public:
@@ -73,8 +73,8 @@ public:
     void freeze_time(bool frozen) noexcept { frozen_ += frozen ? 1 : -1; }
     void allow_outside(bool allowed) noexcept { outside_allowed_ += allowed ? 1 : -1; }
 
-    /// The plan of the run under way on this thread, as a replay token, for messages of a program that is about to
-    /// end.
+    /// The plan of the run under way on this thread, as a replay token, for messages of a program that is
+    /// about to end.
     static std::string describe_running();
 
     /// Whether stock timers obey virtual time in this program; asked once per process.
@@ -121,7 +121,12 @@ private:
         index operation;
     };
 
-    enum class pause { ended, stuck, livelock };
+    enum class pause
+    {
+        ended,
+        stuck,
+        livelock
+    };
 
     // The loop.
     pause drive();
@@ -208,7 +213,7 @@ private:
     lane running_lane_ = 0;
     bool in_handler_ = false;
     bool tearing_down_ = false;
-    bool left_ = false;        ///< something that this run started lives outside the simulation
+    bool left_ = false; ///< something that this run started lives outside the simulation
     int frozen_ = 0;
     int outside_allowed_ = 0;
     std::uint64_t last_awaited_ = 0;

@@ -56,7 +56,8 @@ std::string contradiction(const contract& promises)
             return fmt::format("{}_timeout is {}: a time-out is longer than nothing", to_string(p),
                 timeout->count() < 0 ? "negative" : "0s");
         if (promises.is_unbounded(p))
-            return fmt::format("the {} phase has a time-out of {} and is declared unbounded too: say one of them",
+            return fmt::format(
+                "the {} phase has a time-out of {} and is declared unbounded too: say one of them",
                 to_string(p), to_string(*timeout));
         return {};
     };

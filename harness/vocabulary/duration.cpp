@@ -44,7 +44,10 @@ std::string to_string(duration d)
     const std::int64_t count = d.count();
     if (count == 0)
         return "0s";
-    const unit& u = count >= 1'000'000'000 ? units[3] : count >= 1'000'000 ? units[2] : count >= 1'000 ? units[1] : units[0];
+    const unit& u = count >= 1'000'000'000 ? units[3]
+                    : count >= 1'000'000   ? units[2]
+                    : count >= 1'000       ? units[1]
+                                           : units[0];
     std::string text = fmt::format("{}", count / u.nanoseconds);
     if (const std::int64_t rest = count % u.nanoseconds) {
         std::size_t width = 0;
@@ -85,7 +88,8 @@ duration parse_duration(std::string_view text)
         if (u.name == name)
             found = &u;
     if (!found)
-        throw input_error(fmt::format("in '{}': {}", text, unknown_word("duration unit", name, unit_names())), fraction_end);
+        throw input_error(fmt::format("in '{}': {}", text, unknown_word("duration unit", name, unit_names())),
+            fraction_end);
 
     std::int64_t value = 0;
     const auto scaled_add = [&](std::int64_t& to, std::int64_t factor, std::int64_t more) {

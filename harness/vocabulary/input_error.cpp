@@ -49,7 +49,8 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
 std::string unknown_word(std::string_view what, std::string_view word, std::span<const std::string> known)
 {
     constexpr std::size_t shown = 80;
-    std::string text = fmt::format("unknown {} '{}{}'", what, word.substr(0, shown), word.size() > shown ? "..." : "");
+    std::string text =
+        fmt::format("unknown {} '{}{}'", what, word.substr(0, shown), word.size() > shown ? "..." : "");
     if (const std::string near = nearest(word, known); !near.empty())
         text += fmt::format("; did you mean '{}'?", near);
     if (known.empty())

@@ -63,10 +63,7 @@ std::string_view to_string(role r) noexcept
     return "?";
 }
 
-std::string lane_name(lane l)
-{
-    return l == background_lane ? "bg" : fmt::format("c{}", l);
-}
+std::string lane_name(lane l) { return l == background_lane ? "bg" : fmt::format("c{}", l); }
 
 operation_id body_operation(lane l, std::uint32_t occurrence)
 {
@@ -95,8 +92,9 @@ operation_id parse_operation(std::string_view text)
     const auto offset = [&] { return static_cast<std::size_t>(rest.data() - text.data()); };
     const auto refuse = [&](std::string_view why) {
         return input_error(
-            fmt::format("'{}' names no operation: {}; write kind.name or kind.name#2, such as session.query#2",
-                text, why),
+            fmt::format(
+                "'{}' names no operation: {}; write kind.name or kind.name#2, such as session.query#2", text,
+                why),
             offset());
     };
 
@@ -106,8 +104,8 @@ operation_id parse_operation(std::string_view text)
         if (name == "bg") {
             id.lane = background_lane;
         } else {
-            const auto [end, error] = std::from_chars(name.data() + std::min<std::size_t>(1, name.size()),
-                name.data() + name.size(), client);
+            const auto [end, error] = std::from_chars(
+                name.data() + std::min<std::size_t>(1, name.size()), name.data() + name.size(), client);
             if (name.size() < 2 || name[0] != 'c' || end != name.data() + name.size() ||
                 error != std::errc() || client > static_cast<unsigned>(lane_max))
                 throw refuse(fmt::format("'{}' is no lane (c0, c1, ... or bg)", name));

@@ -12,7 +12,8 @@ namespace mishap {
 /// Something that could happen next in a run.
 struct choice
 {
-    enum class kind {
+    enum class kind
+    {
         handler,    ///< a queued handler runs
         completion, ///< an operation under way completes, and its handler is queued
     };
@@ -27,9 +28,9 @@ struct choice
 
 /// Decides the order of things in a run.
 ///
-/// Without one, handlers run in the order in which they were queued, and an operation completes as soon as it is
-/// started. With one, each operation stays under way until it is chosen: `single_threaded` managers are offered the
-/// oldest handler and every operation under way, `concurrent` ones every queued handler too.
+/// Without one, handlers run in the order in which they were queued, and an operation completes as soon as it
+/// is started. With one, each operation stays under way until it is chosen: `single_threaded` managers are
+/// offered the oldest handler and every operation under way, `concurrent` ones every queued handler too.
 ///
 /// Determinism: equal answers give equal runs.
 class chooser
@@ -40,7 +41,8 @@ public:
     /// Called before each run.
     virtual void begin() {}
 
-    /// The index of what happens next. `choices` is never empty; an index out of range counts as the last one.
+    /// The index of what happens next. `choices` is never empty; an index out of range counts as the last
+    /// one.
     virtual std::size_t choose(std::span<const choice> choices, const trace& so_far) = 0;
 };
 

@@ -11,7 +11,8 @@
 namespace mishap {
 
 /// The parts of a client's life that can be bounded in time.
-enum class phase : std::uint8_t {
+enum class phase : std::uint8_t
+{
     create, ///< one create operation, from its start until the manager stops waiting for it
     close,  ///< one close operation, likewise
     body,   ///< the work itself
@@ -21,7 +22,8 @@ enum class phase : std::uint8_t {
 std::string_view to_string(phase) noexcept;
 
 /// What becomes of a close error when nothing went wrong before it.
-enum class close_error_policy : std::uint8_t {
+enum class close_error_policy : std::uint8_t
+{
     either,   ///< raised or reported, as the manager likes; but not lost
     raised,   ///< the caller sees it
     reported, ///< the caller sees success, the report sink sees the error
@@ -30,8 +32,10 @@ enum class close_error_policy : std::uint8_t {
 std::string_view to_string(close_error_policy) noexcept;
 
 /// Which orders of ready handlers a manager must stand.
-enum class executor_model : std::uint8_t {
-    /// Posted handlers run in the order in which they were posted, as on one thread; what may differ is when, and
+enum class executor_model : std::uint8_t
+{
+    /// Posted handlers run in the order in which they were posted, as on one thread; what may differ is when,
+    /// and
     /// in which order, operations complete.
     single_threaded,
     /// Ready handlers may run in any order, as on a pool of threads without a strand.
@@ -63,7 +67,8 @@ struct contract
     /// The operations that the scripted body makes on the resource it is lent, in order.
     std::vector<std::string> uses = {"use"};
 
-    /// Permits work that outlives the last client, such as a detached close: it has so much virtual time to end.
+    /// Permits work that outlives the last client, such as a detached close: it has so much virtual time to
+    /// end.
     duration grace{0};
 
     executor_model executor = executor_model::single_threaded;

@@ -38,7 +38,8 @@ resource& resource_in(Lent& lent)
         return resource_in(*lent);
     else
         static_assert(std::is_base_of_v<resource, Lent>,
-            "mishap cannot find the mishap::resource inside what the manager lends to the body: give the fake "
+            "mishap cannot find the mishap::resource inside what the manager lends to the body: give the "
+            "fake "
             "a conversion 'operator mishap::resource&()', or derive it from mishap::resource");
 }
 
@@ -55,8 +56,8 @@ void read_setting(std::string_view name, const std::string& text, std::string& i
 
 } // namespace detail
 
-/// The scripted work, as a callable that a manager takes for its body: `co_await body(lent)` makes the uses of
-/// the contract (`contract::uses`) on the lent resource and fails where the plan says so.
+/// The scripted work, as a callable that a manager takes for its body: `co_await body(lent)` makes the uses
+/// of the contract (`contract::uses`) on the lent resource and fails where the plan says so.
 ///
 /// Copyable, and nothing in it dangles during the run.
 class scripted_body
@@ -87,18 +88,16 @@ public:
     {}
 
     template <class Lent>
-        requires std::invocable<Work&, Lent&>
-    awaitable<void> operator()(Lent&& lent) const
+    requires std::invocable<Work&, Lent&> awaitable<void>
+    operator()(Lent&& lent) const
     {
         return detail::run_body(*world_, &detail::resource_in(lent),
             [work = work_, &lent]() -> awaitable<void> { return (*work)(lent); });
     }
 
-    awaitable<void> operator()() const
-        requires std::invocable<Work&>
+    awaitable<void> operator()() const requires std::invocable<Work&>
     {
-        return detail::run_body(
-            *world_, nullptr, [work = work_]() -> awaitable<void> { return (*work)(); });
+        return detail::run_body(*world_, nullptr, [work = work_]() -> awaitable<void> { return (*work)(); });
     }
 
 private:
@@ -121,8 +120,8 @@ private:
     detail::world* world_;
 };
 
-/// While it lives, code under test may start threads and use real descriptors. No stuck verdict is given, since
-/// what happens outside the simulation could always go on.
+/// While it lives, code under test may start threads and use real descriptors. No stuck verdict is given,
+/// since what happens outside the simulation could always go on.
 class outside_allowed
 {
 public:
@@ -153,8 +152,8 @@ public:
     /// The simulation's executor, in the lane of the handler that asks.
     boost::asio::any_io_executor executor() const;
 
-    /// The `io_context` under the simulation, for code that insists on one. Handlers posted to it directly run
-    /// in its own order. Never call its `run()`.
+    /// The `io_context` under the simulation, for code that insists on one. Handlers posted to it directly
+    /// run in its own order. Never call its `run()`.
     boost::asio::io_context& context() const;
 
     /// The scripted body, for managers that serve one client.
@@ -167,7 +166,8 @@ public:
         return marked_body<std::decay_t<Work>>(*world_, std::forward<Work>(work));
     }
 
-    /// The report sink: to be called by the manager's own logging hook with errors that nobody sees otherwise.
+    /// The report sink: to be called by the manager's own logging hook with errors that nobody sees
+    /// otherwise.
     void report(std::exception_ptr error) noexcept;
 
     /// The value of a setting that a scenario gives under `with:`, or `otherwise`.

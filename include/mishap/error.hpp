@@ -81,7 +81,8 @@ std::string describe(const std::exception_ptr&);
 
 } // namespace mishap
 
-/// Registers an error in a static initialiser: `MISHAP_ERROR(service_timeout, service_timeout_error("create"));`
+/// Registers an error in a static initialiser: `MISHAP_ERROR(service_timeout,
+/// service_timeout_error("create"));`
 ///
 /// The first argument becomes its name in scenario files; the rest are those of `mishap::register_error`.
 /// Restrictions: at namespace scope, in a file linked into the program itself (not only into an archive).

@@ -43,12 +43,14 @@ struct sweep_options
     /// At most so many perturbations in one run.
     unsigned perturbations = 2;
     /// What an operation may do instead of succeeding; empty means the default kinds: `fail io_error`,
-    /// `fail foreign`, `hang`, and `delay`. A `delay` of zero stands for the deadlines that the contract sets for
-    /// the operation, T - 1 us and T; where it sets none, there is no delay.
+    /// `fail foreign`, `hang`, and `delay`. A `delay` of zero stands for the deadlines that the contract sets
+    /// for the operation, T - 1 us and T; where it sets none, there is no delay.
     std::vector<fault> kinds = {};
     /// Stops here; the result then says "incomplete".
     std::uint64_t runs_max = 1'000'000;
     std::map<std::string, std::string, std::less<>> settings = {};
+    /// As in `fault_plan`.
+    duration step_cost{0};
     /// For the replay line; the manager's own name when left out.
     std::string name = {};
     std::optional<mishap::contract> contract = {};
@@ -63,6 +65,8 @@ struct random_options
     std::optional<std::uint64_t> seed = {};
     std::vector<fault_kind> kinds = {};
     std::map<std::string, std::string, std::less<>> settings = {};
+    /// As in `fault_plan`.
+    duration step_cost{0};
     std::string name = {};
     std::optional<mishap::contract> contract = {};
     mishap::limits limits = {};
@@ -92,8 +96,8 @@ struct campaign_result
 };
 
 /// Runs every plan of at most `perturbations` faults: from the empty plan, each run adds one more fault at a
-/// later operation of that run's own trace, so that each set is reached once and operations that only exist on
-/// error paths are reached too.
+/// later operation of that run's own trace, so that each set is reached once and operations that only exist
+/// on error paths are reached too.
 ///
 /// Errors: as `run`; throws `std::logic_error` when the manager is found not to be deterministic.
 /// Complexity: one run per plan; the number of plans is bounded by (operations x kinds) ^ perturbations.
@@ -102,9 +106,8 @@ campaign_result sweep(const manager&, const sweep_options& = {});
 /// Runs plans that RapidCheck draws: how likely faults are, which kinds, and a seed from which each
 /// operation's fate follows when it happens.
 ///
-/// A failure is shrunk to a minimal plan of the same violation. `RC_PARAMS` is honoured (`seed`, `max_success`).
-/// Errors: as `run`.
-/// Source: swarm testing, A. Groce et al., ISSTA 2012.
+/// A failure is shrunk to a minimal plan of the same violation. `RC_PARAMS` is honoured (`seed`,
+/// `max_success`). Errors: as `run`. Source: swarm testing, A. Groce et al., ISSTA 2012.
 campaign_result random_campaign(const manager&, const random_options& = {});
 
 } // namespace mishap

@@ -10,7 +10,8 @@
 namespace mishap {
 
 /// What an operation does.
-enum class fault_kind : std::uint8_t {
+enum class fault_kind : std::uint8_t
+{
     ok,
     ok_now,
     fail,

@@ -28,9 +28,7 @@ public:
     /// From any callable `awaitable<void>(environment&)`, so that functions which take a manager can be given
     /// a lambda.
     template <class Adapter>
-        requires std::convertible_to<Adapter, adapter>
-    manager(Adapter run) : run(std::move(run))
-    {}
+    requires std::convertible_to<Adapter, adapter> manager(Adapter run) : run(std::move(run)) {}
 
     manager(std::string name, adapter run, mishap::contract promises = {})
         : name(std::move(name)), run(std::move(run)), promises(std::move(promises))

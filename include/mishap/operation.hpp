@@ -9,7 +9,8 @@
 namespace mishap {
 
 /// What an operation means for the resource it is made on. Invariants read roles, never names.
-enum class role : std::uint8_t {
+enum class role : std::uint8_t
+{
     create,
     use,
     close,
@@ -47,7 +48,8 @@ struct operation_id
     friend bool operator==(const operation_id&, const operation_id&) noexcept = default;
 };
 
-/// Writes `[lane/]kind.name#n[.attempt]`. The lane is left out where there is one client and it is that one's.
+/// Writes `[lane/]kind.name#n[.attempt]`. The lane is left out where there is one client and it is that
+/// one's.
 std::string to_string(const operation_id&, bool show_client = false);
 
 /// Reads what `to_string` writes; `#1` may be left out, and no lane means client 0.

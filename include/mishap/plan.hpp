@@ -18,8 +18,8 @@ struct perturbation
 {
     operation_id at;
     mishap::fault fault;
-    /// The body fails right after this operation delivered, although the operation itself succeeded. `at` then
-    /// names the operation, and the line reads `body=fail(io_error after session.query#2)`.
+    /// The body fails right after this operation delivered, although the operation itself succeeded. `at`
+    /// then names the operation, and the line reads `body=fail(io_error after session.query#2)`.
     bool fails_body = false;
 
     friend bool operator==(const perturbation&, const perturbation&) noexcept = default;
@@ -47,8 +47,8 @@ struct fault_plan
 {
     std::vector<perturbation> perturbations;
     std::optional<lazy_faults> lazy;
-    /// Virtual time that each step takes. With the default, time stands still while handlers run; more than that
-    /// reaches paths on which a deadline has passed before a timer for it is made.
+    /// Virtual time that each step takes. With the default, time stands still while handlers run; more than
+    /// that reaches paths on which a deadline has passed before a timer for it is made.
     duration step_cost{0};
     /// Settings that the adapter reads with `environment::setting`.
     std::map<std::string, std::string, std::less<>> settings;
@@ -56,7 +56,8 @@ struct fault_plan
     /// What an operation of that identity does by this plan's own list, or null.
     const perturbation* find(const operation_id&) const noexcept;
 
-    /// Adds a fault at the operation written as in scenario files: `plan.at("session.query#2", fault::hang())`.
+    /// Adds a fault at the operation written as in scenario files: `plan.at("session.query#2",
+    /// fault::hang())`.
     fault_plan& at(std::string_view operation, fault);
 
     friend bool operator==(const fault_plan&, const fault_plan&) = default;

@@ -4,16 +4,16 @@
 #include <mishap/plan.hpp>
 
 #include <rapidcheck/Gen.h>
-#include <rapidcheck/gen/Arbitrary.h>
 #include <rapidcheck/Show.h>
+#include <rapidcheck/gen/Arbitrary.h>
 
 #include <ostream>
 #include <vector>
 
 namespace mishap {
 
-/// Draws plans for random campaigns: which kinds of fault may fire and how likely each is (two-tier swarm), how
-/// many at most, and the seed from which each operation's fate follows.
+/// Draws plans for random campaigns: which kinds of fault may fire and how likely each is (two-tier swarm),
+/// how many at most, and the seed from which each operation's fate follows.
 ///
 /// An empty list allows every kind. Shrinking lowers the number of faults.
 rc::Gen<fault_plan> arbitrary_plan(std::vector<fault_kind> kinds = {});

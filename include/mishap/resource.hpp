@@ -47,11 +47,11 @@ private:
 /// };
 /// ```
 ///
-/// Every operation does what the run's plan says: it succeeds after one suspension, or fails, hangs, takes time.
-/// A fake that is a moved-from husk must not be used. Destroying it while it is open is recorded.
+/// Every operation does what the run's plan says: it succeeds after one suspension, or fails, hangs, takes
+/// time. A fake that is a moved-from husk must not be used. Destroying it while it is open is recorded.
 ///
-/// Lifetimes: must not outlive the run in which it was made, and must not be moved while an operation is under
-/// way.
+/// Lifetimes: must not outlive the run in which it was made, and must not be moved while an operation is
+/// under way.
 class resource
 {
 public:

@@ -17,7 +17,8 @@ struct run_options
     /// What the manager promises; that of the manager itself when left out.
     std::optional<mishap::contract> contract = {};
     mishap::limits limits = {};
-    /// Decides the order of handlers and completions; first come, first served when left out. Must outlive the run.
+    /// Decides the order of handlers and completions; first come, first served when left out. Must outlive
+    /// the run.
     mishap::chooser* chooser = nullptr;
 };
 
@@ -39,8 +40,8 @@ struct run_result
 
 /// Runs a manager once, in virtual time, under a plan, and judges it by every invariant.
 ///
-/// Errors: throws `std::runtime_error` when virtual time is not linked into the program, `std::logic_error` for
-/// a run inside a run and for a contract that contradicts itself. What the manager throws is its outcome.
+/// Errors: throws `std::runtime_error` when virtual time is not linked into the program, `std::logic_error`
+/// for a run inside a run and for a contract that contradicts itself. What the manager throws is its outcome.
 /// Determinism: equal managers, plans and options give equal traces.
 /// Thread safety: runs on several threads at once do not touch each other.
 run_result run(const manager&, const fault_plan&, const run_options& = {});

@@ -65,15 +65,16 @@ struct scenario
 
 /// Reads a scenario file.
 ///
-/// Errors: throws `scenario_error` with the place of whatever is wrong: a file that cannot be read, is empty, no
-/// YAML, no map or several documents; a duplicate, unknown or misplaced key; an unknown manager, operation
+/// Errors: throws `scenario_error` with the place of whatever is wrong: a file that cannot be read, is empty,
+/// no YAML, no map or several documents; a duplicate, unknown or misplaced key; an unknown manager, operation
 /// form, fault, error, invariant or unit; a contract that contradicts itself.
 scenario load_scenario(const std::string& file);
 
 /// Reads a scenario from text, which `file` names in messages.
 scenario parse_scenario(const std::string& text, const std::string& file);
 
-enum class scenario_status {
+enum class scenario_status
+{
     held,    ///< what the scenario says is so
     failed,  ///< it is not
     invalid, ///< it tests nothing: a fault never fired
@@ -110,8 +111,8 @@ scenario_result run_scenario(const scenario&, const scenario_options& = {});
 /// Errors: throws `input_error` when nothing is there.
 std::vector<std::string> find_scenarios(const std::string& path);
 
-/// What is wrong with the name of a scenario file, or an empty string: names are `[a-z0-9_]+.yaml`, since they
-/// become test names.
+/// What is wrong with the name of a scenario file, or an empty string: names are `[a-z0-9_]+.yaml`, since
+/// they become test names.
 std::string check_file_name(const std::string& file);
 
 namespace detail {

@@ -33,7 +33,7 @@ public:
     symbol(const char* text) : symbol(std::string_view(text)) {}
     symbol(const std::string& text) : symbol(std::string_view(text)) {}
 
-    std::string_view text() const noexcept 
+    std::string_view text() const noexcept
     {
         return entry_ ? std::string_view(entry_->text) : std::string_view();
     }

@@ -16,7 +16,8 @@ namespace mishap {
 using index = std::uint32_t;
 inline constexpr index none = std::numeric_limits<index>::max();
 
-enum class event_kind : std::uint8_t {
+enum class event_kind : std::uint8_t
+{
     client_started,
     client_ended,
     client_cancelled, ///< the environment asked the client to stop
@@ -45,19 +46,21 @@ struct event
 };
 
 /// The stages of a run's end, in order.
-enum class stage : std::uint8_t {
-    all_ended,       ///< every client ended
-    stuck,           ///< nothing can happen any more and a client still waits
-    livelock,        ///< the limit of steps was reached
+enum class stage : std::uint8_t
+{
+    all_ended, ///< every client ended
+    stuck,     ///< nothing can happen any more and a client still waits
+    livelock,  ///< the limit of steps was reached
     clients_cancelled,
-    peers_gone,      ///< every operation that still hung failed
-    grace_over,      ///< the contract's grace has passed
+    peers_gone, ///< every operation that still hung failed
+    grace_over, ///< the contract's grace has passed
     judged,
 };
 
 std::string_view to_string(stage) noexcept;
 
-enum class result : std::uint8_t {
+enum class result : std::uint8_t
+{
     pending,
     ok,
     failed,    ///< with an injected error
@@ -65,27 +68,34 @@ enum class result : std::uint8_t {
     peer_gone, ///< it hung until the end of the run
 };
 
-/// One operation of a run. `started`, `completed`, `delivered` and `cancel_requested` are indices of events, or
-/// `none`.
+/// One operation of a run. `started`, `completed`, `delivered` and `cancel_requested` are indices of events,
+/// or `none`.
 struct operation_record
 {
     operation_id id;
     mishap::role role = role::use;
     mishap::result result = result::pending;
     mishap::fault fault = {};
-    bool perturbed = false;          ///< the plan chose something other than plain success, and it happened
-    bool fails_body = false;         ///< the failure delivered here stands for one of the body's own
-    bool in_body = false;            ///< started by the body rather than by the manager
+    bool perturbed = false;  ///< the plan chose something other than plain success, and it happened
+    bool fails_body = false; ///< the failure delivered here stands for one of the body's own
+    bool in_body = false;    ///< started by the body rather than by the manager
     index resource = none;
     index started = none;
     index cancel_requested = none;
     index completed = none;
     index delivered = none;
-    std::exception_ptr error = {};   ///< what was delivered
-    std::uint64_t prefix_hash = 0;   ///< of everything that happened before it started
+    std::exception_ptr error = {}; ///< what was delivered
+    std::uint64_t prefix_hash = 0; ///< of everything that happened before it started
 };
 
-enum class life : std::uint8_t { absent, creating, open, closing, closed };
+enum class life : std::uint8_t
+{
+    absent,
+    creating,
+    open,
+    closing,
+    closed
+};
 
 std::string_view to_string(life) noexcept;
 
@@ -101,7 +111,8 @@ struct resource_record
     bool ever_open = false;
 };
 
-enum class ending : std::uint8_t {
+enum class ending : std::uint8_t
+{
     running,
     returned,
     threw,

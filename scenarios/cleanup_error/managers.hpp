@@ -1,8 +1,8 @@
 #pragma once
 /// Reference, "Issue 3: Cleanup Exceptions Hide Original Error". Plain Asio; nothing here knows of mishap.
 ///
-/// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws, so every
-/// clean-up begins by shielding itself.
+/// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws,
+/// so every clean-up begins by shielding itself.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>

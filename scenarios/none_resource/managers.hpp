@@ -1,8 +1,8 @@
 #pragma once
 /// Reference, "Issue 4: None Resource in Cleanup". Plain Asio; nothing here knows of mishap.
 ///
-/// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws, so every
-/// clean-up begins by shielding itself.
+/// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws,
+/// so every clean-up begins by shielding itself.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
@@ -31,8 +31,8 @@ asio::awaitable<void> unsafe(Resource& resource, Body body)
         std::rethrow_exception(error);
 }
 
-/// Mended: only what was created is closed, and, beyond the document's own fix, a failing close does not replace
-/// the body's error.
+/// Mended: only what was created is closed, and, beyond the document's own fix, a failing close does not
+/// replace the body's error.
 template <class Resource, class Body, class Log>
 asio::awaitable<void> safe(Resource& resource, Body body, Log log)
 {

@@ -15,8 +15,8 @@
 
 namespace catalogue {
 
-/// A deadline passed. Its code is `asio::error::timed_out`; its type tells it from a time-out that the operation
-/// itself reported.
+/// A deadline passed. Its code is `asio::error::timed_out`; its type tells it from a time-out that the
+/// operation itself reported.
 class deadline_error : public boost::system::system_error
 {
 public:
@@ -29,11 +29,10 @@ public:
 /// `deadline_error` then.
 ///
 /// Forwards cancellation, waits for what it cancelled, and never drops a result: an operation that succeeds
-/// although it was asked to stop has succeeded. `operation_a || operation_b` does none of these, and waits out the
-/// timer when the operation throws.
+/// although it was asked to stop has succeeded. `operation_a || operation_b` does none of these, and waits
+/// out the timer when the operation throws.
 template <class Operation>
-boost::asio::awaitable<void> with_deadline(
-    Operation operation, boost::asio::steady_timer::duration timeout)
+boost::asio::awaitable<void> with_deadline(Operation operation, boost::asio::steady_timer::duration timeout)
 {
     namespace asio = boost::asio;
     const auto executor = co_await asio::this_coro::executor;

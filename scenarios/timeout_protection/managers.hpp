@@ -1,8 +1,8 @@
 #pragma once
 /// Reference, "Timeout Protection". Plain Asio; nothing here knows of mishap.
 ///
-/// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws, so every
-/// clean-up begins by shielding itself.
+/// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws,
+/// so every clean-up begins by shielding itself.
 
 #include "shared/with_deadline.hpp"
 
@@ -62,8 +62,7 @@ asio::awaitable<void> timeout_protected_as_written(
 
 /// Mended: the time-out is that of the creation alone, and only what was created is closed.
 template <class Resource, class Body, class Log>
-asio::awaitable<void> timeout_protected(
-    Resource& resource, Body body, std::chrono::seconds timeout, Log log)
+asio::awaitable<void> timeout_protected(Resource& resource, Body body, std::chrono::seconds timeout, Log log)
 {
     try {
         co_await with_deadline([&] { return resource.create(); }, timeout);

@@ -72,10 +72,7 @@ void run_session(benchmark::State& state) { runs_of(state, {}); }
 BENCHMARK(run_session);
 
 /// The creation hangs, and is given up at its deadline.
-void stuck_session(benchmark::State& state)
-{
-    runs_of(state, mishap::parse_plan("session.create=hang"));
-}
+void stuck_session(benchmark::State& state) { runs_of(state, mishap::parse_plan("session.create=hang")); }
 BENCHMARK(stuck_session);
 
 /// A world made for one run, instead of the thread's own.

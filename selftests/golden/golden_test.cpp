@@ -1,6 +1,7 @@
 // Goal: what people are shown stays as it was approved, and what the README shows is true.
-// Method: run programs, make their output stable (times and paths), compare it with an approved file beside this one;
-// compare the README's blocks with the files that they name. MISHAP_ACCEPT=1 approves what came out.
+// Method: run programs, make their output stable (times and paths), compare it with an approved file beside
+// this one; compare the README's blocks with the files that they name. MISHAP_ACCEPT=1 approves what came
+// out.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -85,14 +86,16 @@ TEST(golden, first_test_fails_with_this_report)
 
 TEST(golden, sweep_of_a_wrong_manager)
 {
-    const finished done = run(fmt::format("'{}' sweep timeout_protected_as_written --perturbations 1", MISHAP_PROGRAM));
+    const finished done =
+        run(fmt::format("'{}' sweep timeout_protected_as_written --perturbations 1", MISHAP_PROGRAM));
     EXPECT_EQ(done.exit_code, 1);
     compare(stable(done.output, MISHAP_PROGRAM), "sweep.txt");
 }
 
 TEST(golden, run_of_the_catalogue)
 {
-    const finished done = run(fmt::format("'{}' run '{}'", MISHAP_PROGRAM, (source_folder / "scenarios").string()));
+    const finished done =
+        run(fmt::format("'{}' run '{}'", MISHAP_PROGRAM, (source_folder / "scenarios").string()));
     EXPECT_EQ(done.exit_code, 0);
     compare(stable(done.output, MISHAP_PROGRAM), "catalogue.txt");
 }
@@ -105,15 +108,16 @@ TEST(golden, lists)
     compare(all, "lists.txt");
 }
 
-/// Every fenced block of a document that stands under `<!-- from: FILE -->` must be that file's text, or the part
-/// of it between lines that contain `[shown` and `shown]`.
+/// Every fenced block of a document that stands under `<!-- from: FILE -->` must be that file's text, or the
+/// part of it between lines that contain `[shown` and `shown]`.
 TEST(documents, show_what_is_in_the_files)
 {
     for (const char* name : {"README.md", "scenarios/README.md", "harness/README.md"}) {
         const std::string text = read(source_folder / name);
         const std::regex block("<!-- from: ([^ ]+) -->\n```[a-z]*\n([^]*?\n)```");
         int found = 0;
-        for (auto it = std::sregex_iterator(text.begin(), text.end(), block); it != std::sregex_iterator(); ++it) {
+        for (auto it = std::sregex_iterator(text.begin(), text.end(), block); it != std::sregex_iterator();
+             ++it) {
             ++found;
             EXPECT_EQ((*it)[2].str(), read(source_folder / (*it)[1].str()))
                 << name << " does not show " << (*it)[1] << " as it is";

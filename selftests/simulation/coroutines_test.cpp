@@ -1,5 +1,6 @@
 // Goal: code that spawns and awaits on plain Asio runs in the simulation as it does in production.
-// Method: each test puts one thing that Asio offers inside a session manager, runs it once and looks at what it gave.
+// Method: each test puts one thing that Asio offers inside a session manager, runs it once and looks at what
+// it gave.
 
 #include "simulate.hpp"
 
@@ -146,21 +147,23 @@ TEST(bind_executor, decides_where_a_callback_runs)
 TEST(bind_cancellation_slot, cancels_a_spawned_coroutine)
 {
     bool aborted = false;
-    const auto run = simulate([&](mishap::resource& session) -> asio::awaitable<void> {
-        const auto executor = co_await asio::this_coro::executor;
-        asio::cancellation_signal signal;
-        asio::steady_timer done(executor, asio::steady_timer::time_point::max());
-        asio::co_spawn(
-            executor, [&]() -> asio::awaitable<void> { co_await session.use("query"); },
-            asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error) {
-                aborted = error != nullptr;
-                done.cancel();
-            }));
-        asio::steady_timer timer(executor, 1s);
-        co_await timer.async_wait(asio::use_awaitable);
-        signal.emit(asio::cancellation_type::terminal);
-        co_await done.async_wait(asio::as_tuple(asio::use_awaitable));
-    }, mishap::parse_plan("session.query=hang"));
+    const auto run = simulate(
+        [&](mishap::resource& session) -> asio::awaitable<void> {
+            const auto executor = co_await asio::this_coro::executor;
+            asio::cancellation_signal signal;
+            asio::steady_timer done(executor, asio::steady_timer::time_point::max());
+            asio::co_spawn(
+                executor, [&]() -> asio::awaitable<void> { co_await session.use("query"); },
+                asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr error) {
+                    aborted = error != nullptr;
+                    done.cancel();
+                }));
+            asio::steady_timer timer(executor, 1s);
+            co_await timer.async_wait(asio::use_awaitable);
+            signal.emit(asio::cancellation_type::terminal);
+            co_await done.async_wait(asio::as_tuple(asio::use_awaitable));
+        },
+        mishap::parse_plan("session.query=hang"));
     EXPECT_HOLDS(run);
     EXPECT_TRUE(aborted);
 }
@@ -181,29 +184,31 @@ TEST(this_coro, gives_executor_and_cancellation_state)
 TEST(background_coroutine, of_the_managers_own_ends_with_it)
 {
     int ticks = 0;
-    const auto run = simulate([&](mishap::resource& session) -> asio::awaitable<void> {
-        const auto executor = co_await asio::this_coro::executor;
-        asio::steady_timer stop(executor, asio::steady_timer::time_point::max());
-        asio::steady_timer stopped(executor, asio::steady_timer::time_point::max());
-        bool running = true;
-        asio::co_spawn(
-            executor,
-            [&]() -> asio::awaitable<void> {
-                asio::steady_timer tick(executor);
-                while (running) {
-                    tick.expires_after(10s);
-                    co_await (tick.async_wait(asio::as_tuple(asio::use_awaitable)) ||
-                              stop.async_wait(asio::as_tuple(asio::use_awaitable)));
-                    ticks += running;
-                }
-                stopped.cancel();
-            },
-            asio::detached);
-        co_await session.use("query");
-        running = false;
-        stop.cancel();
-        co_await stopped.async_wait(asio::as_tuple(asio::use_awaitable));
-    }, mishap::parse_plan("session.query=delay(35s)"));
+    const auto run = simulate(
+        [&](mishap::resource& session) -> asio::awaitable<void> {
+            const auto executor = co_await asio::this_coro::executor;
+            asio::steady_timer stop(executor, asio::steady_timer::time_point::max());
+            asio::steady_timer stopped(executor, asio::steady_timer::time_point::max());
+            bool running = true;
+            asio::co_spawn(
+                executor,
+                [&]() -> asio::awaitable<void> {
+                    asio::steady_timer tick(executor);
+                    while (running) {
+                        tick.expires_after(10s);
+                        co_await (tick.async_wait(asio::as_tuple(asio::use_awaitable)) ||
+                                  stop.async_wait(asio::as_tuple(asio::use_awaitable)));
+                        ticks += running;
+                    }
+                    stopped.cancel();
+                },
+                asio::detached);
+            co_await session.use("query");
+            running = false;
+            stop.cancel();
+            co_await stopped.async_wait(asio::as_tuple(asio::use_awaitable));
+        },
+        mishap::parse_plan("session.query=delay(35s)"));
     EXPECT_HOLDS(run);
     EXPECT_EQ(ticks, 3);
     EXPECT_EQ(run.trace.events.back().at, 35s);

@@ -19,7 +19,8 @@ TEST(no_stray_work, names_a_detached_coroutine_that_waits_for_ever)
 {
     const auto leave_one = [](mishap::resource&) -> asio::awaitable<void> {
         const auto executor = co_await asio::this_coro::executor;
-        auto channel = std::make_shared<asio::experimental::channel<void(boost::system::error_code)>>(executor, 0);
+        auto channel =
+            std::make_shared<asio::experimental::channel<void(boost::system::error_code)>>(executor, 0);
         asio::co_spawn(
             executor,
             [channel]() -> asio::awaitable<void> {
@@ -55,7 +56,8 @@ TEST(grace, permits_a_detached_close_of_known_length)
             auto session = std::make_shared<mishap::mock_resource>("session");
             co_await session->create();
             asio::co_spawn(
-                executor, [session]() -> asio::awaitable<void> { co_await session->close(); }, asio::detached);
+                executor, [session]() -> asio::awaitable<void> { co_await session->close(); },
+                asio::detached);
         },
         nothing_promised());
     const auto slow_close = mishap::parse_plan("session.close=delay(2s)");
@@ -90,7 +92,8 @@ TEST(late_arrivals, arrive_before_the_run_is_judged)
         [](mishap::environment& env) -> mishap::awaitable<void> {
             auto session = std::make_shared<mishap::mock_resource>("session");
             asio::co_spawn(
-                env.executor(), [session]() -> asio::awaitable<void> { co_await session->create(); }, asio::detached);
+                env.executor(), [session]() -> asio::awaitable<void> { co_await session->create(); },
+                asio::detached);
             co_await asio::post(asio::use_awaitable);
         },
         nothing_promised());

@@ -1,5 +1,6 @@
 // Goal: code that would leave the simulation or block its thread is told so by name, never silently real.
-// Method: managers that start threads, sleep, wait and run contexts; waits that nobody could end run in a child process.
+// Method: managers that start threads, sleep, wait and run contexts; waits that nobody could end run in a
+// child process.
 
 #include "simulate.hpp"
 
@@ -33,7 +34,8 @@ TEST(leaves_the_simulation, names_threads)
         co_return;
     });
     EXPECT_TRUE(by_thread.violates("leaves_the_simulation"));
-    EXPECT_NE(first_sentence(by_thread).find("pthread_create"), std::string::npos) << first_sentence(by_thread);
+    EXPECT_NE(first_sentence(by_thread).find("pthread_create"), std::string::npos)
+        << first_sentence(by_thread);
 
     EXPECT_TRUE(simulate([](mishap::resource&) -> asio::awaitable<void> {
         asio::thread_pool pool(1);
@@ -57,7 +59,12 @@ TEST(leaves_the_simulation, is_permitted_by_a_scope)
         const auto executor = co_await asio::this_coro::executor;
         asio::steady_timer done(executor, asio::steady_timer::time_point::max());
         int from_outside = 0;
-        std::thread worker([&] { asio::post(executor, [&] { from_outside = 42; done.cancel(); }); });
+        std::thread worker([&] {
+            asio::post(executor, [&] {
+                from_outside = 42;
+                done.cancel();
+            });
+        });
         boost::system::error_code ignored;
         co_await done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         worker.join();
@@ -161,7 +168,8 @@ TEST(blocks_the_thread_DeathTest, of_a_wait_that_nobody_could_end_ends_the_progr
     };
     std::promise<int> never;
     const auto on_promise = waiting_for([&] { never.get_future().wait(); });
-    EXPECT_DEATH(on_promise(), "blocks the thread in a futex wait.*\n.*1 session session.query=delay\\(1s\\) ~");
+    EXPECT_DEATH(
+        on_promise(), "blocks the thread in a futex wait.*\n.*1 session session.query=delay\\(1s\\) ~");
     const auto on_condition = waiting_for([] {
         std::mutex mutex;
         std::condition_variable condition;
@@ -180,13 +188,12 @@ TEST(blocks_the_thread_DeathTest, of_a_wait_that_nobody_could_end_ends_the_progr
 
 TEST(blocks_the_thread_DeathTest, and_terminate_names_the_run_that_it_struck)
 {
-    EXPECT_DEATH(
-        simulate(
-            [](mishap::resource& session) -> asio::awaitable<void> {
-                co_await session.use("query");
-                std::terminate();
-            },
-            mishap::parse_plan("session.query=delay(1s)")),
+    EXPECT_DEATH(simulate(
+                     [](mishap::resource& session) -> asio::awaitable<void> {
+                         co_await session.use("query");
+                         std::terminate();
+                     },
+                     mishap::parse_plan("session.query=delay(1s)")),
         "std::terminate was called in the run that this repeats:\n.*1 session session.query=delay\\(1s\\) ~");
 }
 

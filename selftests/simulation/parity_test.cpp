@@ -1,7 +1,7 @@
 // Goal: what a manager does in the simulation is what it does in production.
-// Method: the same managers and the same scripted sessions, once on a real io_context with short real timers, once in the
-// simulation; the outcomes must be equal. These are the only tests that use real time, at most 20 ms each, and they
-// compare outcomes, never durations.
+// Method: the same managers and the same scripted sessions, once on a real io_context with short real timers,
+// once in the simulation; the outcomes must be equal. These are the only tests that use real time, at most 20
+// ms each, and they compare outcomes, never durations.
 
 #include "simulate.hpp"
 
@@ -53,7 +53,8 @@ private:
     static asio::awaitable<void> act(std::string what)
     {
         if (what == "hang") {
-            asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+            asio::steady_timer never(
+                co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
             co_await never.async_wait(asio::use_awaitable);
         }
         co_await asio::post(asio::use_awaitable);
@@ -64,7 +65,10 @@ private:
     script script_;
 };
 
-std::string outcome_of(const std::exception_ptr& error) { return error ? mishap::describe(error) : "returns"; }
+std::string outcome_of(const std::exception_ptr& error)
+{
+    return error ? mishap::describe(error) : "returns";
+}
 
 template <class Manager>
 std::string really(const script& what, Manager manager)
@@ -72,8 +76,7 @@ std::string really(const script& what, Manager manager)
     asio::io_context io;
     std::string outcome = "never ended";
     real_session session(what);
-    asio::co_spawn(
-        io, manager(session), [&](std::exception_ptr error) { outcome = outcome_of(error); });
+    asio::co_spawn(io, manager(session), [&](std::exception_ptr error) { outcome = outcome_of(error); });
     io.run();
     return outcome;
 }
@@ -90,7 +93,8 @@ std::string simulated(const script& what, Manager manager)
     plan.at("session.use", mishap::parse_fault(what.use));
     plan.at("session.close", mishap::parse_fault(what.close));
     const auto run = mishap::run(under_test, plan);
-    return run.trace.outcomes[0].ended == mishap::none ? "never ended" : outcome_of(run.trace.outcomes[0].error);
+    return run.trace.outcomes[0].ended == mishap::none ? "never ended"
+                                                       : outcome_of(run.trace.outcomes[0].error);
 }
 
 const auto body = [](auto& session) -> asio::awaitable<void> { co_await session.use("use"); };

@@ -1,5 +1,6 @@
 // Goal: a chooser decides what happens next, within what the contract's executor model allows.
-// Method: two coroutines that each make operations; choosers that prefer one of them, or record what they were offered.
+// Method: two coroutines that each make operations; choosers that prefer one of them, or record what they
+// were offered.
 
 #include "simulate.hpp"
 
@@ -154,7 +155,8 @@ TEST(chooser, may_leave_an_operation_under_way_while_it_is_cancelled)
     } order;
     const auto run = simulate(
         [&](mishap::resource& session) -> asio::awaitable<void> {
-            co_await (session.use("query") || asio::post(co_await asio::this_coro::executor, asio::use_awaitable));
+            co_await (
+                session.use("query") || asio::post(co_await asio::this_coro::executor, asio::use_awaitable));
         },
         {}, {.chooser = &order});
     EXPECT_HOLDS(run);

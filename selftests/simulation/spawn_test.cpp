@@ -1,5 +1,6 @@
 // Goal: stackful coroutines run in the simulation too.
-// Method: a manager made of `spawn` and a yield context; built where the Boost coroutine library is installed.
+// Method: a manager made of `spawn` and a yield context; built where the Boost coroutine library is
+// installed.
 
 #include "simulate.hpp"
 

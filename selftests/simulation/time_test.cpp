@@ -1,5 +1,5 @@
-// Goal: every clock and timer obeys virtual time, to the microsecond that Asio rounds to, and nothing waits for real.
-// Method: managers that wait for seconds, days and for ever; what they read is compared exactly.
+// Goal: every clock and timer obeys virtual time, to the microsecond that Asio rounds to, and nothing waits
+// for real. Method: managers that wait for seconds, days and for ever; what they read is compared exactly.
 
 #include "simulate.hpp"
 
