@@ -78,8 +78,10 @@ void campaign::count(const run_result& done)
             found = cells_.insert(cells_.end(), cell{id.kind, id.name, {}});
         return found->by_fault[static_cast<std::size_t>(what.kind)];
     };
+    result_.fired += done.trace.strikes.size();
     for (const perturbation& p : done.plan.perturbations)
-        ++cell_of(p.at, p.fault).planned;
+        if (!p.cancels)
+            ++cell_of(p.at, p.fault).planned;
     for (const operation_record& op : done.trace.operations) {
         if (!op.perturbed)
             continue;
@@ -225,17 +227,32 @@ std::vector<fault_plan> simpler_plans(const fault_plan& plan, const contract& pr
         simpler.push_back(std::move(changed));
     };
     static const symbol plainest("io_error");
+    if (plan.clients > 1) {
+        fault_plan fewer = plan;
+        --fewer.clients;
+        simpler.push_back(std::move(fewer));
+    }
     for (std::size_t i = 0; i < plan.perturbations.size(); ++i) {
+        if (plan.perturbations[i].cancels)
+            continue;
         const fault& now = plan.perturbations[i].fault;
         switch (now.kind) {
         case fault_kind::ok:
         case fault_kind::ok_now:
+        case fault_kind::cancel:
             break;
         case fault_kind::fail:
-            replace(i, fault::fail(plainest));
-            break;
+        case fault_kind::fail_after_effect:
         case fault_kind::hang:
             replace(i, fault::fail(plainest));
+            break;
+        case fault_kind::deaf:
+            replace(i, fault::fail(plainest));
+            replace(i, fault::hang());
+            break;
+        case fault_kind::late:
+            replace(i, fault::fail(plainest));
+            replace(i, fault::delay(now.after));
             break;
         case fault_kind::delay: {
             replace(i, fault::fail(plainest));

@@ -10,6 +10,7 @@
 #include <rapidcheck/seq/Create.h>
 #include <rapidcheck/shrinkable/Create.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
@@ -34,7 +35,9 @@ fault_plan draw_plan(rc::Random random, const std::vector<fault_kind>& kinds)
     lazy_faults lazy;
     lazy.seed = random.next();
     const auto allowed = [&](std::size_t kind) {
-        return kinds.empty() ||
+        // Deafness blames every manager that waits for what it cancelled, so it has to be asked for.
+        return (kinds.empty() && static_cast<fault_kind>(kind) != fault_kind::deaf &&
+                   static_cast<fault_kind>(kind) != fault_kind::late) ||
                std::find(kinds.begin(), kinds.end(), static_cast<fault_kind>(kind)) != kinds.end();
     };
     // First tier: which kinds take part at all, a coin each; a campaign in which every kind always takes part
@@ -61,6 +64,32 @@ fault_plan draw_plan(rc::Random random, const std::vector<fault_kind>& kinds)
     fault_plan plan;
     plan.lazy = lazy;
     return plan;
+}
+
+/// What a lazy plan cannot hold: cancellations at steps, and whether clients come one after the other. Derived
+/// from the plan's own seed.
+void draw_clients(fault_plan& plan, const contract& promises, const std::vector<fault_kind>& kinds)
+{
+    rc::Random random(plan.lazy ? plan.lazy->seed : 0);
+    const std::uint32_t clients = plan.clients != 0       ? plan.clients
+                                  : promises.clients != 0 ? promises.clients
+                                  : promises.capacity     ? *promises.capacity + 1
+                                                          : 1;
+    if (clients > 1)
+        plan.sequential = random.next() % 4 == 0;
+    const bool allowed =
+        kinds.empty() || std::find(kinds.begin(), kinds.end(), fault_kind::cancel) != kinds.end();
+    for (int i = 0; allowed && i < 2; ++i) {
+        const std::uint64_t coin = random.next();
+        const std::uint64_t step = random.next();
+        if (coin % 3 != 0)
+            continue;
+        perturbation cancelled;
+        cancelled.cancels = {.client = static_cast<lane>((coin >> 8) % clients),
+            .when = moment::steps,
+            .steps = 1 + static_cast<std::uint32_t>(step % (16 * clients))};
+        plan.perturbations.push_back(cancelled);
+    }
 }
 
 struct parameters
@@ -121,6 +150,8 @@ campaign_result random_campaign(const manager& under_test, const random_options&
         fault_plan plan = plans(mine, 100).value();
         plan.settings = options.settings;
         plan.step_cost = options.step_cost;
+        plan.clients = options.clients;
+        draw_clients(plan, campaign.promises(), options.kinds);
         const run_result& done = campaign.run(plan);
         // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
         if (i % 64 == 0) {

@@ -11,18 +11,21 @@ namespace mishap {
 
 namespace {
 
-/// An operation of a run at which a child run may differ.
+/// A place in a run at which a child run may differ: an operation, or the boundary after a step.
 struct site
 {
-    index position;
-    operation_id id;
-    role what;
-    std::uint64_t prefix_hash;
+    index position;  ///< events that happened before it
+    bool boundary = false;
+    operation_id id = {};
+    role what = role::use;
+    std::uint64_t prefix_hash = 0;
+    std::uint32_t step = 0;
 };
 
 std::vector<fault> default_kinds()
 {
-    return {fault::fail("io_error"), fault::fail("foreign"), fault::hang(), fault::delay(duration(0))};
+    return {fault::fail("io_error"), fault::fail("foreign"), fault::fail_after_effect("io_error"), fault::hang(),
+        fault::delay(duration(0)), fault::late(duration(0)), fault::cancel()};
 }
 
 class sweeper
@@ -38,7 +41,13 @@ public:
         fault_plan plan;
         plan.settings = options_.settings;
         plan.step_cost = options_.step_cost;
+        plan.clients = options_.clients;
         visit(plan, 0, options_.perturbations, nullptr);
+        if (campaign_.promises().serves_clients() || options_.clients > 1) {
+            // The same clients one after the other reuse what the first ones left.
+            plan.sequential = true;
+            visit(plan, 0, options_.perturbations, nullptr);
+        }
         campaign_result& result = campaign_.result();
         result.complete = !bounded_ && !campaign_.nondeterministic();
         result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo",
@@ -60,17 +69,17 @@ private:
             return;
         }
         const run_result& done = campaign_.run(plan);
-        if (branch) {
-            // Everything before the new perturbation must be as in the parent's run.
+        if (branch && !branch->boundary) {
+            // Everything before the new fault must be as in the parent's run.
             const auto& ops = done.trace.operations;
-            const bool same = branch->position < ops.size() && ops[branch->position].id == branch->id &&
-                              ops[branch->position].prefix_hash == branch->prefix_hash;
-            if (!same) {
+            const auto same = std::find_if(ops.begin(), ops.end(), [&](const operation_record& op) {
+                return op.id == branch->id && op.prefix_hash == branch->prefix_hash;
+            });
+            if (same == ops.end()) {
                 const trace before = done.trace;
                 if (campaign_.repeats(plan, before))
-                    campaign_.found_nondeterminism(
-                        plan, fmt::format("with one more fault, at {}, what came before it changed",
-                                  to_string(branch->id)));
+                    campaign_.found_nondeterminism(plan,
+                        fmt::format("with one more fault, at {}, what came before it changed", to_string(branch->id)));
                 return;
             }
         }
@@ -78,43 +87,109 @@ private:
         if (left == 0)
             return;
         std::vector<site> sites;
-        for (index i = from; i < done.trace.operations.size(); ++i) {
-            const operation_record& op = done.trace.operations[i];
-            if (op.role != role::force_close && !plan.find(op.id))
-                sites.push_back({i, op.id, op.role, op.prefix_hash});
+        for (const operation_record& op : done.trace.operations)
+            if (op.position >= from && op.role != role::force_close && !op.in_probe && !plan.find(op.id))
+                sites.push_back({.position = op.position, .id = op.id, .what = op.role, .prefix_hash = op.prefix_hash});
+        if (cancels())
+            list_boundaries(done.trace, from, sites);
+        struct presence
+        {
+            std::uint32_t from;
+            std::uint32_t to;
+        };
+        std::vector<presence> clients; // the steps at which each could be cancelled
+        for (const outcome& client : done.trace.outcomes) {
+            const bool there = client.began != 0 && client.ended != none && !client.probe;
+            clients.push_back(
+                there ? presence{client.began, done.trace.events[client.ended].step} : presence{1, 0});
         }
-        for (const site& here : sites)
+        for (const site& here : sites) {
+            if (here.boundary) {
+                for (std::size_t client = 0; client < clients.size(); ++client) {
+                    if (here.step < clients[client].from || here.step >= clients[client].to)
+                        continue;
+                    perturbation cancelled;
+                    cancelled.cancels = {
+                        .client = static_cast<lane>(client), .when = moment::steps, .steps = here.step};
+                    plan.perturbations.push_back(cancelled);
+                    visit(plan, here.position, left - 1, &here);
+                    plan.perturbations.pop_back();
+                }
+                continue;
+            }
             for (const fault& kind : kinds_)
-                for (const fault& fitted : fit(kind, here.what)) {
+                for (const fault& fitted : fit(kind, here)) {
                     plan.perturbations.push_back({.at = here.id, .fault = fitted});
                     visit(plan, here.position + 1, left - 1, &here);
                     plan.perturbations.pop_back();
                 }
+        }
+    }
+
+    bool cancels() const
+    {
+        return std::find_if(kinds_.begin(), kinds_.end(),
+                   [](const fault& f) { return f.kind == fault_kind::cancel; }) != kinds_.end();
+    }
+
+    /// The boundary after each step up to the last client's end.
+    static void list_boundaries(const trace& happened, index from, std::vector<site>& into)
+    {
+        std::uint32_t last = 0;
+        for (const outcome& client : happened.outcomes)
+            if (!client.probe && client.ended != none)
+                last = std::max(last, happened.events[client.ended].step);
+        index position = 0;
+        for (std::uint32_t step = 1; step < last; ++step) {
+            while (position < happened.events.size() && happened.events[position].step <= step)
+                ++position;
+            if (position >= from)
+                into.push_back({.position = position, .boundary = true, .step = step});
+        }
     }
 
     /// What a kind means at an operation of that role; nothing where it means nothing.
-    std::vector<fault> fit(const fault& kind, role what) const
+    std::vector<fault> fit(const fault& kind, const site& here) const
     {
-        if (kind.kind == fault_kind::ok)
-            return {};
-        if (kind.kind != fault_kind::delay || kind.after != duration(0))
-            return {kind};
         const contract& promises = campaign_.promises();
-        const auto& timeout = what == role::create  ? promises.create_timeout
-                              : what == role::close ? promises.close_timeout
-                                                    : std::optional<duration>();
-        if (!timeout)
+        switch (kind.kind) {
+        case fault_kind::ok:
             return {};
-        return {fault::delay(*timeout - std::chrono::microseconds(1)), fault::delay(*timeout)};
+        case fault_kind::fail_after_effect:
+            // A reply that is lost matters where the effect does. (A create whose reply is lost is nobody's to close.)
+            if (here.what == role::close || here.what == role::commit)
+                return {kind};
+            return options_.kinds.empty() ? std::vector<fault>() : std::vector<fault>{kind};
+        case fault_kind::cancel:
+            return here.id.lane < 0 ? std::vector<fault>() : std::vector<fault>{kind};
+        case fault_kind::delay:
+        case fault_kind::late: {
+            if (kind.after != duration(0))
+                return {kind};
+            const auto timeout = here.what == role::close ? promises.close_timeout
+                                 : here.what == role::create
+                                     ? (promises.create_timeout ? promises.create_timeout : promises.acquire_timeout)
+                                     : std::optional<duration>();
+            if (!timeout)
+                return {};
+            constexpr duration tick = std::chrono::microseconds(1);
+            if (kind.kind == fault_kind::late)
+                return {fault::late(*timeout + tick)};
+            return {fault::delay(*timeout - tick), fault::delay(*timeout)};
+        }
+        default:
+            return {kind};
+        }
     }
 
     std::string describe_kinds() const
     {
         std::vector<std::string> words;
         for (const fault& kind : kinds_)
-            words.push_back(kind.kind == fault_kind::delay && kind.after == duration(0)
-                                ? "delay by the deadlines"
-                                : to_string(kind));
+            words.push_back(kind.kind == fault_kind::delay && kind.after == duration(0)  ? "delay up to the deadlines"
+                            : kind.kind == fault_kind::late && kind.after == duration(0) ? "late by a microsecond"
+                            : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
+                                                              : to_string(kind));
         return fmt::format("{}", fmt::join(words, ", "));
     }
 

@@ -14,11 +14,16 @@ namespace mishap {
 namespace {
 
 constexpr fault_description table[fault_kinds] = {
-    {fault_kind::ok, "ok", false, false, "succeeds, after one suspension"},
-    {fault_kind::ok_now, "ok now", false, false, "succeeds without suspending"},
-    {fault_kind::fail, "fail", true, false, "has no effect and fails with the error"},
-    {fault_kind::delay, "delay", false, true, "succeeds after the duration; stops when cancelled"},
-    {fault_kind::hang, "hang", false, false, "never completes; stops when cancelled"},
+    {fault_kind::ok, "ok", false, false, false, "succeeds, after one suspension"},
+    {fault_kind::ok_now, "ok now", false, false, false, "succeeds without suspending"},
+    {fault_kind::fail, "fail", true, false, false, "has no effect and fails with the error"},
+    {fault_kind::fail_after_effect, "fail after effect", true, false, false,
+        "takes effect, then fails with the error: its reply was lost"},
+    {fault_kind::delay, "delay", false, true, false, "succeeds after the duration; stops when cancelled"},
+    {fault_kind::hang, "hang", false, false, false, "never completes; stops when cancelled"},
+    {fault_kind::deaf, "deaf", false, false, false, "never completes, and ignores cancellation"},
+    {fault_kind::late, "late", false, true, false, "succeeds after the duration, whatever is cancelled meanwhile"},
+    {fault_kind::cancel, "cancel", false, false, true, "the client is cancelled while this operation is pending"},
 };
 
 const fault_description& row(fault_kind kind) { return table[static_cast<std::size_t>(kind)]; }
@@ -76,6 +81,19 @@ split split_fault(std::string_view text)
 
 std::span<const fault_description, fault_kinds> fault_table() noexcept { return table; }
 
+std::string_view to_string(cancellation type) noexcept
+{
+    switch (type) {
+    case cancellation::terminal:
+        return "terminal";
+    case cancellation::partial:
+        return "partial";
+    case cancellation::total:
+        return "total";
+    }
+    return "?";
+}
+
 std::string to_string(const fault& f)
 {
     const auto& r = row(f.kind);
@@ -84,6 +102,8 @@ std::string to_string(const fault& f)
         text.append(" ").append(f.error.text());
     if (r.takes_duration)
         text.append(" ").append(to_string(f.after));
+    if (r.takes_cancellation && f.type != cancellation::terminal)
+        text.append(" ").append(to_string(f.type));
     return text;
 }
 
@@ -95,6 +115,8 @@ std::string to_token(const fault& f)
         text += fmt::format("({})", f.error.text());
     if (r.takes_duration)
         text += fmt::format("({})", to_string(f.after));
+    if (r.takes_cancellation && f.type != cancellation::terminal)
+        text += fmt::format("({})", to_string(f.type));
     return text;
 }
 
@@ -127,6 +149,13 @@ fault parse_fault(std::string_view untrimmed)
         } catch (const input_error& e) {
             throw input_error(e.what(), offset + e.offset());
         }
+    } else if (r.takes_cancellation) {
+        const std::vector<std::string> known{"terminal", "partial", "total"};
+        const std::string word(parts.parameter.value_or("terminal"));
+        const auto found = std::find(known.begin(), known.end(), word);
+        if (found == known.end())
+            throw input_error(unknown_word("type of cancellation", word, known), offset);
+        parsed.type = static_cast<cancellation>(found - known.begin());
     } else if (parts.parameter) {
         throw input_error(
             fmt::format("'{}' takes no parameter, but '{}' follows it", r.word, *parts.parameter), offset);

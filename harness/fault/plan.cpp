@@ -20,7 +20,7 @@ constexpr std::string_view format_version = "1";
 bool shows_clients(const fault_plan& plan)
 {
     return std::any_of(plan.perturbations.begin(), plan.perturbations.end(),
-        [](const perturbation& p) { return p.at.lane > 0; });
+        [](const perturbation& p) { return p.at.lane > 0 || (p.cancels && p.cancels->client > 0); });
 }
 
 std::string without_first(std::string text)
@@ -28,6 +28,20 @@ std::string without_first(std::string text)
     // "#1" is what no occurrence means.
     if (text.ends_with("#1"))
         text.resize(text.size() - 2);
+    return text;
+}
+
+/// `c1 queued c0/session.use#1 +2 partial`, or `c1 after 7 steps`.
+std::string to_words(const perturbation& p)
+{
+    const cancellation_point& c = *p.cancels;
+    std::string text = c.when == moment::steps
+                           ? fmt::format("{} after {} steps", lane_name(c.client), c.steps)
+                           : fmt::format("{} {} {}", lane_name(c.client), to_string(c.when), to_string(p.at, true));
+    if (c.when != moment::steps && c.steps != 0)
+        text += fmt::format(" +{}", c.steps);
+    if (c.type != cancellation::terminal)
+        text.append(" ").append(to_string(c.type));
     return text;
 }
 
@@ -191,6 +205,77 @@ perturbation parse_perturbation(const word& w)
     return p;
 }
 
+lane parse_client(std::string_view text, std::size_t offset)
+{
+    unsigned client = 0;
+    const auto [end, error] =
+        std::from_chars(text.data() + std::min<std::size_t>(1, text.size()), text.data() + text.size(), client);
+    if (text.size() < 2 || text[0] != 'c' || error != std::errc() || end != text.data() + text.size() || client > 999)
+        throw input_error(fmt::format("'{}' is no client (c0, c1, ...)", text), offset);
+    return static_cast<lane>(client);
+}
+
+perturbation parse_cancellation(const word& arguments)
+{
+    std::vector<word> words;
+    for (const word& w : split_at(arguments.text, ' ', arguments.offset))
+        if (!w.text.empty())
+            words.push_back(w);
+    const auto refuse = [&](std::size_t at, std::string_view why) {
+        return input_error(fmt::format("'cancel({})': {}; write cancel(c0 queued session.query#2) or cancel(c0 after 7 "
+                                       "steps)",
+                               arguments.text, why),
+            at < words.size() ? words[at].offset : arguments.offset);
+    };
+    if (words.size() < 3)
+        throw refuse(0, "it needs a client, a moment and an operation");
+    perturbation p;
+    cancellation_point& c = p.cancels.emplace();
+    c.client = parse_client(words[0].text, words[0].offset);
+    std::size_t next = 3;
+    const std::string_view when = words[1].text;
+    if (when == "after" && words.size() > 3 && words[3].text == "steps") {
+        c.when = moment::steps;
+        c.steps = parse_number<std::uint32_t>(words[2].text, words[2].offset);
+        next = 4;
+    } else {
+        if (when == "during") {
+            // The same thing has one name only.
+            p.at = at_offset(words[2].offset, [&] { return parse_operation(words[2].text); });
+            if (p.at.lane != c.client)
+                throw refuse(1, "'during' is for the client's own operation");
+            p.fault = fault::cancel();
+            p.cancels.reset();
+            return p;
+        }
+        if (when == "before")
+            c.when = moment::before;
+        else if (when == "queued")
+            c.when = moment::queued;
+        else if (when == "after")
+            c.when = moment::after;
+        else
+            throw refuse(1, "the moment is one of before, during, queued, after");
+        p.at = at_offset(words[2].offset, [&] { return parse_operation(words[2].text); });
+        if (next < words.size() && words[next].text.starts_with("+")) {
+            c.steps = parse_number<std::uint32_t>(words[next].text.substr(1), words[next].offset + 1);
+            ++next;
+        }
+    }
+    if (next < words.size()) {
+        if (words[next].text == "partial")
+            c.type = cancellation::partial;
+        else if (words[next].text == "total")
+            c.type = cancellation::total;
+        else if (words[next].text != "terminal")
+            throw refuse(next, "the type is one of terminal, partial, total");
+        ++next;
+    }
+    if (next != words.size())
+        throw refuse(next, "this is one word too many");
+    return p;
+}
+
 std::uint16_t checksum(std::string_view text)
 {
     boost::crc_ccitt_type crc;
@@ -200,10 +285,25 @@ std::uint16_t checksum(std::string_view text)
 
 } // namespace
 
+std::string_view to_string(moment when) noexcept
+{
+    switch (when) {
+    case moment::before:
+        return "before";
+    case moment::queued:
+        return "queued";
+    case moment::after:
+        return "after";
+    case moment::steps:
+        return "steps";
+    }
+    return "?";
+}
+
 const perturbation* fault_plan::find(const operation_id& id) const noexcept
 {
     for (const perturbation& p : perturbations)
-        if (p.at == id)
+        if (!p.cancels && p.at == id)
             return &p;
     return nullptr;
 }
@@ -219,13 +319,19 @@ std::string to_string(const fault_plan& plan)
     const bool clients = shows_clients(plan);
     std::vector<std::string> words;
     for (const perturbation& p : plan.perturbations) {
-        if (p.fails_body)
+        if (p.cancels)
+            words.push_back(fmt::format("cancel({})", to_words(p)));
+        else if (p.fails_body)
             words.push_back(fmt::format("{}=fail({} after {})",
                 without_first(to_string(body_operation(p.at.lane), clients)), p.fault.error.text(),
                 to_string(p.at, clients)));
         else
             words.push_back(fmt::format("{}={}", without_first(to_string(p.at, clients)), to_token(p.fault)));
     }
+    if (plan.clients != 0)
+        words.push_back(fmt::format("clients({})", plan.clients));
+    if (plan.sequential)
+        words.push_back("sequential");
     if (plan.step_cost != duration(0))
         words.push_back(fmt::format("step_cost({})", to_string(plan.step_cost)));
     if (plan.lazy)
@@ -245,6 +351,12 @@ fault_plan parse_plan(std::string_view line)
                 throw input_error(fmt::format("'{}' has no '='", w.text), w.offset);
             plan.settings[unquote(setting->text.substr(0, equals), setting->offset)] =
                 unquote(setting->text.substr(equals + 1), setting->offset + equals + 1);
+        } else if (const auto clients = arguments_of(w, "clients")) {
+            plan.clients = parse_number<std::uint32_t>(clients->text, clients->offset);
+        } else if (w.text == "sequential") {
+            plan.sequential = true;
+        } else if (const auto cancelled = arguments_of(w, "cancel")) {
+            plan.perturbations.push_back(parse_cancellation(*cancelled));
         } else if (const auto cost = arguments_of(w, "step_cost")) {
             plan.step_cost = at_offset(cost->offset, [&] { return parse_duration(cost->text); });
         } else if (const auto lazy = arguments_of(w, "random")) {

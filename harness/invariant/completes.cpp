@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace mishap::detail {
 
 namespace {
@@ -33,19 +35,63 @@ std::string list_waiting(const evidence& e, index stuck)
     return fmt::format("pending: {}", fmt::join(items, "; "));
 }
 
+/// How many slots of the capacity were taken when the run was found stuck: resources that were open, or on their way
+/// with somebody waiting for them.
+std::uint32_t slots_taken(const evidence& e, index stuck)
+{
+    std::uint32_t taken = 0;
+    for (const body_record& body : e.trace.bodies)
+        taken += body.entered < stuck && (body.left == none || body.left > stuck);
+    for (const operation_record& op : e.trace.operations) {
+        const bool moves = op.role == role::create || op.role == role::close || op.role == role::maintenance;
+        taken += moves && op.started != none && op.started < stuck && (op.completed == none || op.completed > stuck);
+    }
+    return taken;
+}
+
+void judge_adapter(const evidence& e, violations& found)
+{
+    const outcome& adapter = e.trace.adapter;
+    if (!e.trace.has_adapter || (adapter.stuck == none && adapter.ended != none))
+        return;
+    if (adapter.stuck == none)
+        return; // cut short by a limit, which is a verdict of its own
+    const auto waits = waits_at(e.trace, background_lane, adapter.stuck);
+    const bool permitted = std::all_of(waits.begin(), waits.end(), [&](const waiting& wait) {
+        return wait.operation != none && e.contract.is_unbounded(wait.in);
+    });
+    if (permitted && adapter.ended != none)
+        return;
+    found.push_back({
+        .sentence = "the adapter never came to its end: preparing or shutting down the manager waits for ever",
+        .lane = background_lane,
+        .proof = {{adapter.stuck, "stuck"}},
+        .expected = "the manager is shut down when its clients have ended",
+        .actual = list_waiting(e, adapter.stuck),
+    });
+}
+
 } // namespace
 
 void judge_completes(const evidence& e, violations& found)
 {
+    judge_adapter(e, found);
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
         const outcome& client = e.trace.outcomes[i];
         const auto in = static_cast<lane>(i);
+        if (client.probe)
+            continue; // `recovers` speaks of those
         if (client.stuck != none) {
             bool blamed = false;
             for (const waiting& wait : waits_at(e.trace, in, client.stuck)) {
                 // The body's own work may hang: nobody but the body promised anything about it.
-                if (wait.in == phase::body || e.contract.is_unbounded(wait.in))
-                    continue;
+                if (wait.in == phase::body || e.contract.is_unbounded(wait.in)) {
+                    // Waiting for a slot is one thing; sleeping while one is free is another.
+                    const bool sleeps = wait.in == phase::acquire && wait.operation == none && e.contract.capacity &&
+                                        slots_taken(e, client.stuck) < *e.contract.capacity;
+                    if (!sleeps)
+                        continue;
+                }
                 const bool by_operation = wait.operation != none;
                 const std::string what =
                     by_operation ? name_of(e, wait.operation) : "something that is no operation";
@@ -70,6 +116,8 @@ void judge_completes(const evidence& e, violations& found)
             if (blamed)
                 continue;
         }
+        if (client.started == none)
+            continue;
         const bool cut_short = client.ending == ending::running; // by a limit, which is a verdict of its own
         if (client.ended == none && !cut_short)
             found.push_back({

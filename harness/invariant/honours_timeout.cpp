@@ -6,14 +6,67 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace mishap::detail {
+
+namespace {
+
+void judge_acquire(const evidence& e, lane in, violations& found)
+{
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    const index end = end_of_acquire(e.trace, in);
+    if (end == none || client.started == none)
+        return;
+    const duration timeout = *e.contract.acquire_timeout;
+    const duration lasted = e.trace.time_of(end) - e.trace.time_of(client.started);
+    const auto blame = [&](std::string sentence, std::string expected, std::string actual) {
+        found.push_back({
+            .sentence = std::move(sentence),
+            .lane = in,
+            .role = role::acquire,
+            .proof = {{client.started, "the clock starts"}, {end, "it ends"}},
+            .expected = std::move(expected),
+            .actual = std::move(actual),
+        });
+    };
+    const auto primaries = primaries_of(e, in);
+    const bool other_reason = std::any_of(primaries.begin(), primaries.end(),
+        [&](const primary& p) { return p.what != primary::kind::deadline && p.seen <= end; });
+    if (lasted > timeout + timer_precision) {
+        // Clean-up after another reason may take its own time.
+        if (!other_reason)
+            blame(fmt::format("{} was still without a resource after {}", name_of_client(e, in), to_string(lasted)),
+                fmt::format("given up between {} and {} + 1us", to_string(timeout), to_string(timeout)),
+                fmt::format("after {}", to_string(lasted)));
+        return;
+    }
+    if (end != client.ended || !client.error || other_reason)
+        return;
+    if (lasted < timeout && is_timeout(e.contract, client.error) && find_source(e.trace, client.error) == none)
+        blame(fmt::format("{} was told of a time-out after {}, before its deadline of {}", name_of_client(e, in),
+                  to_string(lasted), to_string(timeout)),
+            fmt::format("waited for until {}", to_string(timeout)),
+            fmt::format("given up after {}", to_string(lasted)));
+    else if (lasted >= timeout && !is_timeout(e.contract, client.error))
+        blame(fmt::format("{} had no resource after {}, but saw {}", name_of_client(e, in), to_string(lasted),
+                  describe_error(e, client.error)),
+            fmt::format("one of: {}", fmt::join(e.contract.timeout_errors, ", ")),
+            describe_error(e, client.error));
+}
+
+} // namespace
 
 void judge_honours_timeout(const evidence& e, violations& found)
 {
+    if (e.contract.acquire_timeout)
+        for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i)
+            if (is_judged(e, static_cast<lane>(i)))
+                judge_acquire(e, static_cast<lane>(i), found);
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& op = e.trace.operations[i];
         const auto timeout = deadline_of(e.contract, op);
-        if (!timeout || op.started == none || e.excused(op.id.lane))
+        if (!timeout || op.started == none || op.in_probe || e.excused(op.id.lane))
             continue;
         const index end = end_of_wait(e.trace, op);
         if (end == none)

@@ -24,6 +24,13 @@ constexpr invariant table[] = {
         detail::judge_closes_only_what_exists},
     {"no_use_after_close", "no use starts on a resource that is closing or closed",
         detail::judge_no_use_after_close},
+    {"one_at_a_time", "no operation starts on a resource while another one of it is in flight",
+        detail::judge_one_at_a_time},
+    {"exclusive", "a resource is lent to one client at a time", detail::judge_exclusive},
+    {"within_capacity", "no more resources exist at once than the capacity allows", detail::judge_within_capacity},
+    {"discards_broken", "a resource that reported a breaking error is not lent again",
+        detail::judge_discards_broken},
+    {"fair", "where it is promised, clients are served in the order in which they came", detail::judge_fair},
     {"honours_timeout", "a bounded phase that does not end by itself is given up at its deadline",
         detail::judge_honours_timeout},
     {"preserves_error", "the error that the caller sees is the first one", detail::judge_preserves_error},
@@ -31,6 +38,8 @@ constexpr invariant table[] = {
         detail::judge_swallows_no_error},
     {"invents_no_error", "where nothing went wrong, the caller sees no error",
         detail::judge_invents_no_error},
+    {"recovers", "afterwards, as many fresh clients as there is capacity are served at once",
+        detail::judge_recovers},
 };
 
 constexpr std::size_t first_causes = 5;
@@ -60,7 +69,8 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
         if (i == first_causes && !result.violations.empty()) {
             e.consequence.assign(happened.outcomes.size(), false);
             for (const violation& v : result.violations)
-                if (v.invariant == "livelock" || v.invariant == "leaves_the_simulation" || v.lane < 0)
+                if (v.invariant == "livelock" || v.invariant == "leaves_the_simulation" || v.lane < 0 ||
+                    static_cast<std::size_t>(v.lane) >= e.consequence.size())
                     e.consequence.assign(happened.outcomes.size(), true);
                 else
                     e.consequence[static_cast<std::size_t>(v.lane)] = true;

@@ -31,7 +31,7 @@ void judge_invents_no_error(const evidence& e, violations& found)
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
         const outcome& client = e.trace.outcomes[i];
         const auto in = static_cast<lane>(i);
-        if (client.ended == none || !client.error || e.excused(in))
+        if (client.ended == none || !client.error || !is_judged(e, in))
             continue;
         const auto primaries = primaries_of(e, in);
         if (std::any_of(primaries.begin(), primaries.end(),

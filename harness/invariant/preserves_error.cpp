@@ -13,7 +13,7 @@ void judge_preserves_error(const evidence& e, violations& found)
         const outcome& client = e.trace.outcomes[i];
         const auto in = static_cast<lane>(i);
         // One that sees no error at all is the business of `swallows_no_error`.
-        if (!client.error || e.excused(in))
+        if (!client.error || !is_judged(e, in))
             continue;
         const auto primaries = primaries_of(e, in);
         const auto first =

@@ -58,6 +58,21 @@ index end_of_wait(const trace& happened, const operation_record& op)
     return end;
 }
 
+index end_of_acquire(const trace& happened, lane in)
+{
+    index end = happened.outcomes[static_cast<std::size_t>(in)].ended;
+    for (const body_record& body : happened.bodies)
+        if (body.lane == in)
+            end = std::min(end, body.entered);
+    return end;
+}
+
+bool is_judged(const evidence& e, lane in)
+{
+    return in >= 0 && static_cast<std::size_t>(in) < e.trace.outcomes.size() &&
+           !e.trace.outcomes[static_cast<std::size_t>(in)].probe && !e.excused(in);
+}
+
 bool cancelled_before(const trace& happened, lane in, index event)
 {
     if (in < 0 || static_cast<std::size_t>(in) >= happened.outcomes.size())
@@ -68,19 +83,20 @@ bool cancelled_before(const trace& happened, lane in, index event)
 
 namespace {
 
-/// Whether the client suspended in nothing but closes after that event. A cancellation that strikes there may
-/// go unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
+/// Whether the client suspended in nothing but closes after that event. A cancellation that strikes there may go
+/// unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
 bool only_closes_after(const trace& happened, lane in, index event)
 {
-    bool closes = false;
+    for (const body_record& body : happened.bodies)
+        if (body.lane == in && body.entered > event)
+            return false;
     for (const operation_record& op : happened.operations) {
         if (op.id.lane != in || op.started == none || (op.completed != none && op.completed < event))
             continue;
         if (op.role != role::close && op.role != role::force_close)
             return false;
-        closes = true;
     }
-    return closes;
+    return true;
 }
 
 } // namespace
@@ -107,6 +123,12 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
                 found.push_back({primary::kind::deadline, end, i, nullptr, arrived});
             }
         }
+    }
+    if (e.contract.acquire_timeout && client.started != none) {
+        const index end = end_of_acquire(happened, in);
+        const duration limit = happened.time_of(client.started) + *e.contract.acquire_timeout;
+        if (end != none && happened.time_of(end) >= limit)
+            found.push_back({primary::kind::deadline, end, none, nullptr, end != client.ended});
     }
     for (const body_record& body : happened.bodies)
         if (body.lane == in && body.error && body.left != none && !is_abort(body.error))
@@ -153,6 +175,8 @@ std::string name_of_resource(const evidence& e, index resource)
 
 std::string name_of_client(const evidence& e, lane in)
 {
+    if (in == background_lane)
+        return "the adapter";
     return e.trace.outcomes.size() > 1 ? fmt::format("client {}", in) : "the caller";
 }
 
@@ -182,6 +206,8 @@ std::string describe(const evidence& e, const primary& p)
     case primary::kind::cancellation:
         return "the caller cancelled";
     case primary::kind::deadline:
+        if (p.operation == none)
+            return fmt::format("no resource was there after {}", to_string(*e.contract.acquire_timeout));
         return fmt::format("{} had not ended after {}", name_of(e, p.operation),
             to_string(*deadline_of(e.contract, e.trace.operations[p.operation])));
     }
@@ -208,7 +234,9 @@ std::vector<waiting> waits_at(const trace& happened, lane in, index stuck)
             std::any_of(happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
                 return body.lane == in && body.entered < stuck && (body.left == none || body.left > stuck);
             });
-        waits.push_back({inside ? phase::body : phase::other, none});
+        const bool was_inside = std::any_of(happened.bodies.begin(), happened.bodies.end(),
+            [&](const body_record& body) { return body.lane == in && body.entered < stuck; });
+        waits.push_back({inside ? phase::body : was_inside ? phase::other : phase::acquire, none});
     }
     return waits;
 }

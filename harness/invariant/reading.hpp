@@ -66,6 +66,12 @@ struct waiting
 };
 std::vector<waiting> waits_at(const trace&, lane, index stuck);
 
+/// When a client's acquire phase ended: its body was entered, or it ended itself. `none` if neither happened.
+index end_of_acquire(const trace&, lane);
+
+/// A client whose outcome is judged: not one of the fresh ones that come after the others.
+bool is_judged(const evidence&, lane);
+
 std::string name_of(const evidence&, index operation);
 std::string name_of_resource(const evidence&, index resource);
 std::string name_of_client(const evidence&, lane);

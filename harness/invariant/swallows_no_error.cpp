@@ -22,13 +22,11 @@ void judge_swallows_no_error(const evidence& e, violations& found)
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
         const outcome& client = e.trace.outcomes[i];
         const auto in = static_cast<lane>(i);
-        if (client.ended == none || client.error || e.excused(in))
+        if (client.ended == none || client.error || !is_judged(e, in))
             continue;
         const auto primaries = primaries_of(e, in);
-        const auto first = std::find_if(primaries.begin(), primaries.end(), [](const primary& p) {
-            // A cancellation that came when nothing was left to cancel may go unnoticed.
-            return !p.optional && p.what != primary::kind::cancellation;
-        });
+        const auto first =
+            std::find_if(primaries.begin(), primaries.end(), [](const primary& p) { return !p.optional; });
         if (first != primaries.end()) {
             found.push_back({
                 .sentence = fmt::format("{}, but {} saw success", describe(e, *first), name_of_client(e, in)),

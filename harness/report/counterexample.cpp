@@ -54,8 +54,32 @@ std::string to_scenario(const counterexample& c)
     }
     if (c.minimal.fired.step_cost != duration(0))
         text += fmt::format("step_cost: {}\n", to_string(c.minimal.fired.step_cost));
-    text += c.minimal.fired.perturbations.empty() ? "faults: {}\n" : "faults:\n";
+    const fault_plan& fired = c.minimal.fired;
+    if (fired.clients != 0)
+        text += fmt::format("clients: {}\n", fired.clients);
+    if (fired.sequential)
+        text += "arrivals: sequential\n";
+    const auto cancels = std::count_if(fired.perturbations.begin(), fired.perturbations.end(),
+        [](const perturbation& p) { return p.cancels.has_value(); });
+    if (cancels > 0)
+        text += "cancel:\n";
+    for (const perturbation& p : fired.perturbations) {
+        if (!p.cancels)
+            continue;
+        text += "  - {";
+        if (p.cancels->when != moment::steps)
+            text += fmt::format("at: {}, ", to_string(p.at, true));
+        text += fmt::format("when: {}, client: {}", to_string(p.cancels->when), p.cancels->client);
+        if (p.cancels->steps != 0)
+            text += fmt::format(", steps: {}", p.cancels->steps);
+        if (p.cancels->type != cancellation::terminal)
+            text += fmt::format(", type: {}", to_string(p.cancels->type));
+        text += "}\n";
+    }
+    text += static_cast<std::size_t>(cancels) == fired.perturbations.size() ? "faults: {}\n" : "faults:\n";
     for (const perturbation& p : c.minimal.fired.perturbations) {
+        if (p.cancels)
+            continue;
         if (p.fails_body)
             text += fmt::format("  {}: {} after {}\n", to_string(body_operation(p.at.lane)),
                 to_string(p.fault), to_string(p.at));

@@ -40,6 +40,13 @@ std::string describe_end(const run_result& run, const outcome& client)
         named ? std::string(run.trace.operations[source].fault.error.text()) : describe(client.error));
 }
 
+std::string resource_name(const trace& happened, index resource)
+{
+    const resource_record& r = happened.resources[resource];
+    const bool shows_lane = happened.outcomes.size() > 1 || r.home != 0;
+    return fmt::format("{}{}#{}", shows_lane ? lane_name(r.home) + "/" : "", r.kind.text(), std::max(r.ordinal, 1u));
+}
+
 struct row
 {
     std::string who;
@@ -53,19 +60,24 @@ std::optional<row> describe_event(const run_result& run, index i)
     const event& e = happened.events[i];
     switch (e.kind) {
     case event_kind::client_started:
-    case event_kind::body_entered:
     case event_kind::delivered:
         return std::nullopt;
     case event_kind::client_ended:
+        if (e.subject == none)
+            return row{"adapter", describe_end(run, happened.adapter)};
         return row{fmt::format("client {}", e.subject), describe_end(run, happened.outcomes[e.subject])};
     case event_kind::client_cancelled:
+        if (e.subject == none)
+            return row{"adapter", "is cancelled"};
         return row{fmt::format("client {}", e.subject), "is cancelled by its caller"};
     case event_kind::started: {
         const operation_record& op = happened.operations[e.subject];
         const std::string who = op.role == role::body ? name_of_body(run, e.lane) : to_string(happened, op);
         if (op.fault.kind == fault_kind::hang)
             return row{who, "hangs"};
-        if (op.fault.kind == fault_kind::delay)
+        if (op.fault.kind == fault_kind::deaf)
+            return row{who, "hangs, and ignores being cancelled"};
+        if (op.fault.kind == fault_kind::delay || op.fault.kind == fault_kind::late)
             return row{who, fmt::format("takes {}", to_string(op.fault.after))};
         return std::nullopt;
     }
@@ -73,6 +85,8 @@ std::optional<row> describe_event(const run_result& run, index i)
         const operation_record& op = happened.operations[e.subject];
         if (op.completed != none && op.completed < i)
             return row{to_string(happened, op), "is asked to stop, too late"};
+        if (op.fault.kind == fault_kind::deaf || op.fault.kind == fault_kind::late)
+            return row{to_string(happened, op), "is asked to stop, and does not listen"};
         return std::nullopt;
     }
     case event_kind::completed: {
@@ -86,7 +100,9 @@ std::optional<row> describe_event(const run_result& run, index i)
                 return row{who, fmt::format("ok, then the body fails with {}", op.fault.error.text())};
             return row{who, op.fault.kind == fault_kind::ok_now ? "ok, at once" : "ok"};
         case result::failed:
-            return row{who, fmt::format("fails {}", op.fault.error.text())};
+            return row{who, fmt::format("{} {}",
+                                op.fault.kind == fault_kind::fail_after_effect ? "takes effect, then fails" : "fails",
+                                op.fault.error.text())};
         case result::aborted:
             return row{who, "is cancelled"};
         case result::peer_gone:
@@ -94,6 +110,12 @@ std::optional<row> describe_event(const run_result& run, index i)
         }
         return std::nullopt;
     }
+    case event_kind::body_entered:
+        // With several clients, who holds what is half of the story.
+        if (happened.outcomes.size() > 1 && happened.bodies[e.subject].resource != none)
+            return row{fmt::format("client {}", e.lane),
+                fmt::format("holds {}", resource_name(happened, happened.bodies[e.subject].resource))};
+        return std::nullopt;
     case event_kind::body_left: {
         const body_record& body = happened.bodies[e.subject];
         // An error that mishap did not raise is the body's own news.
@@ -110,8 +132,7 @@ std::optional<row> describe_event(const run_result& run, index i)
                                             to_string(happened, happened.operations[source]))};
     }
     case event_kind::destroyed: {
-        const resource_record& r = happened.resources[e.subject];
-        return row{fmt::format("{}#{}", r.kind.text(), r.ordinal), "is destroyed while open"};
+        return row{resource_name(happened, e.subject), "is destroyed while open"};
     }
     case event_kind::escaped:
         return row{"executor", fmt::format("catches {}", describe(happened.escapes[e.subject]))};
@@ -123,7 +144,8 @@ std::optional<row> describe_event(const run_result& run, index i)
             fmt::format("leaves the simulation: {}", happened.outside_calls[e.subject].call)};
     case event_kind::stage: {
         const auto reached = static_cast<stage>(e.subject);
-        if (reached == stage::stuck || reached == stage::livelock)
+        if (reached == stage::stuck || reached == stage::livelock || reached == stage::probing ||
+            reached == stage::shutting_down)
             return row{"-", std::string(to_string(reached))};
         return std::nullopt;
     }

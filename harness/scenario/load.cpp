@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::size_t file_size_max = 1'000'000;
 constexpr int format_version = 1;
+constexpr std::uint32_t clients_max = 100;
 
 /// A node, with the way back to its place in the file.
 class reader
@@ -173,6 +174,14 @@ duration read_duration(const reader& at, std::string_view what)
     return at.parse(what, [](const std::string& text) { return parse_duration(text); });
 }
 
+bool read_bool(const reader& at, std::string_view what)
+{
+    const std::string text = at.text(what);
+    if (text != "true" && text != "false")
+        at.refuse(fmt::format("{} is true or false, not '{}'", what, text));
+    return text == "true";
+}
+
 std::vector<std::string> read_errors(const reader& at, std::string_view what)
 {
     std::vector<std::string> names;
@@ -220,6 +229,67 @@ void read_faults(const reader& at, scenario& into)
     });
 }
 
+/// `cancel: session.query`, or `cancel: {at: session.query, when: queued, type: partial, client: 1}`.
+void read_cancellation(const reader& at, scenario& into)
+{
+    perturbation p;
+    std::string when = "during";
+    std::optional<lane> client;
+    cancellation type = cancellation::terminal;
+    std::uint32_t steps = 0;
+    bool anchored = false;
+    const auto read_anchor = [&](const reader& v) {
+        p.at = v.parse("an operation", [](const std::string& text) { return parse_operation(text); });
+        anchored = true;
+    };
+    if (at.node().IsScalar()) {
+        read_anchor(at);
+    } else {
+        at.for_keys("cancel",
+            {
+                {"at", read_anchor},
+                {"when",
+                    [&](const reader& v) {
+                        when = v.text("when");
+                        const std::vector<std::string> known{"before", "during", "queued", "after", "steps"};
+                        if (std::find(known.begin(), known.end(), when) == known.end())
+                            v.refuse(unknown_word("moment", when, known));
+                    }},
+                {"type",
+                    [&](const reader& v) {
+                        const std::string text = v.text("type");
+                        const std::vector<std::string> known{"terminal", "partial", "total"};
+                        const auto found = std::find(known.begin(), known.end(), text);
+                        if (found == known.end())
+                            v.refuse(unknown_word("type of cancellation", text, known));
+                        type = static_cast<cancellation>(found - known.begin());
+                    }},
+                {"client",
+                    [&](const reader& v) {
+                        client = static_cast<lane>(v.number<std::uint32_t>("client", 0, clients_max - 1));
+                    }},
+                {"steps", [&](const reader& v) { steps = v.number<std::uint32_t>("steps", 0, 1'000'000); }},
+            });
+    }
+    if (!anchored && when != "steps")
+        at.refuse("cancel needs 'at', the operation that it is relative to (or when: steps, and steps: 7)");
+    if (when == "during") {
+        if (client && *client != p.at.lane)
+            at.refuse("'during' is for the client's own operation: write 'queued' or 'after'");
+        p.fault = fault::cancel(type);
+    } else {
+        p.cancels = {.client = client.value_or(std::max<lane>(p.at.lane, 0)),
+            .when = when == "before"   ? moment::before
+                    : when == "queued" ? moment::queued
+                    : when == "after"  ? moment::after
+                                       : moment::steps,
+            .steps = steps,
+            .type = type};
+    }
+    into.plan.perturbations.push_back(p);
+    into.written_at.push_back(at.place());
+}
+
 void read_contract(const reader& at, contract& into)
 {
     at.for_keys("contract",
@@ -228,16 +298,29 @@ void read_contract(const reader& at, contract& into)
                 [&](const reader& v) { into.create_timeout = read_duration(v, "create_timeout"); }},
             {"close_timeout",
                 [&](const reader& v) { into.close_timeout = read_duration(v, "close_timeout"); }},
+            {"acquire_timeout",
+                [&](const reader& v) { into.acquire_timeout = read_duration(v, "acquire_timeout"); }},
+            {"recovery_time", [&](const reader& v) { into.recovery_time = read_duration(v, "recovery_time"); }},
+            {"capacity",
+                [&](const reader& v) { into.capacity = v.number<std::uint32_t>("capacity", 1, clients_max); }},
+            {"clients",
+                [&](const reader& v) { into.clients = v.number<std::uint32_t>("clients", 1, clients_max); }},
+            {"shared", [&](const reader& v) { into.shared = read_bool(v, "shared"); }},
+            {"pipelined", [&](const reader& v) { into.pipelined = read_bool(v, "pipelined"); }},
+            {"fair", [&](const reader& v) { into.fair = read_bool(v, "fair"); }},
+            {"cancelled_use_breaks",
+                [&](const reader& v) { into.cancelled_use_breaks = read_bool(v, "cancelled_use_breaks"); }},
             {"unbounded",
                 [&](const reader& v) {
                     into.unbounded.clear();
                     for (const reader& item : v.items("unbounded")) {
                         const std::string name = item.text("a phase");
-                        const std::vector<std::string> known{"create", "close", "other"};
+                        const std::vector<std::string> known{"acquire", "create", "close", "other"};
                         const auto found = std::find(known.begin(), known.end(), name);
                         if (found == known.end())
                             item.refuse(unknown_word("phase", name, known));
-                        into.unbounded.push_back(name == "create"  ? phase::create
+                        into.unbounded.push_back(name == "acquire" ? phase::acquire
+                                                 : name == "create"  ? phase::create
                                                  : name == "close" ? phase::close
                                                                    : phase::other);
                     }
@@ -375,7 +458,7 @@ scenario read(const YAML::Node& root, const std::string& file)
     scenario s;
     s.where = {file, 1, 1};
     bool has_version = false;
-    std::optional<reader> contract_at, faults_at, expect_at, explore_at;
+    std::optional<reader> contract_at, faults_at, expect_at, explore_at, cancel_at;
     at.for_keys("a scenario",
         {
             {"mishap",
@@ -399,6 +482,17 @@ scenario read(const YAML::Node& root, const std::string& file)
                         s.plan.settings[name] = value.text("a setting");
                     });
                 }},
+            {"clients",
+                [&](const reader& v) { s.plan.clients = v.number<std::uint32_t>("clients", 1, clients_max); }},
+            {"arrivals",
+                [&](const reader& v) {
+                    const std::string text = v.text("arrivals");
+                    const std::vector<std::string> known{"together", "sequential"};
+                    if (text != "together" && text != "sequential")
+                        v.refuse(unknown_word("way to arrive", text, known));
+                    s.plan.sequential = text == "sequential";
+                }},
+            {"cancel", [&](const reader& v) { cancel_at.emplace(v); }},
             {"step_cost", [&](const reader& v) { s.plan.step_cost = read_duration(v, "step_cost"); }},
             {"contract", [&](const reader& v) { contract_at.emplace(v); }},
             {"faults", [&](const reader& v) { faults_at.emplace(v); }},
@@ -415,6 +509,17 @@ scenario read(const YAML::Node& root, const std::string& file)
         read_contract(*contract_at, s.contract);
     if (faults_at && explore_at)
         explore_at->refuse("a scenario has faults (an example) or explore, not both: make it two files");
+    if (cancel_at && explore_at)
+        cancel_at->refuse("explore chooses its own cancellations: leave 'cancel' out, or make it an example");
+    if (cancel_at) {
+        // One, or a list of them.
+        if (cancel_at->node().IsSequence())
+            for (const reader& item : cancel_at->items("cancel"))
+                read_cancellation(item, s);
+        else
+            read_cancellation(*cancel_at, s);
+        s.where.line = std::max(1, cancel_at->place().line - 1);
+    }
     if (faults_at) {
         read_faults(*faults_at, s);
         s.where.line =
@@ -429,7 +534,7 @@ scenario read(const YAML::Node& root, const std::string& file)
         read_exploration(*explore_at, s);
         s.where.line = std::max(1, explore_at->place().line - 1);
     }
-    if (!faults_at && !explore_at)
+    if (!faults_at && !explore_at && !cancel_at)
         at.refuse("nothing to run: write faults (faults: {} for a run without any) or explore");
     return s;
 }

@@ -209,6 +209,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         sweeping.contract = s.contract;
         sweeping.settings = s.plan.settings;
         sweeping.step_cost = s.plan.step_cost;
+        sweeping.clients = s.plan.clients;
         sweeping.limits = s.limits;
         account(sweep(under_test, sweeping));
     }
@@ -217,6 +218,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         drawing.contract = s.contract;
         drawing.settings = s.plan.settings;
         drawing.step_cost = s.plan.step_cost;
+        drawing.clients = s.plan.clients;
         drawing.limits = s.limits;
         account(random_campaign(under_test, drawing));
     }

@@ -69,6 +69,11 @@ boost::asio::any_io_executor environment::executor() const
 
 boost::asio::io_context& environment::context() const { return world_->context(); }
 
+awaitable<void> environment::clients(std::function<awaitable<void>(client&)> serve) const
+{
+    return world_->serve(std::move(serve));
+}
+
 void environment::report(std::exception_ptr error) noexcept { world_->report(std::move(error)); }
 
 void environment::note(std::string_view text) { world_->note(text); }

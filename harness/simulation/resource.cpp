@@ -2,6 +2,10 @@
 
 #include <mishap/resource.hpp>
 
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include <stdexcept>
 
 namespace mishap {
@@ -52,6 +56,14 @@ resource::~resource()
 
 awaitable<void> resource::operate(role what, symbol name)
 {
+    if (world_->strike_before(*this, what, name)) {
+        // Asio would throw at the co_await that starts the operation, unless its client is shielded.
+        const auto state = co_await boost::asio::this_coro::cancellation_state;
+        if (state.cancelled() != boost::asio::cancellation_type::none &&
+            co_await boost::asio::this_coro::throw_if_cancelled())
+            throw boost::system::system_error(
+                boost::asio::error::make_error_code(boost::asio::error::operation_aborted));
+    }
     const auto run = detail::operation_run::begin(*this, what, name);
     if (!run.immediate())
         co_await run.wait();

@@ -23,6 +23,10 @@ void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fi
     for (const operation_record& op : happened.operations)
         if (op.perturbed)
             fired.perturbations.push_back({.at = op.id, .fault = op.fault, .fails_body = op.fails_body});
+    for (const strike_record& strike : happened.strikes)
+        fired.perturbations.push_back(strike.what);
+    fired.clients = plan.clients;
+    fired.sequential = plan.sequential;
     fired.lazy.reset();
     fired.step_cost = plan.step_cost;
     fired.settings = plan.settings;

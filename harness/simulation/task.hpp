@@ -45,6 +45,8 @@ public:
 
     ~task() { reset(); }
 
+    explicit operator bool() const noexcept { return table_ != nullptr; }
+
     /// Runs it, once: the callable is moved out first, so that it may destroy whatever holds this task.
     void operator()() { std::exchange(table_, nullptr)->run(bytes_); }
 

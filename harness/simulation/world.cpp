@@ -158,19 +158,22 @@ void world::run(const manager& under_test, const contract& promises, const limit
     reset(promises, bounds, order, plan, happened);
     manager_ = &under_test;
 
-    happened.outcomes.resize(1);
-    happened.outcomes[0].started = record(event_kind::client_started, 0, 0);
-    running_clients_ = 1;
-    signals_.emplace_back();
-    running_lane_ = 0;
-    asio::co_spawn(asio::any_io_executor(executor(*this, 0)), client_main(under_test.run),
-        asio::bind_cancellation_slot(signals_[0].slot(), [this](std::exception_ptr error) {
-            outcome& mine = trace_->outcomes[0];
-            if (mine.ending == ending::running)
-                mine.ending = error ? ending::threw : ending::returned;
-            mine.error = std::move(error);
-            mine.ended = record(event_kind::client_ended, 0, 0);
-            --running_clients_;
+    has_adapter_ = promises.serves_clients() || plan.clients > 1;
+    happened.has_adapter = has_adapter_;
+    running_lane_ = has_adapter_ ? background_lane : 0;
+    outcome& mine = has_adapter_ ? happened.adapter : happened.outcomes.emplace_back();
+    mine.started = record(event_kind::client_started, running_lane_, 0);
+    if (!has_adapter_)
+        running_clients_ = 1;
+    auto& signal = has_adapter_ ? adapter_signal_ : signals_.emplace_back();
+    asio::co_spawn(asio::any_io_executor(executor(*this, running_lane_)), client_main(under_test.run),
+        asio::bind_cancellation_slot(signal.slot(), [this](std::exception_ptr error) {
+            if (!has_adapter_)
+                return client_ended(0, std::move(error));
+            adapter_ended_ = true;
+            trace_->adapter.ending = error ? ending::threw : ending::returned;
+            trace_->adapter.error = std::move(error);
+            trace_->adapter.ended = record(event_kind::client_ended, background_lane, none);
         }));
 
     finish_run(drive());
@@ -181,10 +184,12 @@ void world::run(const manager& under_test, const contract& promises, const limit
 
     ++run_number_;
     // Anything still under way (a suspended coroutine, a pending timer) would leak into the next run.
-    if (running_clients_ != 0 || work_count_ != 0 || !suspended_.empty() || !io_->stopped() || left_ ||
+    if (running_clients_ != 0 || (has_adapter_ && !adapter_ended_) || work_count_ != 0 || !suspended_.empty() || !io_->stopped() || left_ ||
         seam_.reactors.size() > 1)
         tear_down();
     signals_.clear();
+    client_objects_.clear();
+    serve_ = nullptr;
     trace_ = nullptr;
 }
 
@@ -194,6 +199,8 @@ awaitable<void> world::client_main(const adapter& run)
     // lets the exception escape when a coroutine is cancelled before its first suspension.
     co_await asio::post(asio::use_awaitable);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    if (!has_adapter_)
+        trace_->outcomes[0].began = static_cast<std::uint32_t>(trace_->steps);
     co_await run(environment_);
 }
 
@@ -224,6 +231,21 @@ void world::reset(
     last_awaited_ = std::numeric_limits<std::uint64_t>::max();
     in_flight_.clear();
     pump_queued_ = false;
+    strikes_.clear();
+    for (std::size_t i = 0; i < plan.perturbations.size(); ++i)
+        if (plan.perturbations[i].cancels)
+            strikes_.push_back({.plan_index = i,
+                .what = plan.perturbations[i],
+                .armed = plan.perturbations[i].cancels->when == moment::steps,
+                .due = plan.perturbations[i].cancels->steps});
+    struck_.clear();
+    barrier_.clear();
+    clients_ = 1;
+    running_clients_ = 0;
+    next_sequential_ = clients_;
+    adapter_ended_ = serving_ = probing_ = false;
+    goal_ = goal::clients;
+    horizon_ = bounds.horizon;
     alarms_.clear();
     alarm_order_ = 0;
     if (!io_) {
@@ -257,8 +279,10 @@ void world::tear_down() noexcept
     ready_.clear();
     ready_head_ = 0;
     in_flight_.clear();
+    clients_done_ = task();
     // Threads that the code under test left in services of the io_context are joined here.
     io_.reset();
+    client_objects_.clear();
     inbox_.clear();
     inbox_filled_ = false;
     signals_.clear();
@@ -293,6 +317,14 @@ world::pause world::drive()
             take_inbox();
         if (poll_reactor() || has_ready())
             continue;
+        if (!strikes_.empty() || !struck_.empty()) {
+            strike_due();
+            if (has_ready())
+                continue;
+            // What it struck may be something of Asio's.
+            if (poll_reactor() || has_ready())
+                continue;
+        }
         if (has_ended())
             return pause::ended;
         // What runs outside takes real time: it gets some before virtual time passes, and more before all is
@@ -303,7 +335,7 @@ world::pause world::drive()
             if (await_outside(std::chrono::milliseconds(10)))
                 continue;
         }
-        if (frozen_ == 0 && advance(limits_->horizon))
+        if (frozen_ == 0 && advance(horizon_))
             continue;
         if (outside && await_outside(std::chrono::seconds(1)))
             continue;
@@ -329,6 +361,8 @@ void world::run_ready()
 
 void world::run_handler(ready next)
 {
+    if (!strikes_.empty() || !struck_.empty())
+        strike_due();
     ++trace_->steps;
     last_active_ = seam_.now;
     seam_.now += plan_->step_cost;
@@ -361,8 +395,9 @@ void world::choose_and_run()
         const index operation = in_flight_[chosen - handlers];
         in_flight_.erase(in_flight_.begin() + static_cast<std::ptrdiff_t>(chosen - handlers));
         const operation_record& op = trace_->operations[operation];
-        complete(
-            operation, op.fault.kind == fault_kind::fail && !op.fails_body ? result::failed : result::ok);
+        const bool fails = (op.fault.kind == fault_kind::fail && !op.fails_body) ||
+                           op.fault.kind == fault_kind::fail_after_effect;
+        complete(operation, fails ? result::failed : result::ok);
         return;
     }
     const auto at = ready_.begin() + static_cast<std::ptrdiff_t>(ready_head_ + chosen);
@@ -404,7 +439,7 @@ bool world::advance(duration limit)
         // Walking towards a timer that is never due changed nothing, so the clock goes back to when something
         // last happened.
         seam_.now = std::max(last_active_, std::min(seam_.now, limit));
-        if (limit == limits_->horizon)
+        if (limit == horizon_)
             seam_.now = last_active_;
         return false;
     }
@@ -471,42 +506,9 @@ void world::list_work(std::vector<work_record>& into) const
 
 void world::finish_run(pause why)
 {
-    const auto give_up = [this] { record_stage(stage::livelock); };
-    if (why == pause::livelock)
-        return give_up();
-    if (why == pause::ended) {
-        record_stage(stage::all_ended);
-    } else {
-        const index found = record_stage(stage::stuck);
-        list_work(trace_->stuck_work);
-        for (outcome& client : trace_->outcomes)
-            if (client.ending == ending::running) {
-                client.ending = ending::hung;
-                client.stuck = found;
-            }
-        // The caller gives up: no caller waits for ever.
-        record_stage(stage::clients_cancelled);
-        for (std::size_t i = 0; i < trace_->outcomes.size(); ++i)
-            if (trace_->outcomes[i].ending == ending::hung)
-                queue(static_cast<lane>(i), task([this, i] {
-                    trace_->outcomes[i].cancelled =
-                        record(event_kind::client_cancelled, static_cast<lane>(i), static_cast<index>(i));
-                    signals_[i].emit(asio::cancellation_type::terminal);
-                }));
-        if (drive() == pause::livelock)
-            return give_up();
-    }
-    // Each round ends operations that were under way; a manager that keeps starting new ones is bounded by
-    // the limit of steps, and one that starts hanging ones for ever by the number of rounds.
-    constexpr int rounds_max = 64;
-    for (int round = 0; round < rounds_max && (!suspended_.empty() || !alarms_.empty()); ++round) {
-        record_stage(stage::peers_gone);
-        fail_hanging();
-        pause next = drive();
-        while (next != pause::livelock && !alarms_.empty() && advance(limits_->horizon))
-            next = drive();
-        if (next == pause::livelock)
-            return give_up();
+    if (!finish_clients(why) || !end_what_hangs() || !probe() || !finish_adapter() || !end_what_hangs()) {
+        record_stage(stage::livelock);
+        return;
     }
     pass_grace();
     poll_reactor();
@@ -515,12 +517,323 @@ void world::finish_run(pause why)
     record_stage(stage::judged);
 }
 
+/// Stages 1 and 2. Returns whether the limit of steps was kept.
+bool world::finish_clients(pause why)
+{
+    if (why == pause::livelock)
+        return false;
+    if (why == pause::ended) {
+        record_stage(stage::all_ended);
+        return true;
+    }
+    // Those whose body hangs go first: nobody promised anything about them, and others may only be waiting for them.
+    // Who is then still stuck waits for nothing that could come.
+    while (running_clients_ != 0) {
+        const index found = record_stage(stage::stuck);
+        if (trace_->stuck_work.empty())
+            list_work(trace_->stuck_work);
+        std::vector<std::size_t> chosen;
+        for (const bool in_body : {true, false}) {
+            for (std::size_t i = 0; i < trace_->outcomes.size() && (in_body || chosen.empty()); ++i) {
+                const outcome& client = trace_->outcomes[i];
+                const bool waits = client.ended == none && client.started != none && client.stuck == none;
+                if (waits && (!in_body || state_of(static_cast<lane>(i)).open_bodies > 0))
+                    chosen.push_back(i);
+            }
+        }
+        if (chosen.empty())
+            break;
+        record_stage(stage::clients_cancelled);
+        for (const std::size_t i : chosen) {
+            trace_->outcomes[i].stuck = found;
+            trace_->outcomes[i].ending = ending::hung;
+            // The caller gives up: no caller waits for ever.
+            queue(static_cast<lane>(i), task([this, i] {
+                if (trace_->outcomes[i].ended == none)
+                    emit(i, cancellation::terminal, none, {});
+            }));
+        }
+        if (drive() == pause::livelock)
+            return false;
+    }
+    if (has_adapter_ && !adapter_ended_ && !serving_) {
+        // The adapter itself never came to serve anybody.
+        trace_->adapter.stuck = record_stage(stage::stuck);
+        trace_->adapter.ending = ending::hung;
+        if (trace_->stuck_work.empty())
+            list_work(trace_->stuck_work);
+        queue(background_lane, task([this] { adapter_signal_.emit(asio::cancellation_type::terminal); }));
+        if (drive() == pause::livelock)
+            return false;
+    }
+    return true;
+}
+
+/// Stages 3 and 4: what hangs fails, what is under way arrives.
+bool world::end_what_hangs()
+{
+    // A manager that keeps starting operations is bounded by the limit of steps, and one that starts hanging ones for
+    // ever by the number of rounds.
+    constexpr int rounds_max = 64;
+    for (int round = 0; round < rounds_max && (!suspended_.empty() || !alarms_.empty()); ++round) {
+        record_stage(stage::peers_gone);
+        fail_hanging();
+        pause next = drive();
+        while (next != pause::livelock && !alarms_.empty() && advance(horizon_))
+            next = drive();
+        if (next == pause::livelock)
+            return false;
+    }
+    return true;
+}
+
+/// Stage 6: as many fresh clients as there is capacity must each get a resource, all at once.
+bool world::probe()
+{
+    if (!serving_ || !contract_->capacity || running_clients_ != 0 || adapter_ended_)
+        return true;
+    record_stage(stage::probing);
+    probing_ = true;
+    const std::size_t first = clients_;
+    const std::size_t probes = *contract_->capacity;
+    trace_->outcomes.resize(first + probes);
+    while (lanes_.size() < first + probes + 1)
+        lanes_.emplace_back();
+    for (std::size_t i = first; i < first + probes; ++i) {
+        trace_->outcomes[i].probe = true;
+        start_client(i);
+    }
+    const duration until =
+        seam_.now + contract_->recovery_time.value_or(contract_->acquire_timeout.value_or(std::chrono::seconds(60)));
+    horizon_ = std::min(until, horizon_);
+    pause next = drive();
+    horizon_ = limits_->horizon;
+    // Who has not been served by now never will be; who holds a resource waits for those.
+    for (int round = 0; next != pause::livelock && running_clients_ != 0 && round < 4; ++round) {
+        const index found = record_stage(stage::stuck);
+        for (const index body : std::exchange(barrier_, {}))
+            complete(body, result::ok);
+        for (std::size_t i = first; i < first + probes; ++i) {
+            outcome& fresh = trace_->outcomes[i];
+            if (fresh.ended != none || state_of(static_cast<lane>(i)).bodies > 0)
+                continue;
+            fresh.stuck = found;
+            queue(static_cast<lane>(i), task([this, i] {
+                if (trace_->outcomes[i].ended == none)
+                    emit(i, cancellation::terminal, none, {});
+            }));
+        }
+        next = drive();
+        fail_hanging();
+        if (next != pause::livelock)
+            next = drive();
+    }
+    probing_ = false;
+    return next != pause::livelock;
+}
+
+/// Stage 7: the adapter returns.
+bool world::finish_adapter()
+{
+    if (!has_adapter_ || adapter_ended_)
+        return true;
+    record_stage(stage::shutting_down);
+    if (clients_done_)
+        queue(background_lane, std::exchange(clients_done_, task()));
+    goal_ = goal::adapter;
+    if (drive() == pause::livelock)
+        return false;
+    if (!adapter_ended_) {
+        trace_->adapter.stuck = record_stage(stage::stuck);
+        trace_->adapter.ending = ending::hung;
+        trace_->stuck_work.clear();
+        list_work(trace_->stuck_work);
+        queue(background_lane, task([this] {
+            trace_->adapter.cancelled = record(event_kind::client_cancelled, background_lane, none);
+            adapter_signal_.emit(asio::cancellation_type::terminal);
+        }));
+        if (drive() == pause::livelock)
+            return false;
+    }
+    return true;
+}
+
+// Clients ----------------------------------------------------------------------------------------------------
+
+awaitable<void> world::serve(std::function<awaitable<void>(client&)> one)
+{
+    if (!has_adapter_)
+        throw std::logic_error("environment::clients was called, but the contract sets neither capacity nor clients");
+    if (serving_)
+        throw std::logic_error("environment::clients was called twice in one run");
+    serving_ = true;
+    serve_ = std::move(one);
+    const std::uint32_t by_contract =
+        contract_->clients != 0 ? contract_->clients : contract_->capacity.value_or(0) + 1;
+    clients_ = plan_->clients != 0 ? plan_->clients : by_contract;
+    trace_->outcomes.resize(clients_);
+    while (lanes_.size() < clients_ + 1)
+        lanes_.emplace_back();
+    for (std::size_t i = 0; i < clients_; ++i)
+        if (i == 0 || !plan_->sequential)
+            start_client(i);
+    next_sequential_ = plan_->sequential ? 1 : clients_;
+    co_await await_clients();
+}
+
+awaitable<void> world::await_clients()
+{
+    return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
+        [this]<class Handler>(Handler&& handler) {
+            clients_done_ = task([this, handler = std::forward<Handler>(handler)]() mutable {
+                asio::post(executor(*this, background_lane), std::move(handler));
+            });
+        },
+        asio::use_awaitable);
+}
+
+void world::start_client(std::size_t which)
+{
+    while (signals_.size() <= which)
+        signals_.emplace_back();
+    while (client_objects_.size() <= which)
+        client_objects_.emplace_back(*this, static_cast<int>(client_objects_.size()));
+    ++running_clients_;
+    const auto in = static_cast<lane>(which);
+    trace_->outcomes[which].started = record(event_kind::client_started, in, static_cast<index>(which));
+    asio::co_spawn(asio::any_io_executor(executor(*this, in)), serve_one(which),
+        asio::bind_cancellation_slot(
+            signals_[which].slot(), [this, which](std::exception_ptr error) { client_ended(which, std::move(error)); }));
+}
+
+awaitable<void> world::serve_one(std::size_t which)
+{
+    co_await asio::post(asio::use_awaitable);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+    trace_->outcomes[which].began = static_cast<std::uint32_t>(trace_->steps);
+    co_await serve_(client_objects_[which]);
+}
+
+void world::client_ended(std::size_t which, std::exception_ptr error)
+{
+    outcome& mine = trace_->outcomes[which];
+    if (mine.ending == ending::running)
+        mine.ending = error ? ending::threw : ending::returned;
+    mine.error = std::move(error);
+    mine.ended = record(event_kind::client_ended, static_cast<lane>(which), static_cast<index>(which));
+    --running_clients_;
+    if (next_sequential_ < clients_)
+        start_client(next_sequential_++);
+}
+
+// Cancellations ----------------------------------------------------------------------------------------------
+
+void world::arm_strikes(moment when, const operation_id& at)
+{
+    for (strike& waiting : strikes_)
+        if (!waiting.armed && waiting.what.cancels->when == when && waiting.what.at == at) {
+            waiting.armed = true;
+            waiting.due = trace_->steps + waiting.what.cancels->steps;
+        }
+}
+
+void world::strike_due()
+{
+    // By hand, since what is struck may arm others.
+    for (std::size_t i = 0; i < strikes_.size();) {
+        // Nobody is cancelled before he has begun: that would test Asio, not the manager.
+        const auto client = static_cast<std::size_t>(strikes_[i].what.cancels->client);
+        const bool begun = client < trace_->outcomes.size() && trace_->outcomes[client].began != 0;
+        if (!strikes_[i].armed || trace_->steps < strikes_[i].due || !begun) {
+            ++i;
+            continue;
+        }
+        const strike due = strikes_[i];
+        strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
+        const cancellation_point& point = *due.what.cancels;
+        emit(static_cast<std::size_t>(point.client), point.type, due.plan_index,
+            point.when == moment::steps ? anchor_now(static_cast<std::size_t>(point.client), point.type) : due.what);
+    }
+    while (!struck_.empty()) {
+        const index operation = struck_.back();
+        struck_.pop_back();
+        const operation_record& op = trace_->operations[operation];
+        if (op.id.lane >= 0)
+            emit(static_cast<std::size_t>(op.id.lane), op.fault.type, none, {});
+        // What survived being cancelled, because its client is shielded, goes on and succeeds.
+        complete(operation, result::ok);
+    }
+}
+
+void world::emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what)
+{
+    if (client >= signals_.size() || client >= trace_->outcomes.size() || trace_->outcomes[client].ended != none)
+        return; // it never came, or it has gone
+    const auto in = static_cast<lane>(client);
+    const index struck = record(event_kind::client_cancelled, in, static_cast<index>(client));
+    if (trace_->outcomes[client].cancelled == none)
+        trace_->outcomes[client].cancelled = struck;
+    if (plan_index != none) {
+        matched_[plan_index] = true;
+        trace_->strikes.push_back({plan_index, what, struck});
+    }
+    const bool was_in_handler = std::exchange(in_handler_, true);
+    const lane was_running = std::exchange(running_lane_, in);
+    try {
+        signals_[client].emit(type == cancellation::terminal  ? asio::cancellation_type::terminal
+                              : type == cancellation::partial ? asio::cancellation_type::partial
+                                                              : asio::cancellation_type::total);
+    } catch (...) {
+        escaped();
+    }
+    running_lane_ = was_running;
+    in_handler_ = was_in_handler;
+}
+
+perturbation world::anchor_now(std::size_t client, cancellation type) const
+{
+    perturbation what;
+    cancellation_point& point = what.cancels.emplace();
+    point.client = static_cast<lane>(client);
+    point.type = type;
+    for (auto e = trace_->events.rbegin(); e != trace_->events.rend(); ++e) {
+        if (e->kind != event_kind::completed && e->kind != event_kind::delivered)
+            continue;
+        point.when = e->kind == event_kind::completed ? moment::queued : moment::after;
+        point.steps = static_cast<std::uint32_t>(trace_->steps - e->step);
+        what.at = trace_->operations[e->subject].id;
+        return what;
+    }
+    point.when = moment::steps;
+    point.steps = static_cast<std::uint32_t>(trace_->steps);
+    return what;
+}
+
+bool world::strike_before(const resource& on, role what, symbol name)
+{
+    if (strikes_.empty())
+        return false;
+    const operation_id id = identify(on, what, name);
+    for (std::size_t i = 0; i < strikes_.size(); ++i) {
+        const strike waiting = strikes_[i];
+        if (waiting.armed || waiting.what.cancels->when != moment::before || !(waiting.what.at == id))
+            continue;
+        strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
+        emit(static_cast<std::size_t>(waiting.what.cancels->client), waiting.what.cancels->type, waiting.plan_index,
+            waiting.what);
+        return true;
+    }
+    return false;
+}
+
 void world::fail_hanging()
 {
     // By index: completing one may start others.
     for (index i = 0; i < trace_->operations.size(); ++i) {
         const operation_record& op = trace_->operations[i];
-        const bool hangs = op.result == result::pending && op.fault.kind == fault_kind::hang;
+        const bool hangs = op.result == result::pending &&
+                           (op.fault.kind == fault_kind::hang || op.fault.kind == fault_kind::deaf) &&
+                           std::find(barrier_.begin(), barrier_.end(), i) == barrier_.end();
         if (hangs)
             complete(i, result::peer_gone);
     }
@@ -655,7 +968,7 @@ std::string world::describe_running()
 
 index world::record(event_kind kind, lane in, index subject)
 {
-    trace_->events.push_back({seam_.now, kind, in, subject});
+    trace_->events.push_back({seam_.now, kind, in, subject, static_cast<std::uint32_t>(trace_->steps)});
     trace_->hash = mix(trace_->hash ^ static_cast<std::uint64_t>(seam_.now.count()),
         (std::uint64_t(subject) << 24) ^ (std::uint64_t(static_cast<std::uint16_t>(in)) << 8) ^
             static_cast<std::uint64_t>(kind));
@@ -680,6 +993,34 @@ std::uint32_t world::next_ordinal(lane in, symbol kind)
     return 1;
 }
 
+lane world::lane_of(const resource& on) const
+{
+    // Who borrows a resource speaks through it, whoever runs.
+    if (on.run_ == run_number_ && on.index_ != none && trace_->resources[on.index_].borrower != nobody)
+        return trace_->resources[on.index_].borrower;
+    return running_lane_;
+}
+
+operation_id world::identify(const resource& on, role what, symbol name)
+{
+    const lane in = lane_of(on);
+    operation_id id{.lane = in, .kind = on.kind(), .name = name};
+    const auto count = [&](const std::vector<lane_state::counter>& counters, symbol of) {
+        for (const auto& counter : counters)
+            if (counter.kind == id.kind && counter.name == of)
+                return counter.count;
+        return 0u;
+    };
+    const lane_state& state = state_of(in);
+    if (what == role::close && on.index_ != none && trace_->resources[on.index_].ordinal != 0)
+        id.occurrence = trace_->resources[on.index_].ordinal;
+    else if (what == role::create || what == role::close)
+        id.occurrence = count(state.resources, {}) + 1;
+    else
+        id.occurrence = count(state.uses, name) + 1;
+    return id;
+}
+
 index world::entry_of(const resource& on, lane in)
 {
     if (on.run_ != run_number_)
@@ -700,6 +1041,8 @@ index world::new_operation(const operation_id& id, role what, index resource)
     op.role = what;
     op.resource = resource;
     op.prefix_hash = trace_->hash;
+    op.position = static_cast<index>(trace_->events.size());
+    op.in_probe = is_probe(id.lane);
     trace_->hash = mix(trace_->hash, hash_of(id));
     return which;
 }
@@ -729,24 +1072,42 @@ std::optional<fault> world::draw(const operation_record& op)
         return fault::ok_now();
     case fault_kind::hang:
         return fault::hang();
+    case fault_kind::deaf:
+        return fault::deaf();
+    case fault_kind::cancel:
+        return fault::cancel();
+    case fault_kind::late:
+    case fault_kind::fail_after_effect:
     case fault_kind::fail: {
         static const symbol errors[] = {
             "io_error", "io_error", "connection_reset", "timed_out", "value_error", "foreign"};
-        return fault::fail(errors[parameter % std::size(errors)]);
+        const symbol error = errors[parameter % std::size(errors)];
+        if (static_cast<fault_kind>(kind) == fault_kind::late)
+            return fault::late(draw_duration(op, parameter));
+        return static_cast<fault_kind>(kind) == fault_kind::fail ? fault::fail(error) : fault::fail_after_effect(error);
     }
-    case fault_kind::delay: {
-        const auto& deadline = op.role == role::close ? contract_->close_timeout : contract_->create_timeout;
-        const duration near = deadline.value_or(std::chrono::seconds(1));
-        const duration choices[] = {near - std::chrono::microseconds(1), near,
-            near + std::chrono::microseconds(1), near / 2, std::chrono::milliseconds(1 + parameter % 1000)};
-        return fault::delay(choices[(parameter >> 32) % std::size(choices)]);
-    }
+    case fault_kind::delay:
+        return fault::delay(draw_duration(op, parameter));
     }
     return std::nullopt;
 }
 
+duration world::draw_duration(const operation_record& op, std::uint64_t parameter) const
+{
+        const auto& deadline = op.role == role::close          ? contract_->close_timeout
+                               : contract_->create_timeout ? contract_->create_timeout
+                                                           : contract_->acquire_timeout;
+        const duration near = deadline.value_or(std::chrono::seconds(1));
+    const duration choices[] = {near - std::chrono::microseconds(1), near, near + std::chrono::microseconds(1),
+        near / 2, std::chrono::milliseconds(1 + parameter % 1000)};
+    return choices[(parameter >> 32) % std::size(choices)];
+}
+
 void world::decide(operation_record& op)
 {
+    // Fresh clients are there to see whether the manager still serves, not to be hurt.
+    if (op.in_probe)
+        return;
     if (const perturbation* chosen = plan_->find(op.id)) {
         matched_[static_cast<std::size_t>(chosen - plan_->perturbations.data())] = true;
         op.fault = chosen->fault;
@@ -763,7 +1124,7 @@ void world::decide(operation_record& op)
 
 index world::begin_operation(const resource& on, role what, symbol name)
 {
-    const lane in = running_lane_;
+    const lane in = lane_of(on);
     index entry = entry_of(on, in);
     {
         // A second create, after one that failed or was closed, opens a new entry.
@@ -821,13 +1182,23 @@ index world::begin_operation(const resource& on, role what, symbol name)
     case fault_kind::ok_now:
         complete(which, result::ok);
         break;
-    case fault_kind::delay: {
+    case fault_kind::fail_after_effect:
+        if (chooser_)
+            in_flight_.push_back(which);
+        else
+            complete(which, result::failed);
+        break;
+    case fault_kind::delay:
+    case fault_kind::late:
         alarms_.push_back({seam_.now + op.fault.after, alarm_order_++, which});
         std::push_heap(
             alarms_.begin(), alarms_.end(), [](const alarm& a, const alarm& b) { return later(a, b); });
         break;
-    }
+    case fault_kind::cancel:
+        struck_.push_back(which);
+        break;
     case fault_kind::hang:
+    case fault_kind::deaf:
         break;
     }
     return which;
@@ -841,6 +1212,7 @@ void world::complete(index operation, result how)
     op.result = how;
     if (op.resource != none) {
         resource_record& target = trace_->resources[op.resource];
+        // With a reply that was lost, the resource may exist, but nobody has a handle to close it by.
         if (op.role == role::create) {
             target.life = how == result::ok ? life::open : life::absent;
             target.ever_open = target.ever_open || how == result::ok;
@@ -858,6 +1230,8 @@ void world::complete(index operation, result how)
     trace_->hash = mix(trace_->hash,
         static_cast<std::uint64_t>(how) ^ (how == result::failed ? op.fault.error.stable_hash() : 0));
     op.completed = record(event_kind::completed, op.id.lane, operation);
+    if (!strikes_.empty())
+        arm_strikes(moment::queued, op.id);
     if (auto waiting = take_suspended(operation))
         waiting->queue(*this);
 }
@@ -867,7 +1241,8 @@ void world::cancel(index operation)
     operation_record& op = trace_->operations[operation];
     if (op.cancel_requested == none)
         op.cancel_requested = record(event_kind::cancel_requested, running_lane_, operation);
-    if (op.result != result::pending)
+    const bool listens = op.fault.kind != fault_kind::deaf && op.fault.kind != fault_kind::late;
+    if (op.result != result::pending || !listens)
         return;
     std::erase(in_flight_, operation);
     std::erase_if(alarms_, [&](const alarm& a) { return a.operation == operation; });
@@ -897,9 +1272,12 @@ awaitable<void> world::wait(index operation)
     return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
         [this, operation]<class Handler>(Handler&& handler) {
             const auto deliver = [this, operation] {
-                if (trace_)
-                    trace_->operations[operation].delivered =
-                        record(event_kind::delivered, trace_->operations[operation].id.lane, operation);
+                if (!trace_)
+                    return;
+                operation_record& op = trace_->operations[operation];
+                op.delivered = record(event_kind::delivered, op.id.lane, operation);
+                if (!strikes_.empty())
+                    arm_strikes(moment::after, op.id);
             };
             if (trace_->operations[operation].result != result::pending) {
                 queue_handler(*this, std::forward<Handler>(handler), deliver);
@@ -997,12 +1375,14 @@ bool world::broken(const resource& which) const noexcept
 awaitable<void> world::body(resource* lent, body_work work)
 {
     const lane in = running_lane_;
-    lane_state& state = state_of(in);
     const auto mine = static_cast<index>(trace_->bodies.size());
-    trace_->bodies.push_back({.lane = in, .resource = lent ? entry_of(*lent, in) : none});
+    const index entry = lent ? entry_of(*lent, in) : none;
+    trace_->bodies.push_back({.lane = in, .resource = entry});
     trace_->bodies[mine].entered = record(event_kind::body_entered, in, mine);
-    ++state.open_bodies;
-    const std::uint32_t occurrence = ++state.bodies;
+    if (entry != none)
+        trace_->resources[entry].borrower = in;
+    ++state_of(in).open_bodies;
+    const std::uint32_t occurrence = ++state_of(in).bodies;
 
     /// Marks the body as left, also when its frame is destroyed while it is suspended.
     struct leaving
@@ -1016,12 +1396,27 @@ awaitable<void> world::body(resource* lent, body_work work)
                 return;
             body_record& body = where.trace_->bodies[which];
             --where.state_of(body.lane).open_bodies;
+            if (body.resource != none && where.trace_->resources[body.resource].borrower == body.lane)
+                where.trace_->resources[body.resource].borrower = nobody;
             body.left = where.record(event_kind::body_left, body.lane, which);
         }
     };
     const leaving mark{*this, mine, run_number_};
 
     try {
+        if (is_probe(in)) {
+            // A fresh client holds what it got until all hold one.
+            const index holding = new_operation(body_operation(in, occurrence), role::body, none);
+            trace_->operations[holding].in_body = true;
+            trace_->operations[holding].started = record(event_kind::started, in, holding);
+            barrier_.push_back(holding);
+            if (barrier_.size() == contract_->capacity.value_or(0))
+                for (const index other : std::exchange(barrier_, {}))
+                    complete(other, result::ok);
+            co_await wait(holding);
+            finish(holding);
+            co_return;
+        }
         if (work) {
             co_await work();
         } else if (lent) {
@@ -1037,12 +1432,14 @@ awaitable<void> world::body(resource* lent, body_work work)
             op.result = result::ok;
         } else {
             op.started = record(event_kind::started, in, end);
-            if (op.fault.kind == fault_kind::delay) {
+            if (op.fault.kind == fault_kind::delay || op.fault.kind == fault_kind::late) {
                 alarms_.push_back({seam_.now + op.fault.after, alarm_order_++, end});
                 std::push_heap(alarms_.begin(), alarms_.end(),
                     [](const alarm& a, const alarm& b) { return later(a, b); });
-            } else if (op.fault.kind == fault_kind::fail) {
+            } else if (op.fault.kind == fault_kind::fail || op.fault.kind == fault_kind::fail_after_effect) {
                 complete(end, result::failed);
+            } else if (op.fault.kind == fault_kind::cancel) {
+                struck_.push_back(end);
             }
             if (op.result == result::pending)
                 co_await wait(end);

@@ -67,6 +67,9 @@ public:
     environment& handed_out() noexcept { return environment_; }
     lane running_lane() const noexcept { return running_lane_; }
     awaitable<void> body(resource* lent, body_work work);
+    awaitable<void> serve(std::function<awaitable<void>(client&)> one);
+    /// Emits the cancellation that the plan has right before this operation; returns whether there was one.
+    bool strike_before(const resource& on, role what, symbol name);
     void report(std::exception_ptr error) noexcept;
     void note(std::string_view text);
     const std::string* find_setting(std::string_view name) const;
@@ -114,11 +117,27 @@ private:
         std::uint32_t open_bodies = 0;
     };
 
+    /// A cancellation of the plan, waiting for its moment.
+    struct strike
+    {
+        std::size_t plan_index;
+        perturbation what;
+        bool armed = false;
+        std::uint64_t due = 0; ///< the step after which it strikes
+    };
+
     struct alarm
     {
         duration at;
         std::uint64_t order;
         index operation;
+    };
+
+    /// What the loop waits for.
+    enum class goal
+    {
+        clients,
+        adapter
     };
 
     enum class pause
@@ -140,13 +159,42 @@ private:
     bool await_outside(std::chrono::milliseconds patience);
     void take_inbox();
     void list_work(std::vector<work_record>& into) const;
-    bool has_ended() const noexcept { return running_clients_ == 0; }
+    bool has_ended() const noexcept
+    {
+        if (goal_ == goal::adapter)
+            return adapter_ended_;
+        return running_clients_ == 0 && (!has_adapter_ || serving_ || adapter_ended_);
+    }
     void finish_run(pause why);
+    bool finish_clients(pause why);
+    bool end_what_hangs();
+    bool probe();
+    bool finish_adapter();
+    void cancel_stuck(std::size_t from, std::size_t to);
+
+    // Clients.
+    void start_client(std::size_t which);
+    void client_ended(std::size_t which, std::exception_ptr error);
+    awaitable<void> serve_one(std::size_t which);
+    awaitable<void> await_clients();
+    bool is_probe(lane in) const noexcept
+    {
+        return in >= 0 && probing_ && static_cast<std::size_t>(in) >= clients_;
+    }
+
+    // Cancellations.
+    void arm_strikes(moment when, const operation_id& at);
+    void strike_due();
+    void emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what);
+    perturbation anchor_now(std::size_t client, cancellation type) const;
 
     // Operations.
     lane_state& state_of(lane in) { return lanes_[static_cast<std::size_t>(in + 1)]; }
     std::uint32_t count_use(lane in, symbol kind, symbol name);
     std::uint32_t next_ordinal(lane in, symbol kind);
+    lane lane_of(const resource& on) const;
+    operation_id identify(const resource& on, role what, symbol name);
+    duration draw_duration(const operation_record& op, std::uint64_t parameter) const;
     index entry_of(const resource& on, lane in);
     index new_operation(const operation_id& id, role what, index resource);
     void decide(operation_record& op);
@@ -209,7 +257,22 @@ private:
 
     std::vector<lane_state> lanes_;
     std::deque<boost::asio::cancellation_signal> signals_;
+    boost::asio::cancellation_signal adapter_signal_;
+    std::deque<client> client_objects_;
+    std::function<awaitable<void>(client&)> serve_;
+    std::vector<strike> strikes_;
+    std::vector<index> struck_; ///< operations with the fault `cancel`, at whose side the client is cancelled next
+    std::vector<index> barrier_; ///< bodies of fresh clients that wait for each other
+    task clients_done_;
+    std::size_t clients_ = 0; ///< without the probes
     std::size_t running_clients_ = 0;
+    std::size_t next_sequential_ = 0;
+    bool has_adapter_ = false;
+    bool adapter_ended_ = false;
+    bool serving_ = false; ///< the clients were started
+    bool probing_ = false;
+    goal goal_ = goal::clients;
+    duration horizon_{0}; ///< as far as time may go for now
     lane running_lane_ = 0;
     bool in_handler_ = false;
     bool tearing_down_ = false;

@@ -12,6 +12,8 @@ namespace mishap {
 std::string_view to_string(phase p) noexcept
 {
     switch (p) {
+    case phase::acquire:
+        return "acquire";
     case phase::create:
         return "create";
     case phase::close:
@@ -65,6 +67,10 @@ std::string contradiction(const contract& promises)
         return why;
     if (std::string why = check(promises.close_timeout, phase::close); !why.empty())
         return why;
+    if (std::string why = check(promises.acquire_timeout, phase::acquire); !why.empty())
+        return why;
+    if (promises.capacity && *promises.capacity == 0)
+        return "capacity is 0: nobody could ever be served";
     if (promises.grace < duration(0))
         return "grace is negative";
     if (promises.timeout_errors.empty())

@@ -17,6 +17,10 @@ std::string_view to_string(stage s) noexcept
         return "the callers give up";
     case stage::peers_gone:
         return "what still hangs fails";
+    case stage::probing:
+        return "fresh clients try to be served";
+    case stage::shutting_down:
+        return "the adapter goes on";
     case stage::grace_over:
         return "the grace is over";
     case stage::judged:
@@ -63,6 +67,9 @@ void trace::clear()
     operations.clear();
     resources.clear();
     outcomes.clear();
+    adapter = {};
+    has_adapter = false;
+    strikes.clear();
     bodies.clear();
     reports.clear();
     escapes.clear();

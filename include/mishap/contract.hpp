@@ -13,6 +13,7 @@ namespace mishap {
 /// The parts of a client's life that can be bounded in time.
 enum class phase : std::uint8_t
 {
+    acquire, ///< from a client's start until its body is entered: waiting for a slot, and creating
     create, ///< one create operation, from its start until the manager stops waiting for it
     close,  ///< one close operation, likewise
     body,   ///< the work itself
@@ -59,6 +60,26 @@ struct contract
     /// Phases that may last for ever without breaking `completes`, because this manager never promised more.
     std::vector<phase> unbounded = {};
 
+    /// Demands that a client whose body is not entered ends within [T, T + 1 us] of its start, with one of
+    /// `timeout_errors`.
+    std::optional<duration> acquire_timeout = {};
+
+    /// So many resources may exist at once. Set for pools: several clients then run at once, and after them so many
+    /// fresh ones must each get a resource.
+    std::optional<std::uint32_t> capacity = {};
+    /// How many clients run; 0 means one, or, with a capacity, one more than it.
+    std::uint32_t clients = 0;
+    /// Permits lending one resource to several clients at once.
+    bool shared = false;
+    /// Permits starting an operation on a resource while another one is in flight.
+    bool pipelined = false;
+    /// Demands that clients get their resources in the order in which they came.
+    bool fair = false;
+    /// Demands that a resource whose use was cancelled in flight is not lent again.
+    bool cancelled_use_breaks = false;
+    /// How much virtual time the fresh clients have; unset: the acquire time-out, else 60 s.
+    std::optional<duration> recovery_time = {};
+
     /// The errors, by name, with which this manager reports that a deadline passed.
     std::vector<std::string> timeout_errors = {"timed_out"};
 
@@ -74,6 +95,7 @@ struct contract
     executor_model executor = executor_model::single_threaded;
 
     bool is_unbounded(phase) const noexcept;
+    bool serves_clients() const noexcept { return capacity || clients > 1; }
 };
 
 /// Why this contract cannot be meant, or an empty string: a bounded phase that is declared unbounded, a

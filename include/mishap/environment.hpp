@@ -5,7 +5,11 @@
 #include <mishap/resource.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <charconv>
 #include <concepts>
@@ -14,6 +18,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -105,6 +110,39 @@ private:
     std::shared_ptr<Work> work_;
 };
 
+/// One client of a manager that serves several: a body running in a lane of its own.
+///
+/// Lifetimes: valid until `environment::clients` returns.
+class client
+{
+public:
+    client(detail::world& where, int index) : world_(&where), index_(index) {}
+
+    /// 0, 1, …; fresh clients that come after the others count on.
+    int index() const noexcept { return index_; }
+
+    /// The scripted work, on what the manager lends this client.
+    template <class Lent>
+    awaitable<void> body(Lent&& lent) const
+    {
+        return detail::run_body(*world_, &detail::resource_in(lent), nullptr);
+    }
+
+    /// The user's own work on what the manager lends this client.
+    template <class Lent, class Work>
+    awaitable<void> body(Lent&& lent, Work work) const
+    {
+        return marked_body<Work>(*world_, std::move(work))(std::forward<Lent>(lent));
+    }
+
+    /// The scripted work as a callable, for managers that take one.
+    scripted_body body() const { return scripted_body(*world_); }
+
+private:
+    detail::world* world_;
+    int index_;
+};
+
 /// While it lives, virtual time stands still: a run that would have to wait is stuck at once, where it is.
 ///
 /// For a part of an adapter that must not wait, such as a release that hands over directly.
@@ -166,6 +204,14 @@ public:
         return marked_body<std::decay_t<Work>>(*world_, std::forward<Work>(work));
     }
 
+    /// Runs the clients: calls `serve` for each in a lane of its own, all at once or one after the other, as the
+    /// contract and the plan say, and returns when all have ended and the fresh ones after them, too. What `serve`
+    /// throws is that client's outcome.
+    ///
+    /// Preconditions: the contract sets `capacity` or `clients`; called once per run.
+    /// Errors: throws `std::logic_error` otherwise.
+    awaitable<void> clients(std::function<awaitable<void>(client&)> serve) const;
+
     /// The report sink: to be called by the manager's own logging hook with errors that nobody sees
     /// otherwise.
     void report(std::exception_ptr error) noexcept;
@@ -213,5 +259,29 @@ private:
 
     detail::world* world_;
 };
+
+/// Awaits code that takes a callback: `start` is called with a copyable handler of `void(Args...)` and must see to it
+/// that it is called once. Gives the arguments as a tuple.
+///
+/// ```
+/// auto [error, connection] = co_await mishap::from_callback<error_code, connection*>(
+///     [&](auto handler) { pool.get(std::move(handler)); });
+/// ```
+template <class... Args, class Start>
+awaitable<std::tuple<Args...>> from_callback(Start start)
+{
+    return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(std::tuple<Args...>)>(
+        [](auto handler, Start begin) {
+            auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+            begin([shared](Args... args) {
+                auto executor = boost::asio::get_associated_executor(*shared);
+                boost::asio::post(
+                    executor, [shared, result = std::tuple<Args...>(std::move(args)...)]() mutable {
+                        std::move (*shared)(std::move(result));
+                    });
+            });
+        },
+        boost::asio::use_awaitable, std::move(start));
+}
 
 } // namespace mishap

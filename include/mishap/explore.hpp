@@ -43,14 +43,16 @@ struct sweep_options
     /// At most so many perturbations in one run.
     unsigned perturbations = 2;
     /// What an operation may do instead of succeeding; empty means the default kinds: `fail io_error`,
-    /// `fail foreign`, `hang`, and `delay`. A `delay` of zero stands for the deadlines that the contract sets
-    /// for the operation, T - 1 us and T; where it sets none, there is no delay.
+    /// `fail foreign`, `fail after effect` (closes and commits), `hang`, `delay`, `late` and `cancel`. A `delay`
+    /// of zero stands for the deadlines T - 1 us and T that the contract sets for the operation, and a `late` of
+    /// zero for T + 1 us; where it sets none, there is none. `cancel` also cancels every client after every step.
     std::vector<fault> kinds = {};
     /// Stops here; the result then says "incomplete".
     std::uint64_t runs_max = 1'000'000;
     std::map<std::string, std::string, std::less<>> settings = {};
     /// As in `fault_plan`.
     duration step_cost{0};
+    std::uint32_t clients = 0;
     /// For the replay line; the manager's own name when left out.
     std::string name = {};
     std::optional<mishap::contract> contract = {};
@@ -67,6 +69,7 @@ struct random_options
     std::map<std::string, std::string, std::less<>> settings = {};
     /// As in `fault_plan`.
     duration step_cost{0};
+    std::uint32_t clients = 0;
     std::string name = {};
     std::optional<mishap::contract> contract = {};
     mishap::limits limits = {};

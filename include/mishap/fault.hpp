@@ -3,6 +3,8 @@
 #include <mishap/fwd.hpp>
 #include <mishap/symbol.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,11 +17,20 @@ enum class fault_kind : std::uint8_t
     ok,
     ok_now,
     fail,
+    fail_after_effect,
     delay,
     hang,
+    deaf,
+    late,
+    cancel,
 };
 
-inline constexpr std::size_t fault_kinds = 5;
+inline constexpr std::size_t fault_kinds = 9;
+
+/// How much a cancelled operation may have done, as Asio's `cancellation_type` has it.
+enum class cancellation : std::uint8_t { terminal, partial, total };
+
+std::string_view to_string(cancellation) noexcept;
 
 /// One row of the fault table, which the documentation, `list faults` and the parser share.
 struct fault_description
@@ -28,6 +39,7 @@ struct fault_description
     std::string_view word;
     bool takes_error;
     bool takes_duration;
+    bool takes_cancellation;
     std::string_view about;
 };
 
@@ -39,9 +51,15 @@ struct fault
     fault_kind kind = fault_kind::ok;
     symbol error = {};
     duration after = {};
+    /// For `cancel`: how the client is cancelled.
+    cancellation type = cancellation::terminal;
 
     static fault fail(symbol error) { return {fault_kind::fail, error, {}}; }
     static fault delay(duration after) { return {fault_kind::delay, {}, after}; }
+    static fault fail_after_effect(symbol error) { return {fault_kind::fail_after_effect, error, {}}; }
+    static fault late(duration after) { return {fault_kind::late, {}, after}; }
+    static fault deaf() { return {fault_kind::deaf, {}, {}}; }
+    static fault cancel(cancellation type = cancellation::terminal) { return {fault_kind::cancel, {}, {}, type}; }
     static fault hang() { return {fault_kind::hang, {}, {}}; }
     static fault ok_now() { return {fault_kind::ok_now, {}, {}}; }
 

@@ -13,14 +13,39 @@
 
 namespace mishap {
 
-/// One thing chosen against a manager: a fault at an operation.
+/// When a client is cancelled, relative to an operation.
+enum class moment : std::uint8_t {
+    before, ///< as it is about to start the operation
+    queued, ///< the operation has completed, and its handler has not run
+    after,  ///< its handler has run
+    steps,  ///< after so many steps of the run, whatever they are
+};
+
+std::string_view to_string(moment) noexcept;
+
+/// The cancellation of a client at a moment. (While an operation of its own is pending, it is the fault `cancel`.)
+struct cancellation_point
+{
+    lane client = 0;
+    moment when = moment::queued;
+    /// So many steps later than the moment; for `moment::steps`, the number of the step.
+    std::uint32_t steps = 0;
+    cancellation type = cancellation::terminal;
+
+    friend bool operator==(const cancellation_point&, const cancellation_point&) noexcept = default;
+};
+
+/// One thing chosen against a manager: a fault at an operation, or the cancellation of a client.
 struct perturbation
 {
+    /// Where the fault strikes, or what the moment of the cancellation is relative to.
     operation_id at;
     mishap::fault fault;
     /// The body fails right after this operation delivered, although the operation itself succeeded. `at`
     /// then names the operation, and the line reads `body=fail(io_error after session.query#2)`.
     bool fails_body = false;
+    /// Set for a cancellation; `fault` means nothing then.
+    std::optional<cancellation_point> cancels = {};
 
     friend bool operator==(const perturbation&, const perturbation&) noexcept = default;
 };
@@ -47,6 +72,10 @@ struct fault_plan
 {
     std::vector<perturbation> perturbations;
     std::optional<lazy_faults> lazy;
+    /// How many clients; 0 leaves it to the contract.
+    std::uint32_t clients = 0;
+    /// Each client starts when the one before it has ended, instead of all at once.
+    bool sequential = false;
     /// Virtual time that each step takes. With the default, time stands still while handlers run; more than
     /// that reaches paths on which a deadline has passed before a timer for it is made.
     duration step_cost{0};

@@ -73,10 +73,7 @@ public:
     template <class R>
     awaitable<R> use(symbol name, R on_success)
     {
-        auto run = detail::operation_run::begin(*this, role::use, name);
-        if (!run.immediate())
-            co_await run.wait();
-        run.finish();
+        co_await use(name);
         co_return on_success;
     }
 

@@ -2,6 +2,7 @@
 
 #include <mishap/fault.hpp>
 #include <mishap/operation.hpp>
+#include <mishap/plan.hpp>
 
 #include <cstdint>
 #include <exception>
@@ -43,6 +44,8 @@ struct event
     event_kind kind;
     mishap::lane lane;
     index subject;
+    /// The step in which it happened, or after which, if it happened between two.
+    std::uint32_t step;
 };
 
 /// The stages of a run's end, in order.
@@ -53,6 +56,8 @@ enum class stage : std::uint8_t
     livelock,  ///< the limit of steps was reached
     clients_cancelled,
     peers_gone, ///< every operation that still hung failed
+    probing,       ///< fresh clients try whether the manager still serves
+    shutting_down, ///< the adapter goes on
     grace_over, ///< the contract's grace has passed
     judged,
 };
@@ -78,6 +83,7 @@ struct operation_record
     mishap::fault fault = {};
     bool perturbed = false;  ///< the plan chose something other than plain success, and it happened
     bool fails_body = false; ///< the failure delivered here stands for one of the body's own
+    bool in_probe = false; ///< of a client that came after the others, to see whether it is served
     bool in_body = false;    ///< started by the body rather than by the manager
     index resource = none;
     index started = none;
@@ -85,8 +91,12 @@ struct operation_record
     index completed = none;
     index delivered = none;
     std::exception_ptr error = {}; ///< what was delivered
+    index position = none; ///< how many events had happened before it started
     std::uint64_t prefix_hash = 0; ///< of everything that happened before it started
 };
+
+/// No client at all, where a resource is not lent.
+inline constexpr lane nobody = -2;
 
 enum class life : std::uint8_t
 {
@@ -109,6 +119,7 @@ struct resource_record
     index create = none;
     index first_close = none;
     bool ever_open = false;
+    mishap::lane borrower = nobody; ///< the client that it is lent to
 };
 
 enum class ending : std::uint8_t
@@ -130,6 +141,8 @@ struct outcome
     index ended = none;
     index cancelled = none;
     index stuck = none; ///< the stage event at which it was found waiting for ever
+    std::uint32_t began = 0; ///< the step in which its own code was entered; 0 until then
+    bool probe = false;      ///< it came after the others, to see whether it is served
 };
 
 /// One stay inside the body.
@@ -163,13 +176,25 @@ struct work_record
     duration since{0};
 };
 
+/// A cancellation of the plan that struck, and where that was.
+struct strike_record
+{
+    std::size_t plan_index = 0;
+    perturbation what; ///< in the plan's words: relative to the last operation before it
+    index event = none;
+};
+
 /// What happened in a run, in order, with virtual times from the run's start.
 struct trace
 {
     std::vector<event> events;
     std::vector<operation_record> operations;
     std::vector<resource_record> resources;
-    std::vector<outcome> outcomes; ///< by client
+    std::vector<outcome> outcomes; ///< by client; probes after the others
+    /// How the adapter itself ended, where it served clients; otherwise it is client 0.
+    outcome adapter;
+    bool has_adapter = false;
+    std::vector<strike_record> strikes;
     std::vector<body_record> bodies;
     std::vector<report_record> reports;
     std::vector<std::exception_ptr> escapes;

@@ -1,0 +1,43 @@
+#include "invariants.hpp"
+#include "reading.hpp"
+
+#include <fmt/format.h>
+
+namespace mishap::detail {
+
+void judge_recovers(const evidence& e, violations& found)
+{
+    std::size_t probes = 0;
+    std::size_t served = 0;
+    const outcome* failed = nullptr;
+    lane in = 0;
+    for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
+        const outcome& client = e.trace.outcomes[i];
+        if (!client.probe)
+            continue;
+        ++probes;
+        const bool ok = client.ended != none && !client.error && client.stuck == none;
+        served += ok;
+        if (!ok && !failed) {
+            failed = &client;
+            in = static_cast<lane>(i);
+        }
+    }
+    if (!failed || e.excused(in))
+        return;
+    for (std::size_t i = 0; i < e.consequence.size(); ++i)
+        if (e.consequence[i])
+            return; // somebody never came back, which is reported already
+    found.push_back({
+        .sentence = fmt::format("of {} fresh clients, only {} were served afterwards; the first other one {}", probes,
+            served, failed->stuck != none ? std::string("waits for ever")
+                                          : fmt::format("saw {}", describe_error(e, failed->error))),
+        .lane = in,
+        .role = role::acquire,
+        .proof = {{failed->stuck != none ? failed->stuck : failed->ended, "not served"}},
+        .expected = fmt::format("as many clients as there is capacity ({}) are served at once, with no fault about", probes),
+        .actual = fmt::format("{} of {}", served, probes),
+    });
+}
+
+} // namespace mishap::detail
