@@ -143,6 +143,9 @@ lazy_faults parse_lazy(const word& arguments)
     lazy_faults lazy;
     lazy.seed = parse_number<std::uint64_t>(parts[0].text, parts[0].offset, 16);
     lazy.per_mille = parse_number<std::uint32_t>(parts[1].text, parts[1].offset);
+    if (lazy.per_mille > 1000)
+        throw input_error(
+            fmt::format("'{}' is no rate: it counts in a thousand", parts[1].text), parts[1].offset);
     const auto weights = split_at(parts[2].text, ':', parts[2].offset);
     if (weights.size() != fault_kinds - 1)
         throw input_error(fmt::format("'{}' needs {} weights", parts[2].text, fault_kinds - 1), parts[2].offset);
@@ -174,12 +177,20 @@ perturbation parse_perturbation(const word& w)
     perturbation p;
     // body=fail(io_error after session.query#2)
     if (const auto after = what.text.find(" after "); after != std::string_view::npos) {
-        if (!target.text.ends_with("body") || what.text.back() != ')')
+        if (what.text.back() != ')')
+            throw input_error(fmt::format("'{}' has no closing bracket", w.text), w.offset);
+        const operation_id body = at_offset(target.offset, [&] { return parse_operation(target.text); });
+        if (body != body_operation(body.lane))
             throw input_error(fmt::format("'{}': only a body fails after an operation", w.text), w.offset);
         const std::string_view anchor = what.text.substr(after + 7, what.text.size() - after - 8);
         p.at = at_offset(what.offset + after + 7, [&] { return parse_operation(anchor); });
         p.fault = at_offset(what.offset, [&] { return parse_fault(std::string(what.text.substr(0, after)) + ')'); });
         p.fails_body = true;
+        if (p.at.lane != body.lane)
+            throw input_error(
+                fmt::format(
+                    "'{}': a body fails after an operation of its own, not of another client's", w.text),
+                w.offset);
         if (p.fault.kind != fault_kind::fail)
             throw input_error(fmt::format("'{}': after an operation a body can only fail", w.text), w.offset);
         return p;
@@ -240,9 +251,17 @@ fault_plan parse_plan(std::string_view line)
             const auto equals = setting->text.find('=');
             if (equals == std::string_view::npos)
                 throw input_error(fmt::format("'{}' has no '='", w.text), w.offset);
-            plan.settings[unquote(setting->text.substr(0, equals), setting->offset)] =
-                unquote(setting->text.substr(equals + 1), setting->offset + equals + 1);
+            const std::string name = unquote(setting->text.substr(0, equals), setting->offset);
+            if (name.empty())
+                throw input_error(fmt::format("the setting '{}' has no name", w.text), w.offset);
+            const auto added = plan.settings.emplace(
+                name, unquote(setting->text.substr(equals + 1), setting->offset + equals + 1));
+            if (!added.second)
+                throw input_error(fmt::format("the setting '{}' is set twice", name), w.offset);
         } else if (const auto lazy = arguments_of(w, "random")) {
+            if (plan.lazy)
+                throw input_error(
+                    fmt::format("'{}' is there twice: a plan has one random part", w.text), w.offset);
             plan.lazy = parse_lazy(*lazy);
         } else {
             const perturbation p = parse_perturbation(w);

@@ -269,6 +269,10 @@ void world::run_ready()
             escaped();
         }
         in_handler_ = false;
+        // What this handler left in the io_context's own queue, such as the end of a timer that it cancelled,
+        // comes next in line: posts without end must not put it off for ever.
+        if (ready_head_ != ready_.size())
+            poll_reactor();
     }
 }
 

@@ -53,6 +53,9 @@ void read_setting(std::string_view name, const std::string& text, long long& int
 void read_setting(std::string_view name, const std::string& text, double& into);
 void read_setting(std::string_view name, const std::string& text, std::string& into);
 
+/// Throws `input_error`: the number does not fit what it is asked for as.
+[[noreturn]] void refuse_setting(std::string_view name, const std::string& text);
+
 } // namespace detail
 
 /// The scripted work, as a callable that a manager takes for its body: `co_await body(lent)` makes the uses of
@@ -158,6 +161,8 @@ public:
         } else if constexpr (std::is_integral_v<T>) {
             long long value{};
             detail::read_setting(name, *text, value);
+            if (!std::in_range<T>(value))
+                detail::refuse_setting(name, *text);
             return static_cast<T>(value);
         } else if constexpr (std::is_floating_point_v<T>) {
             double value{};
