@@ -66,14 +66,14 @@ fault_plan draw_plan(rc::Random random, const std::vector<fault_kind>& kinds)
     return plan;
 }
 
-/// What a lazy plan cannot hold: cancellations at steps, and whether clients come one after the other. Derived
-/// from the plan's own seed.
+/// What a lazy plan cannot hold: cancellations at steps, and whether clients come one after the other.
+/// Derived from the plan's own seed.
 void draw_clients(fault_plan& plan, const contract& promises, const std::vector<fault_kind>& kinds)
 {
     rc::Random random(plan.lazy ? plan.lazy->seed : 0);
     const std::uint32_t clients = plan.clients != 0       ? plan.clients
                                   : promises.clients != 0 ? promises.clients
-                                  : promises.capacity     ? *promises.capacity + 1
+                                  : promises.capacity     ? *promises.capacity + 2
                                                           : 1;
     if (clients > 1)
         plan.sequential = random.next() % 4 == 0;
@@ -98,10 +98,27 @@ struct parameters
     std::uint64_t cases;
 };
 
+/// RapidCheck passes over what it does not know; a slip would silently draw other plans than were asked for.
+void check_words(std::string_view text)
+{
+    const std::vector<std::string> known{"seed", "max_success", "max_size", "max_discard_ratio", "noshrink",
+        "verbose_progress", "verbose_shrinking", "reproduce"};
+    for (std::size_t at = 0; (at = text.find_first_not_of(' ', at)) != std::string_view::npos;) {
+        const std::string_view word = text.substr(at, text.find(' ', at) - at);
+        const std::string_view key = word.substr(0, word.find('='));
+        if (std::find(known.begin(), known.end(), key) == known.end())
+            throw input_error(fmt::format("RC_PARAMS: {}", unknown_word("parameter", key, known)));
+        if (key.size() == word.size())
+            throw input_error(fmt::format("RC_PARAMS: '{}' needs a value: {}=...", key, key));
+        at += word.size();
+    }
+}
+
 parameters read_parameters(const random_options& options)
 {
     parameters p{options.seed.value_or(1), options.cases};
     if (const char* text = std::getenv("RC_PARAMS"); text && *text) {
+        check_words(text);
         rc::detail::Configuration defaults;
         defaults.testParams.seed = p.seed;
         defaults.testParams.maxSuccess =

@@ -14,7 +14,7 @@ namespace {
 /// A place in a run at which a child run may differ: an operation, or the boundary after a step.
 struct site
 {
-    index position;  ///< events that happened before it
+    index position; ///< events that happened before it
     bool boundary = false;
     operation_id id = {};
     role what = role::use;
@@ -24,8 +24,8 @@ struct site
 
 std::vector<fault> default_kinds()
 {
-    return {fault::fail("io_error"), fault::fail("foreign"), fault::fail_after_effect("io_error"), fault::hang(),
-        fault::delay(duration(0)), fault::late(duration(0)), fault::cancel()};
+    return {fault::fail("io_error"), fault::fail("foreign"), fault::fail_after_effect("io_error"),
+        fault::hang(), fault::delay(duration(0)), fault::late(duration(0)), fault::cancel()};
 }
 
 class sweeper
@@ -78,8 +78,9 @@ private:
             if (same == ops.end()) {
                 const trace before = done.trace;
                 if (campaign_.repeats(plan, before))
-                    campaign_.found_nondeterminism(plan,
-                        fmt::format("with one more fault, at {}, what came before it changed", to_string(branch->id)));
+                    campaign_.found_nondeterminism(
+                        plan, fmt::format("with one more fault, at {}, what came before it changed",
+                                  to_string(branch->id)));
                 return;
             }
         }
@@ -89,7 +90,8 @@ private:
         std::vector<site> sites;
         for (const operation_record& op : done.trace.operations)
             if (op.position >= from && op.role != role::force_close && !op.in_probe && !plan.find(op.id))
-                sites.push_back({.position = op.position, .id = op.id, .what = op.role, .prefix_hash = op.prefix_hash});
+                sites.push_back(
+                    {.position = op.position, .id = op.id, .what = op.role, .prefix_hash = op.prefix_hash});
         if (cancels())
             list_boundaries(done.trace, from, sites);
         struct presence
@@ -156,7 +158,8 @@ private:
         case fault_kind::ok:
             return {};
         case fault_kind::fail_after_effect:
-            // A reply that is lost matters where the effect does. (A create whose reply is lost is nobody's to close.)
+            // A reply that is lost matters where the effect does. (A create whose reply is lost is nobody's
+            // to close.)
             if (here.what == role::close || here.what == role::commit)
                 return {kind};
             return options_.kinds.empty() ? std::vector<fault>() : std::vector<fault>{kind};
@@ -166,10 +169,11 @@ private:
         case fault_kind::late: {
             if (kind.after != duration(0))
                 return {kind};
-            const auto timeout = here.what == role::close ? promises.close_timeout
-                                 : here.what == role::create
-                                     ? (promises.create_timeout ? promises.create_timeout : promises.acquire_timeout)
-                                     : std::optional<duration>();
+            const auto timeout =
+                here.what == role::close ? promises.close_timeout
+                : here.what == role::create
+                    ? (promises.create_timeout ? promises.create_timeout : promises.acquire_timeout)
+                    : std::optional<duration>();
             if (!timeout)
                 return {};
             constexpr duration tick = std::chrono::microseconds(1);
@@ -186,10 +190,11 @@ private:
     {
         std::vector<std::string> words;
         for (const fault& kind : kinds_)
-            words.push_back(kind.kind == fault_kind::delay && kind.after == duration(0)  ? "delay up to the deadlines"
-                            : kind.kind == fault_kind::late && kind.after == duration(0) ? "late by a microsecond"
-                            : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
-                                                              : to_string(kind));
+            words.push_back(
+                kind.kind == fault_kind::delay && kind.after == duration(0)  ? "delay up to the deadlines"
+                : kind.kind == fault_kind::late && kind.after == duration(0) ? "late by a microsecond"
+                : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
+                                                  : to_string(kind));
         return fmt::format("{}", fmt::join(words, ", "));
     }
 

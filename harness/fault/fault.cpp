@@ -4,6 +4,7 @@
 #include <mishap/input_error.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
@@ -22,8 +23,10 @@ constexpr fault_description table[fault_kinds] = {
     {fault_kind::delay, "delay", false, true, false, "succeeds after the duration; stops when cancelled"},
     {fault_kind::hang, "hang", false, false, false, "never completes; stops when cancelled"},
     {fault_kind::deaf, "deaf", false, false, false, "never completes, and ignores cancellation"},
-    {fault_kind::late, "late", false, true, false, "succeeds after the duration, whatever is cancelled meanwhile"},
-    {fault_kind::cancel, "cancel", false, false, true, "the client is cancelled while this operation is pending"},
+    {fault_kind::late, "late", false, true, false,
+        "succeeds after the duration, whatever is cancelled meanwhile"},
+    {fault_kind::cancel, "cancel", false, false, true,
+        "the client is cancelled while this operation is pending"},
 };
 
 const fault_description& row(fault_kind kind) { return table[static_cast<std::size_t>(kind)]; }
@@ -39,7 +42,7 @@ std::string_view trim(std::string_view text)
 {
     const auto first = text.find_first_not_of(" \t");
     if (first == std::string_view::npos)
-        return {};
+        return text.substr(text.size()); // still a part of `text`, so that offsets can be told
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
@@ -125,13 +128,20 @@ fault parse_fault(std::string_view untrimmed)
     const std::string_view text = trim(untrimmed);
     const split parts = text.empty() ? split{} : split_fault(text);
     if (!parts.row) {
+        // What was meant is told by the first word; its parameter may be anything.
+        const std::string_view word = text.substr(0, text.find_first_of(" ("));
         std::vector<std::string> words;
-        for (const auto& r : table)
-            words.push_back(fmt::format("{}{}", r.word,
+        std::vector<std::string> shown;
+        for (const auto& r : table) {
+            words.emplace_back(r.word);
+            shown.push_back(fmt::format("{}{}", r.word,
                 r.takes_error      ? " ERROR"
                 : r.takes_duration ? " DURATION"
                                    : ""));
-        throw input_error(unknown_word("fault", text, words));
+        }
+        const std::string near = nearest(word, words);
+        throw input_error(fmt::format("unknown fault '{}'{} (known: {})", text.substr(0, 80),
+            near.empty() ? "" : fmt::format("; did you mean '{}'?", near), fmt::join(shown, ", ")));
     }
     const auto& r = *parts.row;
     fault parsed{.kind = r.kind};

@@ -35,9 +35,10 @@ std::string without_first(std::string text)
 std::string to_words(const perturbation& p)
 {
     const cancellation_point& c = *p.cancels;
-    std::string text = c.when == moment::steps
-                           ? fmt::format("{} after {} steps", lane_name(c.client), c.steps)
-                           : fmt::format("{} {} {}", lane_name(c.client), to_string(c.when), to_string(p.at, true));
+    std::string text =
+        c.when == moment::steps
+            ? fmt::format("{} after {} steps", lane_name(c.client), c.steps)
+            : fmt::format("{} {} {}", lane_name(c.client), to_string(c.when), to_string(p.at, true));
     if (c.when != moment::steps && c.steps != 0)
         text += fmt::format(" +{}", c.steps);
     if (c.type != cancellation::terminal)
@@ -156,6 +157,9 @@ lazy_faults parse_lazy(const word& arguments)
     lazy_faults lazy;
     lazy.seed = parse_number<std::uint64_t>(parts[0].text, parts[0].offset, 16);
     lazy.per_mille = parse_number<std::uint32_t>(parts[1].text, parts[1].offset);
+    if (lazy.per_mille > 1000)
+        throw input_error(
+            fmt::format("'{}' is no rate: it counts in a thousand", parts[1].text), parts[1].offset);
     const auto weights = split_at(parts[2].text, ':', parts[2].offset);
     if (weights.size() != fault_kinds - 1)
         throw input_error(
@@ -189,13 +193,21 @@ perturbation parse_perturbation(const word& w)
     perturbation p;
     // body=fail(io_error after session.query#2)
     if (const auto after = what.text.find(" after "); after != std::string_view::npos) {
-        if (!target.text.ends_with("body") || what.text.back() != ')')
+        if (what.text.back() != ')')
+            throw input_error(fmt::format("'{}' has no closing bracket", w.text), w.offset);
+        const operation_id body = at_offset(target.offset, [&] { return parse_operation(target.text); });
+        if (body != body_operation(body.lane))
             throw input_error(fmt::format("'{}': only a body fails after an operation", w.text), w.offset);
         const std::string_view anchor = what.text.substr(after + 7, what.text.size() - after - 8);
         p.at = at_offset(what.offset + after + 7, [&] { return parse_operation(anchor); });
         p.fault = at_offset(
             what.offset, [&] { return parse_fault(std::string(what.text.substr(0, after)) + ')'); });
         p.fails_body = true;
+        if (p.at.lane != body.lane)
+            throw input_error(
+                fmt::format(
+                    "'{}': a body fails after an operation of its own, not of another client's", w.text),
+                w.offset);
         if (p.fault.kind != fault_kind::fail)
             throw input_error(fmt::format("'{}': after an operation a body can only fail", w.text), w.offset);
         return p;
@@ -208,9 +220,10 @@ perturbation parse_perturbation(const word& w)
 lane parse_client(std::string_view text, std::size_t offset)
 {
     unsigned client = 0;
-    const auto [end, error] =
-        std::from_chars(text.data() + std::min<std::size_t>(1, text.size()), text.data() + text.size(), client);
-    if (text.size() < 2 || text[0] != 'c' || error != std::errc() || end != text.data() + text.size() || client > 999)
+    const auto [end, error] = std::from_chars(
+        text.data() + std::min<std::size_t>(1, text.size()), text.data() + text.size(), client);
+    if (text.size() < 2 || text[0] != 'c' || error != std::errc() || end != text.data() + text.size() ||
+        client > 999)
         throw input_error(fmt::format("'{}' is no client (c0, c1, ...)", text), offset);
     return static_cast<lane>(client);
 }
@@ -222,9 +235,10 @@ perturbation parse_cancellation(const word& arguments)
         if (!w.text.empty())
             words.push_back(w);
     const auto refuse = [&](std::size_t at, std::string_view why) {
-        return input_error(fmt::format("'cancel({})': {}; write cancel(c0 queued session.query#2) or cancel(c0 after 7 "
-                                       "steps)",
-                               arguments.text, why),
+        return input_error(
+            fmt::format("'cancel({})': {}; write cancel(c0 queued session.query#2) or cancel(c0 after 7 "
+                        "steps)",
+                arguments.text, why),
             at < words.size() ? words[at].offset : arguments.offset);
     };
     if (words.size() < 3)
@@ -349,8 +363,13 @@ fault_plan parse_plan(std::string_view line)
             const auto equals = setting->text.find('=');
             if (equals == std::string_view::npos)
                 throw input_error(fmt::format("'{}' has no '='", w.text), w.offset);
-            plan.settings[unquote(setting->text.substr(0, equals), setting->offset)] =
-                unquote(setting->text.substr(equals + 1), setting->offset + equals + 1);
+            const std::string name = unquote(setting->text.substr(0, equals), setting->offset);
+            if (name.empty())
+                throw input_error(fmt::format("the setting '{}' has no name", w.text), w.offset);
+            const auto added = plan.settings.emplace(
+                name, unquote(setting->text.substr(equals + 1), setting->offset + equals + 1));
+            if (!added.second)
+                throw input_error(fmt::format("the setting '{}' is set twice", name), w.offset);
         } else if (const auto clients = arguments_of(w, "clients")) {
             plan.clients = parse_number<std::uint32_t>(clients->text, clients->offset);
         } else if (w.text == "sequential") {
@@ -360,6 +379,9 @@ fault_plan parse_plan(std::string_view line)
         } else if (const auto cost = arguments_of(w, "step_cost")) {
             plan.step_cost = at_offset(cost->offset, [&] { return parse_duration(cost->text); });
         } else if (const auto lazy = arguments_of(w, "random")) {
+            if (plan.lazy)
+                throw input_error(
+                    fmt::format("'{}' is there twice: a plan has one random part", w.text), w.offset);
             plan.lazy = parse_lazy(*lazy);
         } else {
             const perturbation p = parse_perturbation(w);

@@ -35,18 +35,86 @@ std::string list_waiting(const evidence& e, index stuck)
     return fmt::format("pending: {}", fmt::join(items, "; "));
 }
 
-/// How many slots of the capacity were taken when the run was found stuck: resources that were open, or on their way
+/// How many slots of the capacity were taken at that event: resources that were open, or on their way
 /// with somebody waiting for them.
-std::uint32_t slots_taken(const evidence& e, index stuck)
+std::uint32_t slots_taken(const evidence& e, index at)
 {
     std::uint32_t taken = 0;
     for (const body_record& body : e.trace.bodies)
-        taken += body.entered < stuck && (body.left == none || body.left > stuck);
+        taken += body.entered <= at && (body.left == none || body.left > at);
     for (const operation_record& op : e.trace.operations) {
         const bool moves = op.role == role::create || op.role == role::close || op.role == role::maintenance;
-        taken += moves && op.started != none && op.started < stuck && (op.completed == none || op.completed > stuck);
+        taken +=
+            moves && op.started != none && op.started <= at && (op.completed == none || op.completed > at);
     }
     return taken;
+}
+
+/// Whether a resource was open, whole and in nobody's hands at that event.
+bool is_idle(const evidence& e, index resource, index at)
+{
+    const resource_record& r = e.trace.resources[resource];
+    const operation_record* create = r.create == none ? nullptr : &e.trace.operations[r.create];
+    if (!create || create->result != result::ok || create->completed > at)
+        return false;
+    for (const operation_record& op : e.trace.operations) {
+        if (op.resource != resource || op.started == none || op.started > at)
+            continue;
+        const bool in_flight = op.completed == none || op.completed > at;
+        const bool closes = op.role == role::close || op.role == role::force_close;
+        // One that has reported an error is no resource to count on.
+        if (in_flight || closes || op.result == result::failed || op.result == result::aborted)
+            return false;
+    }
+    return std::none_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {
+        return body.resource == resource && body.entered <= at && (body.left == none || body.left > at);
+    });
+}
+
+/// A client that gave up at its deadline although it could have been served: a wake-up was lost. Judged at
+/// the last instant before the deadline, when everything had come to rest.
+void judge_starved(const evidence& e, lane in, violations& found)
+{
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    const index end = end_of_acquire(e.trace, in);
+    if (end == none || end != client.ended || !is_timeout(e.contract, client.error) ||
+        client.cancelled != none)
+        return;
+    const duration given_up = e.trace.time_of(end);
+    if (given_up < e.trace.time_of(client.started) + *e.contract.acquire_timeout)
+        return;
+    index before = none;
+    for (index i = 0; i < e.trace.events.size() && e.trace.events[i].at < given_up; ++i)
+        before = i;
+    if (before == none || before < client.started)
+        return;
+    bool created_in_vain = false;
+    for (const operation_record& op : e.trace.operations) {
+        const bool pending =
+            op.started != none && op.started <= before && (op.completed == none || op.completed > before);
+        if (op.id.lane == in && pending)
+            return; // busy, not asleep
+        // A pool may well wait before it tries again what has just failed.
+        created_in_vain = created_in_vain || (op.role == role::create && op.result != result::ok &&
+                                                 op.completed != none && op.completed <= before);
+    }
+    index idle = none;
+    for (index r = 0; r < e.trace.resources.size() && idle == none; ++r)
+        if (is_idle(e, r, before))
+            idle = r;
+    const bool slot_is_free = slots_taken(e, before) < *e.contract.capacity;
+    if (idle == none && (!slot_is_free || created_in_vain))
+        return;
+    found.push_back({
+        .sentence = fmt::format("{} waited until its deadline although {}", name_of_client(e, in),
+            idle != none ? fmt::format("{} was idle", name_of_resource(e, idle))
+                         : std::string("a slot was free")),
+        .lane = in,
+        .role = role::acquire,
+        .proof = {{client.started, "waits"}, {end, "gives up"}},
+        .expected = "who waits is woken when a resource or a slot becomes free",
+        .actual = "nobody woke it",
+    });
 }
 
 void judge_adapter(const evidence& e, violations& found)
@@ -57,13 +125,13 @@ void judge_adapter(const evidence& e, violations& found)
     if (adapter.stuck == none)
         return; // cut short by a limit, which is a verdict of its own
     const auto waits = waits_at(e.trace, background_lane, adapter.stuck);
-    const bool permitted = std::all_of(waits.begin(), waits.end(), [&](const waiting& wait) {
-        return wait.operation != none && e.contract.is_unbounded(wait.in);
-    });
+    const bool permitted = std::all_of(waits.begin(), waits.end(),
+        [&](const waiting& wait) { return wait.operation != none && e.contract.is_unbounded(wait.in); });
     if (permitted && adapter.ended != none)
         return;
     found.push_back({
-        .sentence = "the adapter never came to its end: preparing or shutting down the manager waits for ever",
+        .sentence =
+            "the adapter never came to its end: preparing or shutting down the manager waits for ever",
         .lane = background_lane,
         .proof = {{adapter.stuck, "stuck"}},
         .expected = "the manager is shut down when its clients have ended",
@@ -81,13 +149,16 @@ void judge_completes(const evidence& e, violations& found)
         const auto in = static_cast<lane>(i);
         if (client.probe)
             continue; // `recovers` speaks of those
+        if (e.contract.acquire_timeout && e.contract.capacity && client.ended != none && client.error)
+            judge_starved(e, in, found);
         if (client.stuck != none) {
             bool blamed = false;
             for (const waiting& wait : waits_at(e.trace, in, client.stuck)) {
                 // The body's own work may hang: nobody but the body promised anything about it.
                 if (wait.in == phase::body || e.contract.is_unbounded(wait.in)) {
                     // Waiting for a slot is one thing; sleeping while one is free is another.
-                    const bool sleeps = wait.in == phase::acquire && wait.operation == none && e.contract.capacity &&
+                    const bool sleeps = wait.in == phase::acquire && wait.operation == none &&
+                                        e.contract.capacity &&
                                         slots_taken(e, client.stuck) < *e.contract.capacity;
                     if (!sleeps)
                         continue;

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace mishap::detail {
 
 void judge_fair(const evidence& e, violations& found)
@@ -27,11 +29,17 @@ void judge_fair(const evidence& e, violations& found)
             const index second_entered = entered(static_cast<lane>(late));
             if (first_entered == none || second_entered == none || second_entered > first_entered)
                 continue;
-            // Served at the same instant, nobody has waited for another.
-            if (e.trace.time_of(first_entered) == e.trace.time_of(second_entered))
+            // Who creates a resource of its own does not queue for one.
+            const bool creates = std::any_of(
+                e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+                    return op.id.lane == static_cast<lane>(early) && op.role == role::create &&
+                           op.started < second_entered;
+                });
+            if (creates)
                 continue;
             found.push_back({
-                .sentence = fmt::format("client {} came after client {} and was served before it", late, early),
+                .sentence =
+                    fmt::format("client {} came after client {} and was served before it", late, early),
                 .lane = static_cast<lane>(late),
                 .role = role::acquire,
                 .proof = {{first.started, "came first"}, {second_entered, "served first"}},

@@ -36,16 +36,18 @@ void judge_acquire(const evidence& e, lane in, violations& found)
     if (lasted > timeout + timer_precision) {
         // Clean-up after another reason may take its own time.
         if (!other_reason)
-            blame(fmt::format("{} was still without a resource after {}", name_of_client(e, in), to_string(lasted)),
+            blame(fmt::format(
+                      "{} was still without a resource after {}", name_of_client(e, in), to_string(lasted)),
                 fmt::format("given up between {} and {} + 1us", to_string(timeout), to_string(timeout)),
                 fmt::format("after {}", to_string(lasted)));
         return;
     }
     if (end != client.ended || !client.error || other_reason)
         return;
-    if (lasted < timeout && is_timeout(e.contract, client.error) && find_source(e.trace, client.error) == none)
-        blame(fmt::format("{} was told of a time-out after {}, before its deadline of {}", name_of_client(e, in),
-                  to_string(lasted), to_string(timeout)),
+    if (lasted < timeout && is_timeout(e.contract, client.error) &&
+        find_source(e.trace, client.error) == none)
+        blame(fmt::format("{} was told of a time-out after {}, before its deadline of {}",
+                  name_of_client(e, in), to_string(lasted), to_string(timeout)),
             fmt::format("waited for until {}", to_string(timeout)),
             fmt::format("given up after {}", to_string(lasted)));
     else if (lasted >= timeout && !is_timeout(e.contract, client.error))

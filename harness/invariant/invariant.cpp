@@ -27,7 +27,8 @@ constexpr invariant table[] = {
     {"one_at_a_time", "no operation starts on a resource while another one of it is in flight",
         detail::judge_one_at_a_time},
     {"exclusive", "a resource is lent to one client at a time", detail::judge_exclusive},
-    {"within_capacity", "no more resources exist at once than the capacity allows", detail::judge_within_capacity},
+    {"within_capacity", "no more resources exist at once than the capacity allows",
+        detail::judge_within_capacity},
     {"discards_broken", "a resource that reported a breaking error is not lent again",
         detail::judge_discards_broken},
     {"fair", "where it is promised, clients are served in the order in which they came", detail::judge_fair},
@@ -73,6 +74,14 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
                     static_cast<std::size_t>(v.lane) >= e.consequence.size())
                     e.consequence.assign(happened.outcomes.size(), true);
                 else
+                    e.consequence[static_cast<std::size_t>(v.lane)] = true;
+        }
+        // Who kept to no deadline has no error to pass on, or another one: that is the same fault once more.
+        if (table[i].name == "preserves_error") {
+            e.consequence.resize(happened.outcomes.size(), false);
+            for (const violation& v : result.violations)
+                if (v.invariant == "honours_timeout" && v.lane >= 0 &&
+                    static_cast<std::size_t>(v.lane) < e.consequence.size())
                     e.consequence[static_cast<std::size_t>(v.lane)] = true;
         }
         table[i].judge(e, found);

@@ -25,13 +25,14 @@ void judge_one_at_a_time(const evidence& e, violations& found)
             if (second.role == role::force_close || (closes && asked))
                 continue;
             found.push_back({
-                .sentence = fmt::format("{} was started while {} was in flight on the same resource", name_of(e, i),
-                    name_of(e, j)),
+                .sentence = fmt::format("{} was started while {} was in flight on the same resource",
+                    name_of(e, i), name_of(e, j)),
                 .lane = second.id.lane,
                 .resource = second.resource,
                 .role = second.role,
                 .proof = {{first.started, "in flight"}, {second.started, "started all the same"}},
-                .expected = "one operation at a time on a resource; a close only over one that was asked to stop",
+                .expected =
+                    "one operation at a time on a resource; a close only over one that was asked to stop",
                 .actual = "two at once",
             });
             break;

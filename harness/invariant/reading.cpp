@@ -83,8 +83,8 @@ bool cancelled_before(const trace& happened, lane in, index event)
 
 namespace {
 
-/// Whether the client suspended in nothing but closes after that event. A cancellation that strikes there may go
-/// unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
+/// Whether the client suspended in nothing but closes after that event. A cancellation that strikes there may
+/// go unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
 bool only_closes_after(const trace& happened, lane in, index event)
 {
     for (const body_record& body : happened.bodies)
@@ -236,7 +236,10 @@ std::vector<waiting> waits_at(const trace& happened, lane in, index stuck)
             });
         const bool was_inside = std::any_of(happened.bodies.begin(), happened.bodies.end(),
             [&](const body_record& body) { return body.lane == in && body.entered < stuck; });
-        waits.push_back({inside ? phase::body : was_inside ? phase::other : phase::acquire, none});
+        waits.push_back({inside                                ? phase::body
+                         : was_inside || !happened.has_adapter ? phase::other
+                                                               : phase::acquire,
+            none});
     }
     return waits;
 }

@@ -29,13 +29,15 @@ void judge_recovers(const evidence& e, violations& found)
         if (e.consequence[i])
             return; // somebody never came back, which is reported already
     found.push_back({
-        .sentence = fmt::format("of {} fresh clients, only {} were served afterwards; the first other one {}", probes,
-            served, failed->stuck != none ? std::string("waits for ever")
-                                          : fmt::format("saw {}", describe_error(e, failed->error))),
+        .sentence = fmt::format("of {} fresh clients, only {} were served afterwards; the first other one {}",
+            probes, served,
+            failed->stuck != none ? std::string("waits for ever")
+                                  : fmt::format("saw {}", describe_error(e, failed->error))),
         .lane = in,
         .role = role::acquire,
         .proof = {{failed->stuck != none ? failed->stuck : failed->ended, "not served"}},
-        .expected = fmt::format("as many clients as there is capacity ({}) are served at once, with no fault about", probes),
+        .expected = fmt::format(
+            "as many clients as there is capacity ({}) are served at once, with no fault about", probes),
         .actual = fmt::format("{} of {}", served, probes),
     });
 }

@@ -10,11 +10,13 @@ namespace {
 /// Whether a create that arrived after it was given up is closed at once.
 bool is_late_and_closed(const trace& happened, const operation_record& create)
 {
-    if (create.cancel_requested == none || create.completed == none || create.cancel_requested > create.completed)
+    if (create.cancel_requested == none || create.completed == none ||
+        create.cancel_requested > create.completed)
         return false;
     const resource_record& resource = happened.resources[create.resource];
     return resource.first_close != none &&
-           happened.time_of(happened.operations[resource.first_close].started) == happened.time_of(create.completed);
+           happened.time_of(happened.operations[resource.first_close].started) ==
+               happened.time_of(create.completed);
 }
 
 } // namespace
@@ -55,7 +57,10 @@ void judge_within_capacity(const evidence& e, violations& found)
                 .lane = op.id.lane,
                 .resource = op.resource,
                 .role = role::create,
-                .proof = {{i, fmt::format("the {}{} at once", count, count == 2 ? "nd" : count == 3 ? "rd" : "th")}},
+                .proof = {{i, fmt::format("the {}{} at once", count,
+                                  count == 2   ? "nd"
+                                  : count == 3 ? "rd"
+                                               : "th")}},
                 .expected = fmt::format("at most {}", most),
                 .actual = fmt::format("{}", count),
             });

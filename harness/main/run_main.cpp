@@ -242,7 +242,8 @@ int replay(std::vector<std::string> words, const std::string& program)
         }
     }
     if (run.holds()) {
-        fmt::print("{} holds under {}\n{}", token.manager, to_string(token.plan), timeline(run));
+        const std::string plan = to_string(token.plan);
+        fmt::print("{} holds under {}\n{}", token.manager, plan.empty() ? "no fault" : plan, timeline(run));
         return all_well;
     }
     for (const violation& v : run.verdict.violations)
@@ -335,6 +336,19 @@ int googletest_face(int argc, char** argv)
     return all_well;
 }
 
+/// Runs a sub-command, and refuses a requested replay that it had no campaign for.
+int run_command(const command& asked, std::vector<std::string> words, const std::string& program)
+{
+    const int code = asked.run(std::move(words), program);
+    const auto& requested = requested_replay();
+    const bool explores = asked.name == "run" || asked.name == "sweep" || asked.name == "random";
+    if (!explores || !requested || replay_was_taken())
+        return code;
+    complain(fmt::format(
+        "MISHAP_REPLAY asks for a run of '{}', but no campaign of that name ran", requested->manager));
+    return bad_input;
+}
+
 int dispatch(int argc, char** argv)
 {
     if (!detail::world::virtual_time_is_linked()) {
@@ -359,7 +373,7 @@ int dispatch(int argc, char** argv)
         return help({}, argv[0]);
     for (const command& c : commands())
         if (c.name == first)
-            return c.run(std::vector<std::string>(argv + 2, argv + argc), argv[0]);
+            return run_command(c, std::vector<std::string>(argv + 2, argv + argc), argv[0]);
     std::vector<std::string> names;
     for (const command& c : commands())
         names.push_back(c.name);

@@ -44,7 +44,8 @@ std::string resource_name(const trace& happened, index resource)
 {
     const resource_record& r = happened.resources[resource];
     const bool shows_lane = happened.outcomes.size() > 1 || r.home != 0;
-    return fmt::format("{}{}#{}", shows_lane ? lane_name(r.home) + "/" : "", r.kind.text(), std::max(r.ordinal, 1u));
+    return fmt::format(
+        "{}{}#{}", shows_lane ? lane_name(r.home) + "/" : "", r.kind.text(), std::max(r.ordinal, 1u));
 }
 
 struct row
@@ -100,9 +101,10 @@ std::optional<row> describe_event(const run_result& run, index i)
                 return row{who, fmt::format("ok, then the body fails with {}", op.fault.error.text())};
             return row{who, op.fault.kind == fault_kind::ok_now ? "ok, at once" : "ok"};
         case result::failed:
-            return row{who, fmt::format("{} {}",
-                                op.fault.kind == fault_kind::fail_after_effect ? "takes effect, then fails" : "fails",
-                                op.fault.error.text())};
+            return row{who,
+                fmt::format("{} {}",
+                    op.fault.kind == fault_kind::fail_after_effect ? "takes effect, then fails" : "fails",
+                    op.fault.error.text())};
         case result::aborted:
             return row{who, "is cancelled"};
         case result::peer_gone:

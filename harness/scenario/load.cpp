@@ -4,6 +4,8 @@
 #include <mishap/manager.hpp>
 #include <mishap/scenario.hpp>
 
+#include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <fmt/format.h>
@@ -56,6 +58,15 @@ public:
                 key.refuse(unknown_word(fmt::format("key of {}", of_what), name, known));
             found->second(value);
         });
+    }
+
+    /// The line of a key of this map.
+    int line_of(std::string_view name) const
+    {
+        for (const auto& entry : node_)
+            if (entry.first.IsScalar() && entry.first.Scalar() == name)
+                return of(entry.first).place().line;
+        return place().line;
     }
 
     template <class Handle>
@@ -300,9 +311,12 @@ void read_contract(const reader& at, contract& into)
                 [&](const reader& v) { into.close_timeout = read_duration(v, "close_timeout"); }},
             {"acquire_timeout",
                 [&](const reader& v) { into.acquire_timeout = read_duration(v, "acquire_timeout"); }},
-            {"recovery_time", [&](const reader& v) { into.recovery_time = read_duration(v, "recovery_time"); }},
+            {"recovery_time",
+                [&](const reader& v) { into.recovery_time = read_duration(v, "recovery_time"); }},
             {"capacity",
-                [&](const reader& v) { into.capacity = v.number<std::uint32_t>("capacity", 1, clients_max); }},
+                [&](const reader& v) {
+                    into.capacity = v.number<std::uint32_t>("capacity", 1, clients_max);
+                }},
             {"clients",
                 [&](const reader& v) { into.clients = v.number<std::uint32_t>("clients", 1, clients_max); }},
             {"shared", [&](const reader& v) { into.shared = read_bool(v, "shared"); }},
@@ -319,10 +333,10 @@ void read_contract(const reader& at, contract& into)
                         const auto found = std::find(known.begin(), known.end(), name);
                         if (found == known.end())
                             item.refuse(unknown_word("phase", name, known));
-                        into.unbounded.push_back(name == "acquire" ? phase::acquire
-                                                 : name == "create"  ? phase::create
-                                                 : name == "close" ? phase::close
-                                                                   : phase::other);
+                        into.unbounded.push_back(name == "acquire"  ? phase::acquire
+                                                 : name == "create" ? phase::create
+                                                 : name == "close"  ? phase::close
+                                                                    : phase::other);
                     }
                 }},
             {"timeout_errors",
@@ -483,7 +497,9 @@ scenario read(const YAML::Node& root, const std::string& file)
                     });
                 }},
             {"clients",
-                [&](const reader& v) { s.plan.clients = v.number<std::uint32_t>("clients", 1, clients_max); }},
+                [&](const reader& v) {
+                    s.plan.clients = v.number<std::uint32_t>("clients", 1, clients_max);
+                }},
             {"arrivals",
                 [&](const reader& v) {
                     const std::string text = v.text("arrivals");
@@ -518,12 +534,11 @@ scenario read(const YAML::Node& root, const std::string& file)
                 read_cancellation(item, s);
         else
             read_cancellation(*cancel_at, s);
-        s.where.line = std::max(1, cancel_at->place().line - 1);
+        s.where.line = at.line_of("cancel");
     }
     if (faults_at) {
         read_faults(*faults_at, s);
-        s.where.line =
-            faults_at->place().line - (faults_at->node().size() > 0 && faults_at->place().column > 1 ? 1 : 0);
+        s.where.line = at.line_of("faults");
     }
     if (expect_at) {
         read_expectation(*expect_at, s.expect);
@@ -532,11 +547,73 @@ scenario read(const YAML::Node& root, const std::string& file)
     }
     if (explore_at) {
         read_exploration(*explore_at, s);
-        s.where.line = std::max(1, explore_at->place().line - 1);
+        s.where.line = at.line_of("explore");
     }
     if (!faults_at && !explore_at && !cancel_at)
         at.refuse("nothing to run: write faults (faults: {} for a run without any) or explore");
     return s;
+}
+
+/// What YAML refuses, in words that say more than its own where those hide the mistake.
+scenario_error no_yaml(const std::string& text, const std::string& file, const YAML::Exception& e)
+{
+    file_place at{file, std::max(e.mark.line, 0) + 1, std::max(e.mark.column, 0) + 1};
+    std::istringstream lines(text);
+    std::string line;
+    for (int i = 0; i < at.line; ++i)
+        std::getline(lines, line);
+    const auto tab = line.find('\t');
+    if (tab != std::string::npos && line.find_first_not_of(" \t") > tab) {
+        // The commonest mistake of all.
+        at.column = static_cast<int>(tab) + 1;
+        return {at, "no YAML: a tab is no indentation in YAML: use spaces"};
+    }
+    if (dynamic_cast<const YAML::DeepRecursion*>(&e))
+        return {at, "no YAML: lists and maps are nested too deeply here"};
+    constexpr std::size_t shown = 40;
+    const std::string rest =
+        line.substr(std::min(line.size(), static_cast<std::size_t>(at.column) - 1), shown);
+    return {at, fmt::format("no YAML: {}{}", e.msg, rest.empty() ? "" : fmt::format(", at '{}'", rest))};
+}
+
+/// Notes where documents begin, and nothing else.
+class document_starts : public YAML::EventHandler
+{
+public:
+    std::vector<YAML::Mark> marks;
+
+    void OnDocumentStart(const YAML::Mark& mark) override { marks.push_back(mark); }
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+    void OnSequenceStart(
+        const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override
+    {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override
+    {}
+    void OnMapEnd() override {}
+};
+
+/// Refuses a second document, and what yaml-cpp takes for documents without end: YAML::LoadAll reads a stray
+/// comma or closing bracket between documents as an empty document, again and again, until memory is used up.
+void expect_one_document(const std::string& text, const std::string& file)
+{
+    std::istringstream in(text);
+    YAML::Parser parser(in);
+    document_starts starts;
+    while (starts.marks.size() < 2 && parser.HandleNextDocument(starts)) {
+    }
+    for (const YAML::Mark& mark : starts.marks) {
+        const auto at = static_cast<std::size_t>(std::max(mark.pos, 0));
+        if (at < text.size() && std::string_view(",]}").find(text[at]) != std::string_view::npos)
+            throw scenario_error({file, mark.line + 1, mark.column + 1},
+                fmt::format("no YAML: the '{}' belongs to no list or map", text[at]));
+    }
+    if (starts.marks.size() > 1)
+        throw scenario_error({file, starts.marks[1].line + 1, starts.marks[1].column + 1},
+            "a second document begins here, but one file is one test: split it at '---'");
 }
 
 } // namespace
@@ -554,28 +631,13 @@ scenario parse_scenario(const std::string& text, const std::string& file)
     if (const auto zero = text.find('\0'); zero != std::string::npos)
         throw scenario_error({file, 1, 1}, fmt::format("byte {} is zero: this is no text file", zero + 1));
     try {
-        const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-        if (documents.size() > 1)
-            throw scenario_error({file, 1, 1},
-                fmt::format("the file has {} documents, but one file is one test: split it at '---'",
-                    documents.size()));
-        if (documents.empty() || documents.front().IsNull())
+        expect_one_document(text, file);
+        const YAML::Node document = YAML::Load(text);
+        if (document.IsNull())
             throw scenario_error({file, 1, 1}, "the file is empty: a scenario begins with 'mishap: 1'");
-        return read(documents.front(), file);
+        return read(document, file);
     } catch (const YAML::Exception& e) {
-        std::string why = e.msg;
-        if (e.mark.line >= 0) {
-            // The commonest mistake of all, which YAML's own words hide.
-            std::istringstream lines(text);
-            std::string line;
-            for (int i = 0; i <= e.mark.line; ++i)
-                std::getline(lines, line);
-            const auto tab = line.find('\t');
-            if (tab != std::string::npos && line.find_first_not_of(" \t") > tab)
-                why = "a tab is no indentation in YAML: use spaces";
-        }
-        throw scenario_error({file, std::max(e.mark.line, 0) + 1, std::max(e.mark.column, 0) + 1},
-            fmt::format("no YAML: {}", why));
+        throw no_yaml(text, file, e);
     }
 }
 

@@ -118,7 +118,10 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     const run_result& run = once.run(s.plan);
     result.broken = broken_names(run.verdict);
 
-    for (const std::size_t i : once.inert()) {
+    // A few examples of a mistake are as good as a thousand.
+    constexpr std::size_t shown = 3;
+    for (std::size_t n = 0; n < std::min(shown, once.inert().size()); ++n) {
+        const std::size_t i = once.inert()[n];
         const perturbation& p = s.plan.perturbations[i];
         const auto happened = actual_events(run);
         std::vector<std::string> names;
@@ -133,6 +136,9 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
         result.status = scenario_status::invalid;
     }
     if (result.status == scenario_status::invalid) {
+        if (once.inert().size() > shown)
+            result.failure +=
+                fmt::format("  and {} more faults that never fired\n", once.inert().size() - shown);
         result.summary = "invalid: a fault never fired";
         return result;
     }

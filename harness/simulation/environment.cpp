@@ -53,6 +53,11 @@ void read_setting(std::string_view name, const std::string& text, double& into)
 
 void read_setting(std::string_view, const std::string& text, std::string& into) { into = text; }
 
+void refuse_setting(std::string_view name, const std::string& text)
+{
+    throw unreadable(name, text, "number that fits what the adapter asks for");
+}
+
 } // namespace detail
 
 environment& environment::current()

@@ -253,8 +253,11 @@ int epoll_wait(int epoll, epoll_event* events, int events_max, int timeout)
                     return next(epoll, events, events_max, timeout);
                 }
             }
-            if (reactor->due) {
+            // The world says when its own timers are due; those of a private io_context go by the clock.
+            const bool passed = reactor->expiry >= mishap::duration(0) && reactor->expiry <= here->now;
+            if (reactor->due || (passed && reactor != &here->reactors.front())) {
                 reactor->due = false;
+                reactor->expiry = mishap::duration(-1);
                 events[count++] = reactor->timer_event;
             }
             // The kernel is asked only about descriptors that it alone knows.

@@ -36,8 +36,9 @@ namespace {
 
 constinit thread_local world* running_world = nullptr;
 
-/// Handlers of the simulation that run before the io_context's own get a turn.
-constexpr int batch_max = 16;
+/// Handlers of the simulation that run before the io_context's own get a turn. What a handler leaves in the
+/// io_context's queue, such as the end of a timer that it cancelled, comes next in line.
+constexpr int batch_max = 1;
 
 /// Says which run a program died of, and hands on to whoever was there before.
 void install_terminate_handler()
@@ -184,8 +185,8 @@ void world::run(const manager& under_test, const contract& promises, const limit
 
     ++run_number_;
     // Anything still under way (a suspended coroutine, a pending timer) would leak into the next run.
-    if (running_clients_ != 0 || (has_adapter_ && !adapter_ended_) || work_count_ != 0 || !suspended_.empty() || !io_->stopped() || left_ ||
-        seam_.reactors.size() > 1)
+    if (running_clients_ != 0 || (has_adapter_ && !adapter_ended_) || work_count_ != 0 ||
+        !suspended_.empty() || !io_->stopped() || left_ || seam_.reactors.size() > 1)
         tear_down();
     signals_.clear();
     client_objects_.clear();
@@ -526,8 +527,8 @@ bool world::finish_clients(pause why)
         record_stage(stage::all_ended);
         return true;
     }
-    // Those whose body hangs go first: nobody promised anything about them, and others may only be waiting for them.
-    // Who is then still stuck waits for nothing that could come.
+    // Those whose body hangs go first: nobody promised anything about them, and others may only be waiting
+    // for them. Who is then still stuck waits for nothing that could come.
     while (running_clients_ != 0) {
         const index found = record_stage(stage::stuck);
         if (trace_->stuck_work.empty())
@@ -572,8 +573,8 @@ bool world::finish_clients(pause why)
 /// Stages 3 and 4: what hangs fails, what is under way arrives.
 bool world::end_what_hangs()
 {
-    // A manager that keeps starting operations is bounded by the limit of steps, and one that starts hanging ones for
-    // ever by the number of rounds.
+    // A manager that keeps starting operations is bounded by the limit of steps, and one that starts hanging
+    // ones for ever by the number of rounds.
     constexpr int rounds_max = 64;
     for (int round = 0; round < rounds_max && (!suspended_.empty() || !alarms_.empty()); ++round) {
         record_stage(stage::peers_gone);
@@ -603,8 +604,8 @@ bool world::probe()
         trace_->outcomes[i].probe = true;
         start_client(i);
     }
-    const duration until =
-        seam_.now + contract_->recovery_time.value_or(contract_->acquire_timeout.value_or(std::chrono::seconds(60)));
+    const duration until = seam_.now + contract_->recovery_time.value_or(
+                                           contract_->acquire_timeout.value_or(std::chrono::seconds(60)));
     horizon_ = std::min(until, horizon_);
     pause next = drive();
     horizon_ = limits_->horizon;
@@ -658,18 +659,20 @@ bool world::finish_adapter()
     return true;
 }
 
-// Clients ----------------------------------------------------------------------------------------------------
+// Clients
+// ----------------------------------------------------------------------------------------------------
 
 awaitable<void> world::serve(std::function<awaitable<void>(client&)> one)
 {
     if (!has_adapter_)
-        throw std::logic_error("environment::clients was called, but the contract sets neither capacity nor clients");
+        throw std::logic_error(
+            "environment::clients was called, but the contract sets neither capacity nor clients");
     if (serving_)
         throw std::logic_error("environment::clients was called twice in one run");
     serving_ = true;
     serve_ = std::move(one);
     const std::uint32_t by_contract =
-        contract_->clients != 0 ? contract_->clients : contract_->capacity.value_or(0) + 1;
+        contract_->clients != 0 ? contract_->clients : contract_->capacity.value_or(0) + 2;
     clients_ = plan_->clients != 0 ? plan_->clients : by_contract;
     trace_->outcomes.resize(clients_);
     while (lanes_.size() < clients_ + 1)
@@ -702,8 +705,8 @@ void world::start_client(std::size_t which)
     const auto in = static_cast<lane>(which);
     trace_->outcomes[which].started = record(event_kind::client_started, in, static_cast<index>(which));
     asio::co_spawn(asio::any_io_executor(executor(*this, in)), serve_one(which),
-        asio::bind_cancellation_slot(
-            signals_[which].slot(), [this, which](std::exception_ptr error) { client_ended(which, std::move(error)); }));
+        asio::bind_cancellation_slot(signals_[which].slot(),
+            [this, which](std::exception_ptr error) { client_ended(which, std::move(error)); }));
 }
 
 awaitable<void> world::serve_one(std::size_t which)
@@ -726,7 +729,8 @@ void world::client_ended(std::size_t which, std::exception_ptr error)
         start_client(next_sequential_++);
 }
 
-// Cancellations ----------------------------------------------------------------------------------------------
+// Cancellations
+// ----------------------------------------------------------------------------------------------
 
 void world::arm_strikes(moment when, const operation_id& at)
 {
@@ -752,7 +756,8 @@ void world::strike_due()
         strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
         const cancellation_point& point = *due.what.cancels;
         emit(static_cast<std::size_t>(point.client), point.type, due.plan_index,
-            point.when == moment::steps ? anchor_now(static_cast<std::size_t>(point.client), point.type) : due.what);
+            point.when == moment::steps ? anchor_now(static_cast<std::size_t>(point.client), point.type)
+                                        : due.what);
     }
     while (!struck_.empty()) {
         const index operation = struck_.back();
@@ -767,7 +772,8 @@ void world::strike_due()
 
 void world::emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what)
 {
-    if (client >= signals_.size() || client >= trace_->outcomes.size() || trace_->outcomes[client].ended != none)
+    if (client >= signals_.size() || client >= trace_->outcomes.size() ||
+        trace_->outcomes[client].ended != none)
         return; // it never came, or it has gone
     const auto in = static_cast<lane>(client);
     const index struck = record(event_kind::client_cancelled, in, static_cast<index>(client));
@@ -819,8 +825,8 @@ bool world::strike_before(const resource& on, role what, symbol name)
         if (waiting.armed || waiting.what.cancels->when != moment::before || !(waiting.what.at == id))
             continue;
         strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
-        emit(static_cast<std::size_t>(waiting.what.cancels->client), waiting.what.cancels->type, waiting.plan_index,
-            waiting.what);
+        emit(static_cast<std::size_t>(waiting.what.cancels->client), waiting.what.cancels->type,
+            waiting.plan_index, waiting.what);
         return true;
     }
     return false;
@@ -1084,7 +1090,8 @@ std::optional<fault> world::draw(const operation_record& op)
         const symbol error = errors[parameter % std::size(errors)];
         if (static_cast<fault_kind>(kind) == fault_kind::late)
             return fault::late(draw_duration(op, parameter));
-        return static_cast<fault_kind>(kind) == fault_kind::fail ? fault::fail(error) : fault::fail_after_effect(error);
+        return static_cast<fault_kind>(kind) == fault_kind::fail ? fault::fail(error)
+                                                                 : fault::fail_after_effect(error);
     }
     case fault_kind::delay:
         return fault::delay(draw_duration(op, parameter));
@@ -1094,12 +1101,12 @@ std::optional<fault> world::draw(const operation_record& op)
 
 duration world::draw_duration(const operation_record& op, std::uint64_t parameter) const
 {
-        const auto& deadline = op.role == role::close          ? contract_->close_timeout
-                               : contract_->create_timeout ? contract_->create_timeout
-                                                           : contract_->acquire_timeout;
-        const duration near = deadline.value_or(std::chrono::seconds(1));
-    const duration choices[] = {near - std::chrono::microseconds(1), near, near + std::chrono::microseconds(1),
-        near / 2, std::chrono::milliseconds(1 + parameter % 1000)};
+    const auto& deadline = op.role == role::close      ? contract_->close_timeout
+                           : contract_->create_timeout ? contract_->create_timeout
+                                                       : contract_->acquire_timeout;
+    const duration near = deadline.value_or(std::chrono::seconds(1));
+    const duration choices[] = {near - std::chrono::microseconds(1), near,
+        near + std::chrono::microseconds(1), near / 2, std::chrono::milliseconds(1 + parameter % 1000)};
     return choices[(parameter >> 32) % std::size(choices)];
 }
 
@@ -1315,8 +1322,11 @@ awaitable<void> world::wait(index operation)
 void world::finish(index operation)
 {
     operation_record& op = trace_->operations[operation];
-    if (op.delivered == none)
+    if (op.delivered == none) {
         op.delivered = record(event_kind::delivered, op.id.lane, operation);
+        if (!strikes_.empty())
+            arm_strikes(moment::after, op.id);
+    }
     if (op.error)
         std::rethrow_exception(op.error);
 }

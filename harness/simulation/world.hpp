@@ -261,7 +261,8 @@ private:
     std::deque<client> client_objects_;
     std::function<awaitable<void>(client&)> serve_;
     std::vector<strike> strikes_;
-    std::vector<index> struck_; ///< operations with the fault `cancel`, at whose side the client is cancelled next
+    std::vector<index>
+        struck_; ///< operations with the fault `cancel`, at whose side the client is cancelled next
     std::vector<index> barrier_; ///< bodies of fresh clients that wait for each other
     task clients_done_;
     std::size_t clients_ = 0; ///< without the probes

@@ -14,10 +14,10 @@ namespace mishap {
 enum class phase : std::uint8_t
 {
     acquire, ///< from a client's start until its body is entered: waiting for a slot, and creating
-    create, ///< one create operation, from its start until the manager stops waiting for it
-    close,  ///< one close operation, likewise
-    body,   ///< the work itself
-    other,  ///< anything else the manager does before, between and after
+    create,  ///< one create operation, from its start until the manager stops waiting for it
+    close,   ///< one close operation, likewise
+    body,    ///< the work itself
+    other,   ///< anything else the manager does before, between and after
 };
 
 std::string_view to_string(phase) noexcept;
@@ -57,17 +57,18 @@ struct contract
     /// Unset: being stuck in a close breaks `completes`.
     std::optional<duration> close_timeout = {};
 
-    /// Phases that may last for ever without breaking `completes`, because this manager never promised more.
-    std::vector<phase> unbounded = {};
-
     /// Demands that a client whose body is not entered ends within [T, T + 1 us] of its start, with one of
     /// `timeout_errors`.
     std::optional<duration> acquire_timeout = {};
 
-    /// So many resources may exist at once. Set for pools: several clients then run at once, and after them so many
-    /// fresh ones must each get a resource.
+    /// Phases that may last for ever without breaking `completes`, because this manager never promised more.
+    std::vector<phase> unbounded = {};
+
+    /// So many resources may exist at once. Set for pools: several clients then run at once, and after them
+    /// so many fresh ones must each get a resource.
     std::optional<std::uint32_t> capacity = {};
-    /// How many clients run; 0 means one, or, with a capacity, one more than it.
+    /// How many clients run; 0 means one, or, with a capacity, two more than it: a wake-up that one waiter
+    /// loses is missed only by another one.
     std::uint32_t clients = 0;
     /// Permits lending one resource to several clients at once.
     bool shared = false;

@@ -59,6 +59,9 @@ void read_setting(std::string_view name, const std::string& text, long long& int
 void read_setting(std::string_view name, const std::string& text, double& into);
 void read_setting(std::string_view name, const std::string& text, std::string& into);
 
+/// Throws `input_error`: the number does not fit what it is asked for as.
+[[noreturn]] void refuse_setting(std::string_view name, const std::string& text);
+
 } // namespace detail
 
 /// The scripted work, as a callable that a manager takes for its body: `co_await body(lent)` makes the uses
@@ -204,9 +207,9 @@ public:
         return marked_body<std::decay_t<Work>>(*world_, std::forward<Work>(work));
     }
 
-    /// Runs the clients: calls `serve` for each in a lane of its own, all at once or one after the other, as the
-    /// contract and the plan say, and returns when all have ended and the fresh ones after them, too. What `serve`
-    /// throws is that client's outcome.
+    /// Runs the clients: calls `serve` for each in a lane of its own, all at once or one after the other, as
+    /// the contract and the plan say, and returns when all have ended and the fresh ones after them, too.
+    /// What `serve` throws is that client's outcome.
     ///
     /// Preconditions: the contract sets `capacity` or `clients`; called once per run.
     /// Errors: throws `std::logic_error` otherwise.
@@ -233,6 +236,8 @@ public:
         } else if constexpr (std::is_integral_v<T>) {
             long long value{};
             detail::read_setting(name, *text, value);
+            if (!std::in_range<T>(value))
+                detail::refuse_setting(name, *text);
             return static_cast<T>(value);
         } else if constexpr (std::is_floating_point_v<T>) {
             double value{};
@@ -260,8 +265,8 @@ private:
     detail::world* world_;
 };
 
-/// Awaits code that takes a callback: `start` is called with a copyable handler of `void(Args...)` and must see to it
-/// that it is called once. Gives the arguments as a tuple.
+/// Awaits code that takes a callback: `start` is called with a copyable handler of `void(Args...)` and must
+/// see to it that it is called once. Gives the arguments as a tuple.
 ///
 /// ```
 /// auto [error, connection] = co_await mishap::from_callback<error_code, connection*>(

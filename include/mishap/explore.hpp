@@ -43,9 +43,10 @@ struct sweep_options
     /// At most so many perturbations in one run.
     unsigned perturbations = 2;
     /// What an operation may do instead of succeeding; empty means the default kinds: `fail io_error`,
-    /// `fail foreign`, `fail after effect` (closes and commits), `hang`, `delay`, `late` and `cancel`. A `delay`
-    /// of zero stands for the deadlines T - 1 us and T that the contract sets for the operation, and a `late` of
-    /// zero for T + 1 us; where it sets none, there is none. `cancel` also cancels every client after every step.
+    /// `fail foreign`, `fail after effect` (closes and commits), `hang`, `delay`, `late` and `cancel`. A
+    /// `delay` of zero stands for the deadlines T - 1 us and T that the contract sets for the operation, and
+    /// a `late` of zero for T + 1 us; where it sets none, there is none. `cancel` also cancels every client
+    /// after every step.
     std::vector<fault> kinds = {};
     /// Stops here; the result then says "incomplete".
     std::uint64_t runs_max = 1'000'000;

@@ -28,7 +28,12 @@ enum class fault_kind : std::uint8_t
 inline constexpr std::size_t fault_kinds = 9;
 
 /// How much a cancelled operation may have done, as Asio's `cancellation_type` has it.
-enum class cancellation : std::uint8_t { terminal, partial, total };
+enum class cancellation : std::uint8_t
+{
+    terminal,
+    partial,
+    total
+};
 
 std::string_view to_string(cancellation) noexcept;
 
@@ -59,7 +64,10 @@ struct fault
     static fault fail_after_effect(symbol error) { return {fault_kind::fail_after_effect, error, {}}; }
     static fault late(duration after) { return {fault_kind::late, {}, after}; }
     static fault deaf() { return {fault_kind::deaf, {}, {}}; }
-    static fault cancel(cancellation type = cancellation::terminal) { return {fault_kind::cancel, {}, {}, type}; }
+    static fault cancel(cancellation type = cancellation::terminal)
+    {
+        return {fault_kind::cancel, {}, {}, type};
+    }
     static fault hang() { return {fault_kind::hang, {}, {}}; }
     static fault ok_now() { return {fault_kind::ok_now, {}, {}}; }
 

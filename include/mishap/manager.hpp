@@ -4,6 +4,13 @@
 #include <mishap/fwd.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/detail/config.hpp>
+
+#if !defined(BOOST_ASIO_HAS_EPOLL) || !defined(BOOST_ASIO_HAS_TIMERFD) ||                                    \
+    defined(BOOST_ASIO_HAS_IO_URING_AS_DEFAULT)
+#error                                                                                                       \
+    "mishap puts Asio's timers on virtual time through epoll and timerfd: build tests without BOOST_ASIO_HAS_IO_URING with BOOST_ASIO_DISABLE_EPOLL, and without BOOST_ASIO_DISABLE_TIMERFD"
+#endif
 
 #include <concepts>
 #include <functional>

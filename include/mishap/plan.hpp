@@ -14,7 +14,8 @@
 namespace mishap {
 
 /// When a client is cancelled, relative to an operation.
-enum class moment : std::uint8_t {
+enum class moment : std::uint8_t
+{
     before, ///< as it is about to start the operation
     queued, ///< the operation has completed, and its handler has not run
     after,  ///< its handler has run
@@ -23,7 +24,8 @@ enum class moment : std::uint8_t {
 
 std::string_view to_string(moment) noexcept;
 
-/// The cancellation of a client at a moment. (While an operation of its own is pending, it is the fault `cancel`.)
+/// The cancellation of a client at a moment. (While an operation of its own is pending, it is the fault
+/// `cancel`.)
 struct cancellation_point
 {
     lane client = 0;

@@ -55,10 +55,10 @@ enum class stage : std::uint8_t
     stuck,     ///< nothing can happen any more and a client still waits
     livelock,  ///< the limit of steps was reached
     clients_cancelled,
-    peers_gone, ///< every operation that still hung failed
+    peers_gone,    ///< every operation that still hung failed
     probing,       ///< fresh clients try whether the manager still serves
     shutting_down, ///< the adapter goes on
-    grace_over, ///< the contract's grace has passed
+    grace_over,    ///< the contract's grace has passed
     judged,
 };
 
@@ -83,7 +83,7 @@ struct operation_record
     mishap::fault fault = {};
     bool perturbed = false;  ///< the plan chose something other than plain success, and it happened
     bool fails_body = false; ///< the failure delivered here stands for one of the body's own
-    bool in_probe = false; ///< of a client that came after the others, to see whether it is served
+    bool in_probe = false;   ///< of a client that came after the others, to see whether it is served
     bool in_body = false;    ///< started by the body rather than by the manager
     index resource = none;
     index started = none;
@@ -91,7 +91,7 @@ struct operation_record
     index completed = none;
     index delivered = none;
     std::exception_ptr error = {}; ///< what was delivered
-    index position = none; ///< how many events had happened before it started
+    index position = none;         ///< how many events had happened before it started
     std::uint64_t prefix_hash = 0; ///< of everything that happened before it started
 };
 
@@ -140,7 +140,7 @@ struct outcome
     index started = none;
     index ended = none;
     index cancelled = none;
-    index stuck = none; ///< the stage event at which it was found waiting for ever
+    index stuck = none;      ///< the stage event at which it was found waiting for ever
     std::uint32_t began = 0; ///< the step in which its own code was entered; 0 until then
     bool probe = false;      ///< it came after the others, to see whether it is served
 };

@@ -75,6 +75,24 @@ BENCHMARK(run_session);
 void stuck_session(benchmark::State& state) { runs_of(state, mishap::parse_plan("session.create=hang")); }
 BENCHMARK(stuck_session);
 
+/// A client on a timer that is never due, as a condition variable that nobody wakes: 24 virtual hours are
+/// walked before it is found stuck.
+void walk_a_day(benchmark::State& state)
+{
+    const mishap::manager under_test("waits",
+        [](mishap::environment&) -> mishap::awaitable<void> {
+            asio::steady_timer never(
+                co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+            co_await never.async_wait(asio::use_awaitable);
+        },
+        {.unbounded = {mishap::phase::other}});
+    mishap::detail::runner runner(under_test, under_test.promises, {});
+    const mishap::fault_plan plan;
+    for (auto _ : state)
+        benchmark::DoNotOptimize(runner.run(plan).trace.hash);
+}
+BENCHMARK(walk_a_day);
+
 /// A world made for one run, instead of the thread's own.
 void fresh_world(benchmark::State& state)
 {

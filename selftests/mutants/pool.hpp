@@ -25,7 +25,8 @@ namespace mutants {
 
 namespace asio = boost::asio;
 
-enum class flaw {
+enum class flaw
+{
     none,
     leaks_slot_when_create_fails,
     creates_beyond_capacity,
@@ -132,7 +133,8 @@ private:
                     hand_on(std::move(mine.handed));
                 else if (mine.woken && Flaw != flaw::loses_wake_up_of_cancelled_waiter)
                     wake_one();
-                throw boost::system::system_error(asio::error::make_error_code(asio::error::operation_aborted));
+                throw boost::system::system_error(
+                    asio::error::make_error_code(asio::error::operation_aborted));
             }
             if constexpr (Flaw == flaw::swallows_cancellation_of_waiter)
                 co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
@@ -157,7 +159,8 @@ private:
         if constexpr (Flaw == flaw::creates_beyond_capacity)
             size_ += error == nullptr;
         if (error) {
-            if constexpr (Flaw != flaw::leaks_slot_when_create_fails && Flaw != flaw::creates_beyond_capacity) {
+            if constexpr (Flaw != flaw::leaks_slot_when_create_fails &&
+                          Flaw != flaw::creates_beyond_capacity) {
                 --size_;
                 wake_one();
             }

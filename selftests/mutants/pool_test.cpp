@@ -1,5 +1,6 @@
-// Goal: each flawed pool is blamed by the rule that its flaw breaks, and its twin without a flaw holds everything.
-// Method: sweeps of two perturbations, clients cancelled at every step, one client more than there is capacity.
+// Goal: each flawed pool is blamed by the rule that its flaw breaks, and its twin without a flaw holds
+// everything. Method: sweeps of two perturbations, clients cancelled at every step, two clients more than
+// there is capacity.
 
 #include "pool.hpp"
 
@@ -55,8 +56,8 @@ mishap::manager pool_under_test(std::uint32_t capacity)
 template <mutants::flaw Flaw>
 std::vector<std::string> broken_rules(std::uint32_t capacity, unsigned perturbations, std::string& reports)
 {
-    const auto result = mishap::sweep(
-        pool_under_test<Flaw>(capacity), {.perturbations = perturbations, .runs_max = 200'000});
+    const auto result =
+        mishap::sweep(pool_under_test<Flaw>(capacity), {.perturbations = perturbations, .runs_max = 200'000});
     std::vector<std::string> names;
     for (const mishap::counterexample& c : result.counterexamples) {
         names.push_back(c.invariant);
@@ -79,8 +80,9 @@ void expect_blamed(const std::vector<std::string>& rules, std::uint32_t capacity
 {
     std::string reports;
     const auto broken = broken_rules<Flaw>(capacity, 2, reports);
-    const bool blamed = std::any_of(rules.begin(), rules.end(),
-        [&](const std::string& rule) { return std::find(broken.begin(), broken.end(), rule) != broken.end(); });
+    const bool blamed = std::any_of(rules.begin(), rules.end(), [&](const std::string& rule) {
+        return std::find(broken.begin(), broken.end(), rule) != broken.end();
+    });
     EXPECT_TRUE(blamed) << fmt::format("expected one of {}, broke {}\n", rules, broken) << reports;
 }
 
@@ -102,26 +104,17 @@ TEST(pool, that_leaves_a_timed_out_waiter_queued)
 {
     expect_blamed<flaw::leaves_timed_out_waiter_queued>({"recovers", "closes_everything"});
 }
-TEST(pool, that_recycles_broken_connections)
-{
-    expect_blamed<flaw::recycles_broken>({"discards_broken"});
-}
+TEST(pool, that_recycles_broken_connections) { expect_blamed<flaw::recycles_broken>({"discards_broken"}); }
 TEST(pool, that_discards_without_waking)
 {
     expect_blamed<flaw::discards_without_waking>({"completes", "honours_timeout", "recovers"});
 }
-TEST(pool, that_gives_back_twice)
-{
-    expect_blamed<flaw::gives_back_twice>({"exclusive", "closes_once"});
-}
+TEST(pool, that_gives_back_twice) { expect_blamed<flaw::gives_back_twice>({"exclusive", "closes_once"}); }
 TEST(pool, that_waits_without_a_deadline)
 {
     expect_blamed<flaw::waits_without_deadline>({"honours_timeout", "completes"});
 }
-TEST(pool, that_closes_unshielded)
-{
-    expect_blamed<flaw::closes_unshielded>({"closes_everything"});
-}
+TEST(pool, that_closes_unshielded) { expect_blamed<flaw::closes_unshielded>({"closes_everything"}); }
 TEST(pool, that_drops_its_idle_connections)
 {
     expect_blamed<flaw::drops_idle_at_shutdown>({"closes_everything"});
@@ -130,9 +123,6 @@ TEST(pool, that_swallows_a_cancellation)
 {
     expect_blamed<flaw::swallows_cancellation_of_waiter>({"swallows_no_error"});
 }
-TEST(pool, that_serves_the_last_waiter_first)
-{
-    expect_blamed<flaw::serves_last_waiter_first>({"fair"}, 1);
-}
+TEST(pool, that_serves_the_last_waiter_first) { expect_blamed<flaw::serves_last_waiter_first>({"fair"}, 1); }
 
 } // namespace

@@ -32,7 +32,8 @@ mishap::awaitable<void> with_session(Work work)
 
 inline mishap::contract nothing_promised()
 {
-    return {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}};
+    return {
+        .unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}, .pipelined = true};
 }
 
 /// Runs the work inside a session manager and expects every invariant to hold.

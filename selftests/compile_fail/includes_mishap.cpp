@@ -1,0 +1,1 @@
+#include <mishap/mishap.hpp>

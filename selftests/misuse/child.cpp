@@ -1,0 +1,173 @@
+#include "child.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <system_error>
+
+extern char** environ;
+
+namespace misuse {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void check(int error, const char* what)
+{
+    if (error != 0)
+        throw std::system_error(error, std::generic_category(), what);
+}
+
+/// A child that never ends, or takes all memory there is, would otherwise take the whole test run with it.
+void bound_children()
+{
+    static const bool done = [] {
+        const auto bound = [](auto resource, rlim_t most) {
+            rlimit limit{};
+            getrlimit(resource, &limit);
+            limit.rlim_cur = std::min(limit.rlim_max, most);
+            return setrlimit(resource, &limit) == 0;
+        };
+        bool all = bound(RLIMIT_CPU, 120); // seconds; sanitised children are slow
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        all = bound(RLIMIT_AS, rlim_t(4) << 30) && all; // sanitisers reserve far more than they use
+#endif
+        return all;
+    }();
+    (void)done;
+}
+
+bool is_read_by_tests(std::string_view variable)
+{
+    return variable.starts_with("MISHAP_") || variable.starts_with("RC_PARAMS") ||
+           variable.starts_with("GTEST_") || variable.starts_with("TEST_") ||
+           variable.starts_with("XML_OUTPUT_FILE");
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& words)
+{
+    std::vector<char*> pointers;
+    for (std::string& word : words)
+        pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+std::string contents(const fs::path& file)
+{
+    std::ifstream in(file, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+} // namespace
+
+in_fresh_folder::in_fresh_folder()
+{
+    std::string pattern = (fs::temp_directory_path() / "mishap_misuse_XXXXXX").string();
+    if (!mkdtemp(pattern.data()))
+        check(errno, "mkdtemp");
+    folder_ = pattern;
+    fs::create_directory(folder_ / "here");
+}
+
+in_fresh_folder::~in_fresh_folder()
+{
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+}
+
+void in_fresh_folder::write(const std::string& name, std::string_view text) const
+{
+    const fs::path file = folder_ / "here" / name;
+    fs::create_directories(file.parent_path());
+    std::ofstream out(file, std::ios::binary);
+    out << text;
+    if (!out.flush())
+        throw std::runtime_error("cannot write " + file.string());
+}
+
+std::string in_fresh_folder::read(const std::string& name) const { return contents(folder_ / "here" / name); }
+
+std::vector<std::string> in_fresh_folder::files_in(const std::string& name) const
+{
+    std::vector<std::string> names;
+    if (const fs::path folder = folder_ / "here" / name; fs::is_directory(folder))
+        for (const auto& entry : fs::directory_iterator(folder))
+            names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+ended in_fresh_folder::mishap(std::vector<std::string> arguments, const variables& set) const
+{
+    return run(MISHAP_PROGRAM, std::move(arguments), set);
+}
+
+ended in_fresh_folder::run(
+    const std::string& program, std::vector<std::string> arguments, const variables& set) const
+{
+    bound_children();
+    arguments.insert(arguments.begin(), program);
+    std::vector<std::string> environment;
+    for (char** variable = environ; *variable; ++variable)
+        if (!is_read_by_tests(*variable))
+            environment.emplace_back(*variable);
+    for (const auto& [name, value] : set)
+        environment.push_back(name + '=' + value);
+
+    // Files rather than pipes: neither side can ever wait for the other.
+    const fs::path out = folder_ / "stdout";
+    const fs::path err = folder_ / "stderr";
+    posix_spawn_file_actions_t actions;
+    check(posix_spawn_file_actions_init(&actions), "posix_spawn_file_actions_init");
+    constexpr int fresh = O_WRONLY | O_CREAT | O_TRUNC;
+    check(posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0), "stdin");
+    check(posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), fresh, 0600), "stdout");
+    check(posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), fresh, 0600), "stderr");
+    check(posix_spawn_file_actions_addchdir_np(&actions, (folder_ / "here").c_str()), "chdir");
+    pid_t child = 0;
+    const int failed = posix_spawn(&child, program.c_str(), &actions, nullptr, pointers_to(arguments).data(),
+        pointers_to(environment).data());
+    posix_spawn_file_actions_destroy(&actions);
+    check(failed, program.c_str());
+
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            check(errno, "waitpid");
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), contents(out), contents(err)};
+}
+
+testing::AssertionResult says(const std::string& text, std::string_view words)
+{
+    if (text.find(words) != std::string::npos)
+        return testing::AssertionSuccess();
+    constexpr std::size_t shown = 4'000;
+    return testing::AssertionFailure() << "'" << words << "' is not in:\n"
+                                       << (text.empty() ? "(nothing)" : text.substr(0, shown));
+}
+
+std::string line_of(const std::string& text, std::string_view beginning)
+{
+    std::istringstream lines(text);
+    std::string found;
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with(beginning)) {
+            if (!found.empty())
+                return {};
+            found = line;
+        }
+    return found;
+}
+
+} // namespace misuse

@@ -1,0 +1,95 @@
+#include "generators.hpp"
+
+#include <mishap/duration.hpp>
+#include <mishap/error.hpp>
+
+#include <algorithm>
+
+namespace selftest {
+
+namespace gen = rc::gen;
+using mishap::fault;
+using mishap::fault_plan;
+using mishap::operation_id;
+using mishap::perturbation;
+
+rc::Gen<std::string> words()
+{
+    return gen::nonEmpty(gen::container<std::string>(gen::elementOf(std::string("abcxyzABCXYZ0189_"))));
+}
+
+namespace {
+
+rc::Gen<operation_id> operations_of_resources()
+{
+    return gen::map(
+        gen::tuple(gen::element<mishap::lane>(0, 0, 0, 1, 2, 999, mishap::background_lane), words(), words(),
+            gen::inRange<std::uint32_t>(1, 1'000'001), gen::inRange<std::uint32_t>(1, 4)),
+        [](const auto& drawn) {
+            const auto& [lane, kind, name, occurrence, attempt] = drawn;
+            return operation_id{lane, kind, name, occurrence, attempt};
+        });
+}
+
+rc::Gen<perturbation> perturbations()
+{
+    const auto plain = gen::map(gen::pair(operations(), faults()),
+        [](const auto& drawn) { return perturbation{.at = drawn.first, .fault = drawn.second}; });
+    const auto of_body = gen::map(
+        gen::pair(operations_of_resources(), gen::elementOf(mishap::error_names())), [](const auto& drawn) {
+            return perturbation{.at = drawn.first, .fault = fault::fail(drawn.second), .fails_body = true};
+        });
+    return gen::weightedOneOf<perturbation>({{4, plain}, {1, of_body}});
+}
+
+rc::Gen<std::optional<mishap::lazy_faults>> draws()
+{
+    const auto some = gen::map(
+        gen::tuple(gen::arbitrary<std::uint64_t>(), gen::inRange<std::uint32_t>(0, 1'001),
+            gen::container<std::array<std::uint8_t, mishap::fault_kinds - 1>>(gen::arbitrary<std::uint8_t>()),
+            gen::arbitrary<std::uint32_t>()),
+        [](const auto& drawn) {
+            const auto& [seed, per_mille, weights, at_most] = drawn;
+            mishap::lazy_faults lazy{.seed = seed, .per_mille = per_mille, .at_most = at_most};
+            std::copy(weights.begin(), weights.end(), lazy.weights.begin() + 1);
+            return std::optional(lazy);
+        });
+    return gen::oneOf(gen::just(std::optional<mishap::lazy_faults>()), some);
+}
+
+} // namespace
+
+rc::Gen<operation_id> operations()
+{
+    const auto bodies =
+        gen::map(gen::pair(gen::element<mishap::lane>(0, 1), gen::inRange<std::uint32_t>(1, 10)),
+            [](const auto& drawn) { return mishap::body_operation(drawn.first, drawn.second); });
+    return gen::weightedOneOf<operation_id>({{4, operations_of_resources()}, {1, bodies}});
+}
+
+rc::Gen<fault> faults()
+{
+    return gen::oneOf(gen::element(fault{}, fault::ok_now(), fault::hang()),
+        gen::map(
+            gen::elementOf(mishap::error_names()), [](const std::string& name) { return fault::fail(name); }),
+        gen::map(gen::inRange<std::int64_t>(0, mishap::duration::max().count()),
+            [](std::int64_t count) { return fault::delay(mishap::duration(count)); }));
+}
+
+rc::Gen<fault_plan> written_plans()
+{
+    return gen::map(gen::tuple(gen::container<std::vector<perturbation>>(perturbations()), draws(),
+                        gen::container<std::map<std::string, std::string, std::less<>>>(
+                            gen::nonEmpty<std::string>(), gen::arbitrary<std::string>())),
+        [](const auto& drawn) {
+            fault_plan plan;
+            for (const perturbation& p : std::get<0>(drawn))
+                if (!plan.find(p.at))
+                    plan.perturbations.push_back(p);
+            plan.lazy = std::get<1>(drawn);
+            plan.settings = std::get<2>(drawn);
+            return plan;
+        });
+}
+
+} // namespace selftest

@@ -1,0 +1,55 @@
+// Goal: a contract that cannot be meant says why.
+// Method: each contradiction, and the contracts next to it that are fine.
+
+#include <mishap/contract.hpp>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using mishap::contradiction;
+using mishap::phase;
+
+testing::AssertionResult contradicts(const mishap::contract& promises, std::string_view words)
+{
+    const std::string why = contradiction(promises);
+    if (!why.empty() && why.find(words) != std::string::npos)
+        return testing::AssertionSuccess();
+    return testing::AssertionFailure() << "'" << words << "' is not in '" << why << "'";
+}
+
+TEST(contract, the_default_can_be_meant) { EXPECT_EQ(contradiction({}), ""); }
+
+TEST(contract, a_bounded_phase_is_not_unbounded)
+{
+    EXPECT_TRUE(contradicts(
+        {.create_timeout = 5s, .unbounded = {phase::create}}, "create phase has a time-out of 5s"));
+    EXPECT_TRUE(contradicts({.close_timeout = 5s, .unbounded = {phase::create, phase::close}},
+        "close phase has a time-out of 5s"));
+    EXPECT_EQ(contradiction({.create_timeout = 5s, .unbounded = {phase::close}}), "");
+}
+
+TEST(contract, a_timeout_is_longer_than_nothing)
+{
+    EXPECT_TRUE(contradicts({.create_timeout = 0s}, "create_timeout is 0s"));
+    EXPECT_TRUE(contradicts({.close_timeout = -1ns}, "close_timeout is negative"));
+    EXPECT_EQ(contradiction({.create_timeout = 1ns, .close_timeout = 1ns}), "");
+}
+
+TEST(contract, timeout_errors_are_known)
+{
+    EXPECT_TRUE(contradicts({.timeout_errors = {}}, "timeout_errors is empty"));
+    EXPECT_TRUE(contradicts({.timeout_errors = {"timed_out", "timedout"}}, "did you mean 'timed_out'?"));
+    EXPECT_EQ(contradiction({.timeout_errors = {"timed_out", "io_error"}}), "");
+}
+
+TEST(contract, unbounded_phases_are_found)
+{
+    const mishap::contract promises{.unbounded = {phase::close}};
+    EXPECT_TRUE(promises.is_unbounded(phase::close));
+    EXPECT_FALSE(promises.is_unbounded(phase::create));
+    EXPECT_FALSE(mishap::contract().is_unbounded(phase::body));
+}
+
+} // namespace

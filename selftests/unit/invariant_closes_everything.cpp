@@ -1,0 +1,157 @@
+// Goal: closes_everything blames whoever leaves a resource behind, and nobody who closes it in some way that
+// counts. Method: wrong managers, each one edit away from `right`, and their right twins.
+
+#include "under_test.hpp"
+
+namespace {
+
+using namespace selftest;
+
+awaitable<void> never_closes(environment& env)
+{
+    mock_resource resource;
+    co_await resource.create();
+    co_await env.body()(resource);
+}
+
+TEST(closes_everything, blames_a_manager_that_never_closes)
+{
+    const run_result done = run_under("", never_closes);
+    EXPECT_TRUE(breaks_only(done, "closes_everything"));
+    EXPECT_EQ(sentence_of(done), "resource#1 was created but never closed");
+}
+
+TEST(closes_everything, does_not_blame_the_right_one)
+{
+    EXPECT_TRUE(holds(run_under("", right)));
+    EXPECT_TRUE(holds_under_any_two_faults(right));
+}
+
+// Nothing was created, so nothing is owed.
+TEST(closes_everything, a_failed_create_leaves_nothing_behind)
+{
+    EXPECT_TRUE(holds(run_under("resource.create=fail(io_error)", never_closes)));
+    EXPECT_TRUE(holds(run_under("resource.create=hang", never_closes)));
+}
+
+awaitable<void> closes_after_success_only(environment& env)
+{
+    mock_resource resource;
+    co_await resource.create();
+    co_await env.body()(resource);
+    co_await resource.close();
+}
+
+TEST(closes_everything, blames_a_leak_on_the_error_path)
+{
+    EXPECT_TRUE(holds(run_under("", closes_after_success_only)));
+    EXPECT_TRUE(breaks_only(
+        run_under("resource.use=fail(io_error)", closes_after_success_only), "closes_everything"));
+    EXPECT_TRUE(breaks_only(run_under("body=fail(foreign)", closes_after_success_only), "closes_everything"));
+    EXPECT_TRUE(breaks_only(run_under("resource.use=hang", closes_after_success_only), "closes_everything"));
+}
+
+/// Catches, but forgets that a cancelled coroutine throws at its next co_await.
+awaitable<void> closes_unshielded(environment& env)
+{
+    mock_resource resource;
+    co_await resource.create();
+    std::exception_ptr error;
+    try {
+        co_await env.body()(resource);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_await resource.close();
+    if (error)
+        std::rethrow_exception(error);
+}
+
+TEST(closes_everything, blames_a_close_that_the_clients_cancellation_strikes_before_it_starts)
+{
+    EXPECT_TRUE(breaks_only(run_under("resource.use=hang", closes_unshielded), "closes_everything"));
+    EXPECT_TRUE(holds(run_under("resource.use=hang", right)));
+}
+
+TEST(closes_everything, blames_a_close_that_the_clients_cancellation_strikes_while_it_runs)
+{
+    const run_result done = run_under("resource.close=hang", closes_unshielded);
+    EXPECT_TRUE(breaks_only(done, "closes_everything"));
+    EXPECT_TRUE(sentence_of(done).starts_with("the close of resource#1 was cancelled before it ended"));
+    EXPECT_TRUE(holds(run_under("resource.close=hang", right)));
+}
+
+TEST(closes_everything, a_close_that_failed_counts)
+{
+    EXPECT_TRUE(holds(run_under("resource.close=fail(io_error)", right)));
+}
+
+TEST(closes_everything, a_force_close_counts)
+{
+    const auto drops = [](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        std::exception_ptr error;
+        try {
+            co_await env.body()(resource);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        resource.force_close();
+        if (error)
+            std::rethrow_exception(error);
+    };
+    EXPECT_TRUE(holds_under_any_two_faults(drops));
+}
+
+awaitable<void> create_two(environment& env, bool guard_the_first)
+{
+    mock_resource first("first");
+    mock_resource second("second");
+    co_await first.create();
+    std::exception_ptr error;
+    if (guard_the_first) {
+        try {
+            co_await second.create();
+        } catch (...) {
+            error = std::current_exception();
+        }
+    } else {
+        co_await second.create();
+    }
+    if (!error) {
+        try {
+            co_await env.body()(second);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await shield();
+        second.force_close();
+    }
+    first.force_close();
+    if (error)
+        std::rethrow_exception(error);
+}
+
+// Each of several is looked at, not only the last.
+TEST(closes_everything, blames_the_first_of_two_that_is_left_when_the_second_fails)
+{
+    const auto guarded = [](environment& env) { return create_two(env, true); };
+    const auto unguarded = [](environment& env) { return create_two(env, false); };
+    const run_result done = run_under("second.create=fail(io_error)", unguarded);
+    EXPECT_TRUE(breaks_only(done, "closes_everything"));
+    EXPECT_EQ(sentence_of(done), "first#1 was created but never closed");
+    EXPECT_TRUE(holds_under_any_two_faults(guarded));
+}
+
+TEST(closes_everything, says_where_it_was_dropped)
+{
+    const run_result done = run_under("", never_closes);
+    ASSERT_EQ(done.verdict.violations.size(), 1u);
+    bool destroyed = false;
+    for (const auto& proof : done.verdict.violations.front().proof)
+        destroyed = destroyed || done.trace.events[proof.event].kind == mishap::event_kind::destroyed;
+    EXPECT_TRUE(destroyed);
+}
+
+} // namespace

@@ -1,0 +1,328 @@
+// Goal: preserves_error, swallows_no_error and invents_no_error blame whoever loses, hides or makes up an
+// error, by the identity of the error and not by its text. Method: one manager whose handling of errors is a
+// parameter, and its right variants.
+
+#include "under_test.hpp"
+
+#include <mishap/error.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <functional>
+#include <stdexcept>
+
+namespace {
+
+using namespace selftest;
+
+using error = std::exception_ptr;
+
+/// Decides what the caller sees, given the earlier error, if any, and the close error, if any.
+using policy = std::function<void(environment&, const error& first, const error& of_close)>;
+
+mishap::adapter handling(policy decide)
+{
+    return [decide](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        error first;
+        error of_close;
+        bool created = false;
+        try {
+            co_await resource.create();
+            created = true;
+            co_await env.body()(resource);
+        } catch (...) {
+            first = std::current_exception();
+        }
+        co_await shield();
+        if (created) {
+            try {
+                co_await resource.close();
+            } catch (...) {
+                of_close = std::current_exception();
+            }
+        }
+        decide(env, first, of_close);
+    };
+}
+
+void raise(const error& e)
+{
+    if (e)
+        std::rethrow_exception(e);
+}
+
+void raises_close_error(environment& env, const error& first, const error& of_close)
+{
+    if (first && of_close)
+        env.report(of_close);
+    raise(first);
+    raise(of_close);
+}
+
+void reports_close_error(environment& env, const error& first, const error& of_close)
+{
+    if (of_close)
+        env.report(of_close);
+    raise(first);
+}
+
+void loses_close_error(environment&, const error& first, const error&) { raise(first); }
+
+void lets_close_error_win(environment&, const error& first, const error& of_close)
+{
+    raise(of_close);
+    raise(first);
+}
+
+void swallows_everything(environment&, const error&, const error&) {}
+
+void wraps(environment&, const error& first, const error& of_close)
+{
+    try {
+        raise(first);
+        raise(of_close);
+    } catch (...) {
+        std::throw_with_nested(std::runtime_error("while the session was open"));
+    }
+}
+
+void throws_its_like(environment&, const error& first, const error& of_close)
+{
+    namespace errc = boost::system::errc;
+    if (first || of_close)
+        throw boost::system::system_error(errc::make_error_code(errc::io_error));
+}
+
+void complains_always(environment& env, const error& first, const error& of_close)
+{
+    raises_close_error(env, first, of_close);
+    throw std::runtime_error("all went too well");
+}
+
+contract with_policy(mishap::close_error_policy of_close)
+{
+    contract promises = patient;
+    promises.close_error = of_close;
+    return promises;
+}
+
+const contract either = with_policy(mishap::close_error_policy::either);
+const contract raised = with_policy(mishap::close_error_policy::raised);
+const contract reported = with_policy(mishap::close_error_policy::reported);
+
+constexpr const char* use_fails = "resource.use=fail(io_error)";
+constexpr const char* close_fails = "resource.close=fail(connection_reset)";
+constexpr const char* both_fail = "resource.use=fail(io_error) resource.close=fail(connection_reset)";
+
+// preserves_error -----------------------------------------------------------------------------------------
+
+TEST(preserves_error, blames_a_close_error_that_replaces_the_bodys)
+{
+    const run_result done = run_under(both_fail, handling(lets_close_error_win));
+    EXPECT_TRUE(breaks_only(done, "preserves_error"));
+    EXPECT_EQ(sentence_of(done),
+        "the body failed with io_error (raised by resource.use#1), but the caller saw "
+        "connection_reset (raised by resource.close#1)");
+}
+
+TEST(preserves_error, does_not_blame_who_keeps_the_first)
+{
+    EXPECT_TRUE(holds(run_under(both_fail, handling(raises_close_error))));
+    EXPECT_TRUE(holds(run_under(both_fail, handling(reports_close_error))));
+    EXPECT_TRUE(holds_under_any_two_faults(handling(raises_close_error)));
+    EXPECT_TRUE(holds_under_any_two_faults(handling(reports_close_error)));
+}
+
+// Comparing messages, or codes, would let this pass.
+TEST(preserves_error, tells_two_equal_errors_apart)
+{
+    EXPECT_TRUE(breaks_only(run_under("resource.use=fail(io_error) resource.close=fail(io_error)",
+                                handling(lets_close_error_win)),
+        "preserves_error"));
+    EXPECT_TRUE(breaks_only(run_under(use_fails, handling(throws_its_like)), "preserves_error"));
+}
+
+TEST(preserves_error, an_error_wrapped_with_its_cause_is_kept)
+{
+    for (const char* plan : {use_fails, both_fail, "resource.create=fail(foreign)", "body=fail(value_error)"})
+        EXPECT_TRUE(holds(run_under(plan, handling(wraps)))) << plan;
+}
+
+TEST(preserves_error, a_create_error_is_the_first)
+{
+    const auto complains = [](environment&) -> awaitable<void> {
+        mock_resource resource;
+        bool failed = false;
+        try {
+            co_await resource.create();
+        } catch (...) {
+            failed = true;
+        }
+        if (failed)
+            throw std::runtime_error("no session");
+        co_await resource.close();
+    };
+    EXPECT_TRUE(breaks_only(run_under("resource.create=fail(io_error)", complains), "preserves_error"));
+}
+
+TEST(preserves_error, a_body_that_throws_something_of_its_own_is_kept)
+{
+    const auto work = [](mock_resource&) -> awaitable<void> {
+        throw std::domain_error("the body's own");
+        co_return;
+    };
+    const auto keeps = [work](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        error first;
+        try {
+            co_await env.body(work)(resource);
+        } catch (...) {
+            first = std::current_exception();
+        }
+        resource.force_close();
+        raise(first);
+    };
+    const auto replaces = [work](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        bool failed = false;
+        try {
+            co_await env.body(work)(resource);
+        } catch (...) {
+            failed = true;
+        }
+        resource.force_close();
+        if (failed)
+            throw std::runtime_error("the work failed");
+    };
+    EXPECT_TRUE(holds(run_under("", keeps)));
+    EXPECT_TRUE(breaks_only(run_under("", replaces), "preserves_error"));
+}
+
+// An error that the body catches by itself is nobody's.
+TEST(preserves_error, an_error_inside_the_body_that_does_not_leave_it_is_none)
+{
+    const auto resilient = [](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        const auto work = [](mock_resource& lent) -> awaitable<void> {
+            try {
+                co_await lent.use("query");
+            } catch (const boost::system::system_error&) {
+            }
+        };
+        co_await env.body(work)(resource);
+        co_await resource.close();
+    };
+    const run_result done = run_under("resource.query=fail(io_error)", resilient);
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(done.trace.outcomes[0].ending, mishap::ending::returned);
+}
+
+TEST(preserves_error, a_cancelled_caller_sees_the_cancellation)
+{
+    const auto renames = [](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        bool failed = false;
+        try {
+            co_await env.body()(resource);
+        } catch (...) {
+            failed = true;
+        }
+        co_await shield();
+        co_await resource.close();
+        if (failed)
+            throw std::runtime_error("something happened");
+    };
+    EXPECT_TRUE(breaks_only(run_under("resource.use=hang", renames), "preserves_error"));
+    EXPECT_TRUE(holds(run_under("resource.use=hang", right)));
+}
+
+TEST(preserves_error, a_body_that_fails_after_its_work_counts_as_any)
+{
+    for (const char* plan : {"body=fail(value_error) resource.close=fail(io_error)",
+             "body=fail(value_error after resource.use) resource.close=fail(io_error)"}) {
+        EXPECT_TRUE(breaks_only(run_under(plan, handling(lets_close_error_win)), "preserves_error")) << plan;
+        EXPECT_TRUE(holds(run_under(plan, handling(raises_close_error)))) << plan;
+    }
+}
+
+// swallows_no_error ---------------------------------------------------------------------------------------
+
+TEST(swallows_no_error, blames_who_returns_after_an_error)
+{
+    const run_result done = run_under(use_fails, handling(swallows_everything));
+    EXPECT_TRUE(breaks_only(done, "swallows_no_error"));
+    EXPECT_EQ(sentence_of(done),
+        "the body failed with io_error (raised by resource.use#1), but the caller saw success");
+    EXPECT_TRUE(breaks_only(
+        run_under("resource.create=fail(foreign)", handling(swallows_everything)), "swallows_no_error"));
+    EXPECT_TRUE(
+        breaks_only(run_under("body=fail(io_error)", handling(swallows_everything)), "swallows_no_error"));
+}
+
+TEST(swallows_no_error, blames_a_close_error_that_nobody_learns_of)
+{
+    const run_result done = run_under(close_fails, handling(loses_close_error));
+    EXPECT_TRUE(breaks_only(done, "swallows_no_error"));
+    EXPECT_EQ(sentence_of(done), "resource.close#1 failed, and nobody was told");
+}
+
+TEST(swallows_no_error, a_close_error_alone_is_raised_or_reported_as_the_contract_says)
+{
+    EXPECT_TRUE(holds(run_under(close_fails, handling(raises_close_error), either)));
+    EXPECT_TRUE(holds(run_under(close_fails, handling(reports_close_error), either)));
+    EXPECT_TRUE(holds(run_under(close_fails, handling(raises_close_error), raised)));
+    EXPECT_TRUE(
+        breaks_only(run_under(close_fails, handling(reports_close_error), raised), "swallows_no_error"));
+    EXPECT_TRUE(holds(run_under(close_fails, handling(reports_close_error), reported)));
+    EXPECT_TRUE(
+        breaks_only(run_under(close_fails, handling(raises_close_error), reported), "invents_no_error"));
+}
+
+// Reporting another error is not reporting this one.
+TEST(swallows_no_error, a_report_of_something_else_does_not_count)
+{
+    const auto confused = [](environment& env, const error& first, const error& of_close) {
+        if (of_close)
+            env.report(std::make_exception_ptr(std::runtime_error("close failed")));
+        raise(first);
+    };
+    EXPECT_TRUE(breaks_only(run_under(close_fails, handling(confused)), "swallows_no_error"));
+}
+
+// invents_no_error ----------------------------------------------------------------------------------------
+
+TEST(invents_no_error, blames_an_error_out_of_nothing)
+{
+    const run_result done = run_under("", handling(complains_always));
+    EXPECT_TRUE(breaks_only(done, "invents_no_error"));
+    EXPECT_EQ(sentence_of(done), "nothing failed, but the caller saw std::runtime_error (all went too well)");
+    EXPECT_TRUE(holds(run_under(use_fails, handling(complains_always))));
+}
+
+TEST(invents_no_error, delay_and_success_at_once_are_no_errors)
+{
+    for (const char* plan :
+        {"", "resource.create=ok_now", "resource.use=delay(5s) resource.close=delay(1h)"}) {
+        EXPECT_TRUE(holds(run_under(plan, handling(raises_close_error)))) << plan;
+        EXPECT_TRUE(breaks_only(run_under(plan, handling(complains_always)), "invents_no_error")) << plan;
+    }
+}
+
+TEST(invents_no_error, a_close_error_under_another_name_is_made_up)
+{
+    const auto renames = [](environment&, const error& first, const error& of_close) {
+        raise(first);
+        if (of_close)
+            throw std::runtime_error("close failed");
+    };
+    EXPECT_TRUE(breaks_only(run_under(close_fails, handling(renames)), "invents_no_error"));
+    EXPECT_TRUE(holds(run_under(close_fails, handling(wraps))));
+}
+
+} // namespace

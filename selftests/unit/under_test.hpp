@@ -1,0 +1,60 @@
+#pragma once
+/// How tests run hand-made managers and read the verdict.
+
+#include <mishap/environment.hpp>
+#include <mishap/explore.hpp>
+#include <mishap/manager.hpp>
+#include <mishap/plan.hpp>
+#include <mishap/resource.hpp>
+#include <mishap/run.hpp>
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <gtest/gtest.h>
+
+#include <exception>
+#include <string_view>
+
+namespace selftest {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+using mishap::awaitable;
+using mishap::contract;
+using mishap::environment;
+using mishap::mock_resource;
+using mishap::phase;
+using mishap::run_result;
+
+/// Promises nothing about time, so that what hangs is nobody's fault.
+inline const contract patient{.unbounded = {phase::create, phase::close}};
+
+/// From here on the coroutine is not cancelled: `co_await shield();`
+inline auto shield() { return asio::this_coro::reset_cancellation_state(asio::disable_cancellation()); }
+
+/// Creates, lends and closes a resource; a close error yields to an earlier one, and is reported then.
+awaitable<void> right(environment& env);
+
+/// One run under a plan's line.
+run_result run_under(std::string_view plan, mishap::adapter under_test, const contract& promises = patient,
+    mishap::limits bounds = {});
+
+/// No invariant broke.
+testing::AssertionResult holds(const run_result& done);
+
+/// That invariant broke, once, and no other.
+testing::AssertionResult breaks_only(const run_result& done, std::string_view invariant);
+
+/// That invariant broke, and comes first in the report. What else broke is a consequence that is told, too.
+testing::AssertionResult breaks_first(const run_result& done, std::string_view invariant);
+
+/// Nothing breaks it: a sweep over every plan of at most two faults, complete.
+testing::AssertionResult holds_under_any_two_faults(
+    mishap::adapter under_test, const contract& promises = patient);
+
+/// What the first violation's sentence says.
+std::string sentence_of(const run_result& done);
+
+} // namespace selftest
