@@ -3,14 +3,13 @@
 #include <mishap/contract.hpp>
 #include <mishap/fwd.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/detail/config.hpp>
-
-#if !defined(BOOST_ASIO_HAS_EPOLL) || !defined(BOOST_ASIO_HAS_TIMERFD) ||                                    \
+#if defined(BOOST_ASIO_DISABLE_EPOLL) || defined(BOOST_ASIO_DISABLE_TIMERFD) ||                              \
     defined(BOOST_ASIO_HAS_IO_URING_AS_DEFAULT)
 #error                                                                                                       \
-    "mishap puts Asio's timers on virtual time through epoll and timerfd: build tests without BOOST_ASIO_HAS_IO_URING with BOOST_ASIO_DISABLE_EPOLL, and without BOOST_ASIO_DISABLE_TIMERFD"
+    "mishap puts Asio's timers on virtual time through epoll and timerfd: build tests without BOOST_ASIO_DISABLE_EPOLL, BOOST_ASIO_DISABLE_TIMERFD and io_uring as the default"
 #endif
+
+#include <boost/asio/awaitable.hpp>
 
 #include <concepts>
 #include <functional>
