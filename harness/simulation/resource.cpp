@@ -1,3 +1,4 @@
+#include "executor.hpp"
 #include "world.hpp"
 
 #include <mishap/resource.hpp>
@@ -12,9 +13,9 @@ namespace mishap {
 
 namespace detail {
 
-operation_run operation_run::begin(const resource& on, role what, symbol name)
+operation_run operation_run::begin(const resource& on, role what, symbol name, lane in)
 {
-    return {*on.world_, on.world_->begin_operation(on, what, name)};
+    return {*on.world_, on.world_->begin_operation(on, what, name, in)};
 }
 
 bool operation_run::immediate() const noexcept { return world_->settled(index_); }
@@ -56,7 +57,14 @@ resource::~resource()
 
 awaitable<void> resource::operate(role what, symbol name)
 {
-    if (world_->strike_before(*this, what, name)) {
+    lane in = world_->running_lane();
+    if (world_->has_lanes()) {
+        // A coroutine keeps its lane wherever it was resumed, inside somebody's strand for instance.
+        const auto home = co_await boost::asio::this_coro::executor;
+        if (const auto* own = home.target<detail::executor>())
+            in = own->in();
+    }
+    if (world_->strike_before(*this, what, name, in)) {
         // Asio would throw at the co_await that starts the operation, unless its client is shielded.
         const auto state = co_await boost::asio::this_coro::cancellation_state;
         if (state.cancelled() != boost::asio::cancellation_type::none &&
@@ -64,7 +72,7 @@ awaitable<void> resource::operate(role what, symbol name)
             throw boost::system::system_error(
                 boost::asio::error::make_error_code(boost::asio::error::operation_aborted));
     }
-    const auto run = detail::operation_run::begin(*this, what, name);
+    const auto run = detail::operation_run::begin(*this, what, name, in);
     if (!run.immediate())
         co_await run.wait();
     run.finish();

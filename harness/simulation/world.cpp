@@ -815,11 +815,11 @@ perturbation world::anchor_now(std::size_t client, cancellation type) const
     return what;
 }
 
-bool world::strike_before(const resource& on, role what, symbol name)
+bool world::strike_before(const resource& on, role what, symbol name, lane in)
 {
     if (strikes_.empty())
         return false;
-    const operation_id id = identify(on, what, name);
+    const operation_id id = identify(on, what, name, in);
     for (std::size_t i = 0; i < strikes_.size(); ++i) {
         const strike waiting = strikes_[i];
         if (waiting.armed || waiting.what.cancels->when != moment::before || !(waiting.what.at == id))
@@ -999,17 +999,17 @@ std::uint32_t world::next_ordinal(lane in, symbol kind)
     return 1;
 }
 
-lane world::lane_of(const resource& on) const
+lane world::lane_of(const resource& on, lane otherwise) const
 {
     // Who borrows a resource speaks through it, whoever runs.
     if (on.run_ == run_number_ && on.index_ != none && trace_->resources[on.index_].borrower != nobody)
         return trace_->resources[on.index_].borrower;
-    return running_lane_;
+    return otherwise;
 }
 
-operation_id world::identify(const resource& on, role what, symbol name)
+operation_id world::identify(const resource& on, role what, symbol name, lane running)
 {
-    const lane in = lane_of(on);
+    const lane in = lane_of(on, running);
     operation_id id{.lane = in, .kind = on.kind(), .name = name};
     const auto count = [&](const std::vector<lane_state::counter>& counters, symbol of) {
         for (const auto& counter : counters)
@@ -1129,9 +1129,9 @@ void world::decide(operation_record& op)
     }
 }
 
-index world::begin_operation(const resource& on, role what, symbol name)
+index world::begin_operation(const resource& on, role what, symbol name, lane running)
 {
-    const lane in = lane_of(on);
+    const lane in = lane_of(on, running);
     index entry = entry_of(on, in);
     {
         // A second create, after one that failed or was closed, opens a new entry.
@@ -1382,9 +1382,9 @@ bool world::broken(const resource& which) const noexcept
 // The environment's side
 // -------------------------------------------------------------------------------------
 
-awaitable<void> world::body(resource* lent, body_work work)
+awaitable<void> world::body(resource* lent, body_work work, lane client)
 {
-    const lane in = running_lane_;
+    const lane in = client == current_lane ? running_lane_ : client;
     const auto mine = static_cast<index>(trace_->bodies.size());
     const index entry = lent ? entry_of(*lent, in) : none;
     trace_->bodies.push_back({.lane = in, .resource = entry});
@@ -1536,9 +1536,9 @@ outside_allowed::~outside_allowed()
 
 namespace mishap::detail {
 
-awaitable<void> run_body(world& where, resource* lent, body_work work)
+awaitable<void> run_body(world& where, resource* lent, body_work work, lane in)
 {
-    return where.body(lent, std::move(work));
+    return where.body(lent, std::move(work), in);
 }
 
 } // namespace mishap::detail

@@ -54,7 +54,7 @@ public:
 
     // For resources.
     std::uint64_t run_number() const noexcept { return run_number_; }
-    index begin_operation(const resource& on, role, symbol name);
+    index begin_operation(const resource& on, role, symbol name, lane in);
     bool settled(index operation) const noexcept;
     awaitable<void> wait(index operation);
     void finish(index operation);
@@ -66,10 +66,11 @@ public:
     // For the environment.
     environment& handed_out() noexcept { return environment_; }
     lane running_lane() const noexcept { return running_lane_; }
-    awaitable<void> body(resource* lent, body_work work);
+    bool has_lanes() const noexcept { return has_adapter_; }
+    awaitable<void> body(resource* lent, body_work work, lane in);
     awaitable<void> serve(std::function<awaitable<void>(client&)> one);
     /// Emits the cancellation that the plan has right before this operation; returns whether there was one.
-    bool strike_before(const resource& on, role what, symbol name);
+    bool strike_before(const resource& on, role what, symbol name, lane in);
     void report(std::exception_ptr error) noexcept;
     void note(std::string_view text);
     const std::string* find_setting(std::string_view name) const;
@@ -192,8 +193,8 @@ private:
     lane_state& state_of(lane in) { return lanes_[static_cast<std::size_t>(in + 1)]; }
     std::uint32_t count_use(lane in, symbol kind, symbol name);
     std::uint32_t next_ordinal(lane in, symbol kind);
-    lane lane_of(const resource& on) const;
-    operation_id identify(const resource& on, role what, symbol name);
+    lane lane_of(const resource& on, lane otherwise) const;
+    operation_id identify(const resource& on, role what, symbol name, lane in);
     duration draw_duration(const operation_record& op, std::uint64_t parameter) const;
     index entry_of(const resource& on, lane in);
     index new_operation(const operation_id& id, role what, index resource);

@@ -50,7 +50,10 @@ resource& resource_in(Lent& lent)
 
 using body_work = std::function<awaitable<void>()>;
 
-awaitable<void> run_body(world&, resource* lent, body_work);
+/// The lane of whoever runs.
+inline constexpr lane current_lane = -3;
+
+awaitable<void> run_body(world&, resource* lent, body_work, lane in);
 
 /// Settings arrive as text; these read them.
 void read_setting(std::string_view name, const std::string& text, duration& into);
@@ -71,19 +74,20 @@ void read_setting(std::string_view name, const std::string& text, std::string& i
 class scripted_body
 {
 public:
-    explicit scripted_body(detail::world& where) : world_(&where) {}
+    explicit scripted_body(detail::world& where, lane in = detail::current_lane) : world_(&where), lane_(in) {}
 
     template <class Lent>
     awaitable<void> operator()(Lent&& lent) const
     {
-        return detail::run_body(*world_, &detail::resource_in(lent), nullptr);
+        return detail::run_body(*world_, &detail::resource_in(lent), nullptr, lane_);
     }
 
     /// For managers that lend nothing, such as a lock.
-    awaitable<void> operator()() const { return detail::run_body(*world_, nullptr, nullptr); }
+    awaitable<void> operator()() const { return detail::run_body(*world_, nullptr, nullptr, lane_); }
 
 private:
     detail::world* world_;
+    lane lane_;
 };
 
 /// The user's own work, with its entering and leaving marked for the invariants.
@@ -91,8 +95,8 @@ template <class Work>
 class marked_body
 {
 public:
-    marked_body(detail::world& where, Work work)
-        : world_(&where), work_(std::make_shared<Work>(std::move(work)))
+    marked_body(detail::world& where, Work work, lane in = detail::current_lane)
+        : world_(&where), lane_(in), work_(std::make_shared<Work>(std::move(work)))
     {}
 
     template <class Lent>
@@ -100,16 +104,17 @@ public:
     operator()(Lent&& lent) const
     {
         return detail::run_body(*world_, &detail::resource_in(lent),
-            [work = work_, &lent]() -> awaitable<void> { return (*work)(lent); });
+            [work = work_, &lent]() -> awaitable<void> { return (*work)(lent); }, lane_);
     }
 
     awaitable<void> operator()() const requires std::invocable<Work&>
     {
-        return detail::run_body(*world_, nullptr, [work = work_]() -> awaitable<void> { return (*work)(); });
+        return detail::run_body(*world_, nullptr, [work = work_]() -> awaitable<void> { return (*work)(); }, lane_);
     }
 
 private:
     detail::world* world_;
+    lane lane_;
     std::shared_ptr<Work> work_;
 };
 
@@ -128,18 +133,18 @@ public:
     template <class Lent>
     awaitable<void> body(Lent&& lent) const
     {
-        return detail::run_body(*world_, &detail::resource_in(lent), nullptr);
+        return detail::run_body(*world_, &detail::resource_in(lent), nullptr, static_cast<lane>(index_));
     }
 
     /// The user's own work on what the manager lends this client.
     template <class Lent, class Work>
     awaitable<void> body(Lent&& lent, Work work) const
     {
-        return marked_body<Work>(*world_, std::move(work))(std::forward<Lent>(lent));
+        return marked_body<Work>(*world_, std::move(work), static_cast<lane>(index_))(std::forward<Lent>(lent));
     }
 
     /// The scripted work as a callable, for managers that take one.
-    scripted_body body() const { return scripted_body(*world_); }
+    scripted_body body() const { return scripted_body(*world_, static_cast<lane>(index_)); }
 
 private:
     detail::world* world_;

@@ -20,7 +20,7 @@ class world;
 class operation_run
 {
 public:
-    static operation_run begin(const resource&, role, symbol name);
+    static operation_run begin(const resource&, role, symbol name, lane in);
 
     bool immediate() const noexcept;
     awaitable<void> wait() const;
