@@ -89,7 +89,7 @@ void campaign::count(const run_result& done)
         coverage_cell& at = cell_of(op.id, op.fault);
         ++at.fired;
         at.planned += done.plan.find(op.id) == nullptr; // drawn when it was asked for
-        if (op.error)
+        if (op.result == result::failed)
             for (const outcome& client : done.trace.outcomes)
                 at.seen += client.error == op.error;
     }

@@ -57,6 +57,16 @@ void judge_acquire(const evidence& e, lane in, violations& found)
             describe_error(e, client.error));
 }
 
+/// Whether the client's acquire deadline passed just then, which ends what it was waiting for.
+bool is_acquire_deadline(const evidence& e, lane in, index at)
+{
+    if (!e.contract.acquire_timeout || in < 0 || static_cast<std::size_t>(in) >= e.trace.outcomes.size())
+        return false;
+    const duration lasted =
+        e.trace.time_of(at) - e.trace.time_of(e.trace.outcomes[static_cast<std::size_t>(in)].started);
+    return lasted >= *e.contract.acquire_timeout && lasted <= *e.contract.acquire_timeout + timer_precision;
+}
+
 } // namespace
 
 void judge_honours_timeout(const evidence& e, violations& found)
@@ -97,7 +107,7 @@ void judge_honours_timeout(const evidence& e, violations& found)
             continue;
         if (lasted < *timeout) {
             // Somebody else's reason to stop is no early time-out.
-            if (cancelled_before(e.trace, op.id.lane, end))
+            if (cancelled_before(e.trace, op.id.lane, end) || is_acquire_deadline(e, op.id.lane, end))
                 continue;
             const auto& client = e.trace.outcomes;
             const bool has_client = op.id.lane >= 0 && static_cast<std::size_t>(op.id.lane) < client.size();

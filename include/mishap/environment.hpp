@@ -74,7 +74,8 @@ void read_setting(std::string_view name, const std::string& text, std::string& i
 class scripted_body
 {
 public:
-    explicit scripted_body(detail::world& where, lane in = detail::current_lane) : world_(&where), lane_(in) {}
+    explicit scripted_body(detail::world& where, lane in = detail::current_lane) : world_(&where), lane_(in)
+    {}
 
     template <class Lent>
     awaitable<void> operator()(Lent&& lent) const
@@ -103,13 +104,15 @@ public:
     requires std::invocable<Work&, Lent&> awaitable<void>
     operator()(Lent&& lent) const
     {
-        return detail::run_body(*world_, &detail::resource_in(lent),
+        return detail::run_body(
+            *world_, &detail::resource_in(lent),
             [work = work_, &lent]() -> awaitable<void> { return (*work)(lent); }, lane_);
     }
 
     awaitable<void> operator()() const requires std::invocable<Work&>
     {
-        return detail::run_body(*world_, nullptr, [work = work_]() -> awaitable<void> { return (*work)(); }, lane_);
+        return detail::run_body(
+            *world_, nullptr, [work = work_]() -> awaitable<void> { return (*work)(); }, lane_);
     }
 
 private:
@@ -140,7 +143,8 @@ public:
     template <class Lent, class Work>
     awaitable<void> body(Lent&& lent, Work work) const
     {
-        return marked_body<Work>(*world_, std::move(work), static_cast<lane>(index_))(std::forward<Lent>(lent));
+        return marked_body<Work>(*world_, std::move(work), static_cast<lane>(index_))(
+            std::forward<Lent>(lent));
     }
 
     /// The scripted work as a callable, for managers that take one.

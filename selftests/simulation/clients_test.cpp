@@ -174,7 +174,8 @@ TEST(late, arrives_whatever_was_cancelled_and_deaf_never_listens)
     const auto late =
         mishap::run(gives_up, mishap::parse_plan("session.create=late(3s) cancel(c0 after 2 steps)"));
     EXPECT_EQ(late.trace.events.back().at, 3s);
-    EXPECT_TRUE(late.violates("closes_everything")) << why(late) << mishap::timeline(late); // it arrived, and the close could not start
+    EXPECT_TRUE(late.violates("closes_everything"))
+        << why(late) << mishap::timeline(late); // it arrived, and the close could not start
     const auto deaf = mishap::run(gives_up, mishap::parse_plan("session.create=deaf"));
     EXPECT_TRUE(deaf.violates("completes")) << why(deaf);
 }

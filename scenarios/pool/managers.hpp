@@ -1,0 +1,182 @@
+#pragma once
+/// A connection pool with a capacity, waiters in line and a deadline for them. Plain Asio; nothing here knows
+/// of mishap.
+///
+/// It is the mended counterpart of Reference, "Connection Pooling": a slot is reserved before the creation
+/// starts and given back if it fails, what is broken is closed and not lent again, and whoever is woken in
+/// vain wakes the next one.
+
+#include "shared/with_deadline.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <deque>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <utility>
+
+namespace catalogue {
+
+namespace asio = boost::asio;
+
+template <class Connection>
+class pool
+{
+public:
+    using clock = asio::steady_timer::clock_type;
+    using log = std::function<void(std::exception_ptr)>;
+
+    pool(std::size_t size_max, clock::duration timeout, log log_error)
+        : size_max_(size_max), timeout_(timeout), log_(std::move(log_error))
+    {}
+
+    /// Lends a connection to the body, for as long as it takes.
+    template <class Body>
+    asio::awaitable<void> with_connection(Body body)
+    {
+        auto borrowed = co_await acquire();
+        std::exception_ptr error;
+        try {
+            co_await body(*borrowed);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        if (error) {
+            // Whatever went wrong may have left it half-way through a command.
+            co_await close(*borrowed);
+            --size_;
+            wake_one();
+            std::rethrow_exception(error);
+        }
+        hand_on(std::move(borrowed));
+    }
+
+    /// Closes what is idle. To be called when nobody uses the pool any more.
+    asio::awaitable<void> shut_down()
+    {
+        while (!idle_.empty()) {
+            const auto last = std::move(idle_.back());
+            idle_.pop_back();
+            co_await close(*last);
+            --size_;
+        }
+    }
+
+private:
+    using connection = std::unique_ptr<Connection>;
+
+    struct waiter
+    {
+        waiter(const asio::any_io_executor& executor, clock::time_point until) : timer(executor, until) {}
+        asio::steady_timer timer;
+        connection handed = nullptr;
+        bool woken = false;
+    };
+
+    asio::awaitable<connection> acquire()
+    {
+        const auto deadline = clock::now() + timeout_;
+        for (;;) {
+            if (!idle_.empty()) {
+                connection ready = std::move(idle_.front());
+                idle_.pop_front();
+                co_return ready;
+            }
+            if (size_ < size_max_) {
+                connection made = co_await create(deadline);
+                co_return made;
+            }
+            waiter mine(co_await asio::this_coro::executor, deadline);
+            const auto place = waiters_.insert(waiters_.end(), &mine);
+            boost::system::error_code ignored;
+            co_await mine.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+            if (!mine.woken)
+                waiters_.erase(place);
+            const auto state = co_await asio::this_coro::cancellation_state;
+            if (state.cancelled() != asio::cancellation_type::none) {
+                if (mine.handed)
+                    hand_on(std::move(mine.handed));
+                else if (mine.woken)
+                    wake_one();
+                throw boost::system::system_error(
+                    asio::error::make_error_code(asio::error::operation_aborted));
+            }
+            if (mine.handed)
+                co_return std::move(mine.handed);
+            if (!mine.woken)
+                throw deadline_error();
+        }
+    }
+
+    asio::awaitable<connection> create(clock::time_point deadline)
+    {
+        ++size_;
+        auto made = std::make_unique<Connection>();
+        std::exception_ptr error;
+        try {
+            co_await with_deadline([&] { return made->open(); }, deadline - clock::now());
+        } catch (...) {
+            error = std::current_exception();
+        }
+        if (error) {
+            --size_;
+            wake_one();
+            std::rethrow_exception(error);
+        }
+        co_return made;
+    }
+
+    void hand_on(connection back)
+    {
+        if (waiters_.empty()) {
+            idle_.push_back(std::move(back));
+            return;
+        }
+        waiter& next = take_waiter();
+        next.handed = std::move(back);
+        next.timer.cancel();
+    }
+
+    void wake_one()
+    {
+        if (!waiters_.empty())
+            take_waiter().timer.cancel();
+    }
+
+    waiter& take_waiter()
+    {
+        waiter& next = *waiters_.front();
+        waiters_.pop_front();
+        next.woken = true;
+        return next;
+    }
+
+    asio::awaitable<void> close(Connection& open)
+    {
+        try {
+            co_await with_deadline([&] { return open.close(); }, timeout_);
+        } catch (...) {
+            log_(std::current_exception());
+        }
+    }
+
+    const std::size_t size_max_;
+    const clock::duration timeout_;
+    const log log_;
+    std::size_t size_ = 0;
+    std::deque<connection> idle_;
+    std::list<waiter*> waiters_;
+};
+
+} // namespace catalogue
