@@ -43,28 +43,6 @@ error from_code(std::string_view name, boost::system::error_code code, error_opt
     };
 }
 
-template <class Exception>
-error from_exception(std::string_view name, Exception example, std::string about)
-{
-    return {
-        .name = name,
-        .make = [example] { return std::make_exception_ptr(example); },
-        .matches =
-            [](const std::exception_ptr& thrown) {
-                try {
-                    std::rethrow_exception(thrown);
-                } catch (const Exception&) {
-                    return true;
-                } catch (...) {
-                    return false;
-                }
-            },
-        .code = {},
-        .breaking = false,
-        .about = std::move(about),
-    };
-}
-
 std::vector<error>& registry()
 {
     namespace errc = boost::system::errc;
@@ -75,8 +53,9 @@ std::vector<error>& registry()
             {.breaking = true, .about = "system_error, asio::error::connection_reset"}),
         from_code("timed_out", asio_error::make_error_code(asio_error::timed_out),
             {.about = "system_error, asio::error::timed_out"}),
-        from_exception("value_error", std::invalid_argument("injected value_error"), "std::invalid_argument"),
-        from_exception("foreign", foreign_error{}, "a thrown type that is no std::exception"),
+        thrown_error(
+            "value_error", std::invalid_argument("injected value_error"), {.about = "std::invalid_argument"}),
+        thrown_error("foreign", foreign_error{}, {.about = "a thrown type that is no std::exception"}),
     };
     return errors;
 }

@@ -41,9 +41,9 @@ void register_error(error);
 
 /// An error thrown as a copy of `example`, and recognised by its type.
 template <class Exception>
-void register_error(std::string_view name, Exception example, error_options options = {})
+error thrown_error(std::string_view name, Exception example, error_options options = {})
 {
-    register_error(error{
+    return {
         .name = name,
         .make = [example] { return std::make_exception_ptr(example); },
         .matches =
@@ -59,7 +59,14 @@ void register_error(std::string_view name, Exception example, error_options opti
         .code = {},
         .breaking = options.breaking,
         .about = std::move(options.about),
-    });
+    };
+}
+
+/// Registers an error that is thrown as a copy of `example`.
+template <class Exception>
+void register_error(std::string_view name, Exception example, error_options options = {})
+{
+    register_error(thrown_error(name, std::move(example), std::move(options)));
 }
 
 /// An error that is a code: thrown as `boost::system::system_error`, and recognised by its value.
