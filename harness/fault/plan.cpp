@@ -16,6 +16,7 @@ namespace mishap {
 namespace {
 
 constexpr std::string_view format_version = "1";
+constexpr std::uint32_t clients_max = 100;
 
 bool shows_clients(const fault_plan& plan)
 {
@@ -372,6 +373,10 @@ fault_plan parse_plan(std::string_view line)
                 throw input_error(fmt::format("the setting '{}' is set twice", name), w.offset);
         } else if (const auto clients = arguments_of(w, "clients")) {
             plan.clients = parse_number<std::uint32_t>(clients->text, clients->offset);
+            if (plan.clients == 0 || plan.clients > clients_max)
+                throw input_error(
+                    fmt::format("'{}' is no number of clients: 1 to {}", clients->text, clients_max),
+                    clients->offset);
         } else if (w.text == "sequential") {
             plan.sequential = true;
         } else if (const auto cancelled = arguments_of(w, "cancel")) {

@@ -171,7 +171,6 @@ private:
     bool end_what_hangs();
     bool probe();
     bool finish_adapter();
-    void cancel_stuck(std::size_t from, std::size_t to);
 
     // Clients.
     void start_client(std::size_t which);
@@ -202,8 +201,6 @@ private:
     std::optional<fault> draw(const operation_record& op);
     void complete(index operation, result how);
     void cancel(index operation);
-    void deliver(index operation);
-    void resume(std::unique_ptr<suspended> waiting);
     std::unique_ptr<suspended> take_suspended(index operation) noexcept;
     void fail_hanging();
     void tear_down() noexcept;
@@ -274,7 +271,7 @@ private:
     bool serving_ = false; ///< the clients were started
     bool probing_ = false;
     goal goal_ = goal::clients;
-    duration horizon_{0}; ///< as far as time may go for now
+    duration horizon_{0}; ///< how far time may go in this stage
     lane running_lane_ = 0;
     bool in_handler_ = false;
     bool tearing_down_ = false;

@@ -136,6 +136,8 @@ TEST(plan, what_cannot_be_read_is_refused_at_its_place)
         {"with(a=b%zz)", 8, "broken % escape"},
         {"with(a=1) with(a=2)", 10, "'a' is set twice"},
         {"with(a=5s", 0, "no closing bracket"},
+        {"clients(0)", 8, "'0' is no number of clients: 1 to 100"},
+        {"clients(4000000000)", 8, "1 to 100"},
         {"random(1,2,3)", 7, "needs a seed, a rate, weights and a bound"},
         {"random(xyz,1,1:1:1:1:1:1:1:1,1)", 7, "'xyz' is no number"},
         {"random(1,-1,1:1:1:1:1:1:1:1,1)", 9, "'-1' is no number"},
