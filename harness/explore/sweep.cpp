@@ -49,7 +49,7 @@ public:
             visit(plan, 0, options_.perturbations, nullptr);
         }
         campaign_result& result = campaign_.result();
-        result.complete = !bounded_ && !campaign_.nondeterministic();
+        result.complete = !bounded_ && limited_ == 0 && !campaign_.nondeterministic();
         result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo",
             result.complete ? "complete" : "incomplete", options_.perturbations, describe_kinds());
         if (bounded_)

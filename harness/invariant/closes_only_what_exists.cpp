@@ -17,7 +17,10 @@ void judge_closes_only_what_exists(const evidence& e, violations& found)
         const resource_record& resource = e.trace.resources[op.resource];
         const operation_record* create =
             resource.create == none ? nullptr : &e.trace.operations[resource.create];
-        const bool existed = create && create->result == result::ok && create->completed < op.started;
+        // A create whose reply was lost has taken effect all the same.
+        const bool took_effect =
+            create && (create->result == result::ok || create->fault.kind == fault_kind::fail_after_effect);
+        const bool existed = took_effect && create->completed < op.started;
         if (existed)
             continue;
         violation v{

@@ -1,6 +1,7 @@
 #include "options.hpp"
 #include "scenario_tests.hpp"
 
+#include "simulation/run.hpp"
 #include "simulation/world.hpp"
 
 #include <mishap/duration.hpp>
@@ -231,15 +232,14 @@ int replay(std::vector<std::string> words, const std::string& program)
         throw input_error("replay takes one token, in quotes: replay '1 session session.close=hang ~7f3a'");
     const replay_token token = parse_token(given.rest().front());
     const manager& under_test = get_manager(token.manager);
-    const run_result run = mishap::run(under_test, token.plan);
-    for (const perturbation& p : token.plan.perturbations) {
-        const bool fired = std::any_of(run.trace.operations.begin(), run.trace.operations.end(),
-            [&](const operation_record& op) { return op.id == p.at; });
-        if (!fired) {
-            complain(fmt::format("the token is stale: {} never came up in this run", to_string(p.at)));
-            fmt::print("{}", timeline(run));
-            return something_broke;
-        }
+    detail::runner once(under_test, under_test.promises, {});
+    const run_result& run = once.run(token.plan);
+    if (!once.inert().empty()) {
+        fault_plan stale;
+        stale.perturbations.push_back(token.plan.perturbations[once.inert().front()]);
+        complain(fmt::format("the token is stale: {} never came up in this run", to_string(stale)));
+        fmt::print("{}", timeline(run));
+        return something_broke;
     }
     if (run.holds()) {
         const std::string plan = to_string(token.plan);

@@ -47,6 +47,12 @@ std::string to_scenario(const counterexample& c)
         std::find_if(all.begin(), all.end(), [&](const violation& v) { return v.invariant == c.invariant; });
     std::string text = fmt::format("mishap: 1\nmanager: {}\nabout: {}\n", c.minimal.manager,
         quoted(fmt::format("breaks {}: {}", c.invariant, broken == all.end() ? "" : broken->sentence)));
+    if (!c.contract_terms.empty()) {
+        text += "contract:\n";
+        std::istringstream lines(c.contract_terms);
+        for (std::string line; std::getline(lines, line);)
+            text += "  " + line + '\n';
+    }
     if (!c.minimal.fired.settings.empty()) {
         text += "with:\n";
         for (const auto& [name, value] : c.minimal.fired.settings)

@@ -521,8 +521,10 @@ scenario read(const YAML::Node& root, const std::string& file)
     if (s.manager.empty())
         at.refuse("the key 'manager' is missing: say which registered manager this is about");
     s.contract = get_manager(s.manager).promises;
-    if (contract_at)
+    if (contract_at) {
         read_contract(*contract_at, s.contract);
+        s.contract_terms = YAML::Dump(contract_at->node());
+    }
     if (faults_at && explore_at)
         explore_at->refuse("a scenario has faults (an example) or explore, not both: make it two files");
     if (cancel_at && explore_at)

@@ -200,7 +200,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
             fail(result, fmt::format("{}: {}: {}\n", location(s), s.manager, campaign.invalid));
             result.status = scenario_status::invalid;
         }
-        for (const counterexample& c : campaign.counterexamples) {
+        for (counterexample& c : campaign.counterexamples) {
+            c.contract_terms = s.contract_terms;
             if (std::find(result.broken.begin(), result.broken.end(), c.invariant) != result.broken.end())
                 continue;
             result.broken.push_back(c.invariant);
@@ -249,7 +250,12 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
 
 scenario_result run_scenario(const scenario& s, const scenario_options& options)
 {
-    return s.sweep || s.random ? run_exploration(s, options) : run_example(s, options);
+    scenario_result result = s.sweep || s.random ? run_exploration(s, options) : run_example(s, options);
+    if (!result.failure.empty() && !s.contract_terms.empty())
+        result.failure += "  note      this scenario replaces terms of the contract, which a replay line "
+                          "does not carry: run "
+                          "this file, or the saved one, to repeat what failed\n";
+    return result;
 }
 
 } // namespace mishap

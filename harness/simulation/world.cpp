@@ -439,9 +439,7 @@ bool world::advance(duration limit)
     if (next > limit) {
         // Walking towards a timer that is never due changed nothing, so the clock goes back to when something
         // last happened.
-        seam_.now = std::max(last_active_, std::min(seam_.now, limit));
-        if (limit == horizon_)
-            seam_.now = last_active_;
+        seam_.now = last_active_;
         return false;
     }
     seam_.now = next;
@@ -451,6 +449,7 @@ bool world::advance(duration limit)
         return true;
     }
     const auto is_later = [](const alarm& a, const alarm& b) { return later(a, b); };
+    last_active_ = next; // an arrival is an event, also where no handler waits for it
     while (!alarms_.empty() && alarms_.front().at <= next) {
         std::pop_heap(alarms_.begin(), alarms_.end(), is_later);
         const index operation = alarms_.back().operation;
@@ -940,8 +939,7 @@ void world::waits(const char* call) noexcept
         return; // what was started outside can wake this thread
     std::fprintf(stderr,
         "mishap: the code under test blocks the thread in %s, and in a simulation nobody else could wake it. "
-        "Wait "
-        "with co_await instead, or keep this part out of the adapter. This repeats the run:\n  %s\n",
+        "Wait with co_await instead, or keep this part out of the adapter. This repeats the run:\n  %s\n",
         call, describe_running().c_str());
     std::fflush(stderr);
     std::abort();

@@ -20,6 +20,9 @@ struct counterexample
     run_result minimal;
     /// The plan that was found first.
     fault_plan found;
+    /// The terms of the contract that a scenario replaced, as YAML; empty where the manager's own apply. A
+    /// token does not carry them, a saved scenario does.
+    std::string contract_terms = {};
     /// Runs spent on making it smaller.
     std::uint64_t shrink_runs = 0;
     /// The minimal plan, run again, gave another trace.

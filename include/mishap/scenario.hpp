@@ -57,6 +57,8 @@ struct scenario
     /// Where each perturbation of the plan was written.
     std::vector<file_place> written_at;
     mishap::contract contract;
+    /// The terms that this file replaces, as YAML; empty where it replaces none.
+    std::string contract_terms;
     expectation expect;
     std::optional<sweep_options> sweep;
     std::optional<random_options> random;
