@@ -180,6 +180,47 @@ TEST(late, arrives_whatever_was_cancelled_and_deaf_never_listens)
     EXPECT_TRUE(deaf.violates("completes")) << why(deaf);
 }
 
+TEST(fail_after_effect, of_a_create_leaves_something_that_may_be_closed)
+{
+    // The reply was lost, not the session: who closes to be on the safe side is right, and so is who cannot.
+    const auto manager = [](bool closes) -> mishap::manager {
+        return {"careful",
+            [closes](mishap::environment&) -> mishap::awaitable<void> {
+                mishap::mock_resource session("session");
+                std::exception_ptr error;
+                try {
+                    co_await session.create();
+                } catch (...) {
+                    error = std::current_exception();
+                }
+                if (closes || !error)
+                    co_await session.close();
+                if (error)
+                    std::rethrow_exception(error);
+            },
+            nothing_promised()};
+    };
+    const auto lost_reply = mishap::parse_plan("session.create=fail_after_effect(io_error)");
+    EXPECT_HOLDS(mishap::run(manager(true), lost_reply));
+    EXPECT_HOLDS(mishap::run(manager(false), lost_reply));
+    EXPECT_TRUE(mishap::run(manager(true), mishap::parse_plan("session.create=fail(io_error)"))
+                    .violates("closes_only_what_exists"));
+}
+
+TEST(sweep, with_runs_that_were_cut_short_is_not_complete)
+{
+    const mishap::manager spins("spins", [](mishap::environment&) -> mishap::awaitable<void> {
+        mishap::mock_resource session("session");
+        co_await session.create();
+        for (;;)
+            co_await asio::post(asio::use_awaitable);
+    });
+    const auto result = mishap::sweep(spins,
+        {.perturbations = 1, .kinds = {mishap::fault::fail("io_error")}, .limits = {.steps_max = 500}});
+    EXPECT_FALSE(result.complete);
+    EXPECT_NE(result.covered.find("incomplete"), std::string::npos) << result.covered;
+}
+
 TEST(probes, find_a_manager_that_lost_its_slot)
 {
     /// A pool of one that forgets to take its session back when the work failed.
