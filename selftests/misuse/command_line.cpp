@@ -287,6 +287,30 @@ TEST_F(command_line, counterexamples_are_saved_where_asked)
     EXPECT_TRUE(files_in("mishap-failures").empty());
 }
 
+// A token cannot carry the contract that a scenario tightened: the saved file does, and the report says so.
+TEST_F(command_line, a_counterexample_keeps_the_contract_of_its_scenario)
+{
+    write("tight.yaml",
+        "mishap: 1\nmanager: good_cleanup\ncontract: {unbounded: [close], create_timeout: 5s}\n"
+        "explore: {sweep: {perturbations: 1, kinds: [hang]}}\n");
+    const misuse::ended found = mishap({"run", "tight.yaml"});
+    EXPECT_EQ(found.code, 1);
+    EXPECT_TRUE(says(found.out, "a replay line does not carry"));
+    const auto saved = files_in("mishap-failures");
+    ASSERT_EQ(saved.size(), 1u);
+    EXPECT_TRUE(says(read("mishap-failures/" + saved.front()), "create_timeout: 5s"));
+    EXPECT_EQ(mishap({"run", "mishap-failures"}).code, 1);
+}
+
+// A step is no operation, so a cancellation there must not be taken for one that never came up.
+TEST_F(command_line, a_cancellation_at_a_step_is_replayed)
+{
+    const misuse::ended done = mishap({"replay", ::mishap::to_string(::mishap::replay_token{"good_cleanup",
+                                                     ::mishap::parse_plan("cancel(c0 after 2 steps)")})});
+    EXPECT_EQ(done.code, 0) << done.err;
+    EXPECT_TRUE(says(done.out, "is cancelled by its caller"));
+}
+
 TEST_F(command_line, one_seed_prints_one_text)
 {
     const std::vector<std::string> command{"random", "bad_cleanup", "--seed", "7", "--cases", "300"};
