@@ -80,7 +80,7 @@ void campaign::count(const run_result& done)
     };
     result_.fired += done.trace.strikes.size();
     for (const perturbation& p : done.plan.perturbations)
-        if (!p.cancels)
+        if (p.is_fault())
             ++cell_of(p.at, p.fault).planned;
     for (const operation_record& op : done.trace.operations) {
         if (!op.perturbed)
@@ -233,7 +233,7 @@ std::vector<fault_plan> simpler_plans(const fault_plan& plan, const contract& pr
         simpler.push_back(std::move(fewer));
     }
     for (std::size_t i = 0; i < plan.perturbations.size(); ++i) {
-        if (plan.perturbations[i].cancels)
+        if (!plan.perturbations[i].is_fault())
             continue;
         const fault& now = plan.perturbations[i].fault;
         switch (now.kind) {

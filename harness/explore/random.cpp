@@ -68,27 +68,67 @@ fault_plan draw_plan(rc::Random random, const std::vector<fault_kind>& kinds)
 
 /// What a lazy plan cannot hold: cancellations at steps, and whether clients come one after the other.
 /// Derived from the plan's own seed.
-void draw_clients(fault_plan& plan, const contract& promises, const std::vector<fault_kind>& kinds)
+void draw_clients(fault_plan& plan, const contract& promises, const random_options& options)
 {
     rc::Random random(plan.lazy ? plan.lazy->seed : 0);
     const std::uint32_t clients = plan.clients != 0       ? plan.clients
                                   : promises.clients != 0 ? promises.clients
                                   : promises.capacity     ? *promises.capacity + 2
                                                           : 1;
-    if (clients > 1)
-        plan.sequential = random.next() % 4 == 0;
-    const bool allowed =
-        kinds.empty() || std::find(kinds.begin(), kinds.end(), fault_kind::cancel) != kinds.end();
-    for (int i = 0; allowed && i < 2; ++i) {
+    plan.arrivals = options.arrivals;
+    if (clients > 1 && plan.arrivals.empty()) {
+        const std::uint64_t coin = random.next() % 4;
+        plan.sequential = coin == 0;
+        // Some come later: in the middle of things, or when a deadline is close.
+        const duration near = promises.acquire_timeout.value_or(std::chrono::seconds(1));
+        const duration later[] = {duration(0), std::chrono::milliseconds(1), near / 2,
+            near - std::chrono::microseconds(1), near, near + std::chrono::microseconds(1)};
+        for (std::uint32_t client = 0; coin == 1 && client < clients; ++client)
+            if (const duration at = later[random.next() % std::size(later)]; at != duration(0))
+                plan.arrivals[static_cast<lane>(client)] = at;
+    }
+    const auto strike = [&](interruption::action what) {
         const std::uint64_t coin = random.next();
         const std::uint64_t step = random.next();
         if (coin % 3 != 0)
-            continue;
-        perturbation cancelled;
-        cancelled.cancels = {.client = static_cast<lane>((coin >> 8) % clients),
+            return;
+        const bool ends_world = what == interruption::action::abandon && (coin >> 4) % 8 == 0;
+        perturbation one;
+        one.interrupts = {.what = what,
+            .client = ends_world ? whole_world : static_cast<lane>((coin >> 8) % clients),
             .when = moment::steps,
             .steps = 1 + static_cast<std::uint32_t>(step % (16 * clients))};
-        plan.perturbations.push_back(cancelled);
+        plan.perturbations.push_back(one);
+    };
+    const auto& kinds = options.kinds;
+    if (kinds.empty() || std::find(kinds.begin(), kinds.end(), fault_kind::cancel) != kinds.end()) {
+        strike(interruption::action::cancel);
+        strike(interruption::action::cancel);
+    }
+    if (options.abandon)
+        strike(interruption::action::abandon);
+}
+
+/// Holds back up to three of the operations that the last run reached; this one mostly does, too.
+void draw_deviations(fault_plan& plan, const std::vector<operation_id>& reached, std::uint64_t seed)
+{
+    rc::Random random(seed ^ 0x9e3779b97f4a7c15ull); // not the numbers that the clients were drawn from
+    lane last = 0;
+    for (const operation_id& id : reached)
+        last = std::max(last, id.lane);
+    if (last == 0)
+        return;
+    for (int i = 0; i < 3; ++i) {
+        const std::uint64_t coin = random.next();
+        const std::uint64_t where = random.next();
+        if (coin % 2 != 0)
+            continue;
+        const operation_id& at = reached[where % reached.size()];
+        auto first = static_cast<lane>((coin >> 8) % static_cast<std::uint64_t>(last + 1));
+        if (first == at.lane)
+            first = static_cast<lane>(first == 0 ? last : first - 1);
+        plan.perturbations.push_back({.at = at,
+            .yields = deviation{.first = first, .steps = 1 + static_cast<std::uint32_t>((coin >> 32) % 4)}});
     }
 }
 
@@ -162,14 +202,23 @@ campaign_result random_campaign(const manager& under_test, const random_options&
     const parameters p = read_parameters(options);
     const auto plans = arbitrary_plan(options.kinds);
     rc::Random random(p.seed);
+    std::vector<operation_id> reached; // by the run before
     for (std::uint64_t i = 0; i < p.cases && !campaign.nondeterministic(); ++i) {
         const rc::Random mine = random.split();
         fault_plan plan = plans(mine, 100).value();
         plan.settings = options.settings;
         plan.step_cost = options.step_cost;
         plan.clients = options.clients;
-        draw_clients(plan, campaign.promises(), options.kinds);
+        draw_clients(plan, campaign.promises(), options);
+        if (options.deviate)
+            draw_deviations(plan, reached, plan.lazy ? plan.lazy->seed : i);
         const run_result& done = campaign.run(plan);
+        if (options.deviate) {
+            reached.clear();
+            for (const operation_record& op : done.trace.operations)
+                if (op.started != none && !op.in_probe && op.role != role::body)
+                    reached.push_back(op.id);
+        }
         // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
         if (i % 64 == 0) {
             const trace before = done.trace;
@@ -178,7 +227,8 @@ campaign_result random_campaign(const manager& under_test, const random_options&
         }
     }
     campaign.result().seed = p.seed;
-    campaign.result().covered = fmt::format("{} plans drawn with seed {}; schedule: fifo", p.cases, p.seed);
+    campaign.result().covered = fmt::format("{} plans drawn with seed {}; schedule: fifo{}", p.cases, p.seed,
+        options.deviate ? " and deviations" : "");
     return campaign.finish();
 }
 

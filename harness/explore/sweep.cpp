@@ -42,16 +42,19 @@ public:
         plan.settings = options_.settings;
         plan.step_cost = options_.step_cost;
         plan.clients = options_.clients;
+        plan.arrivals = options_.arrivals;
         visit(plan, 0, options_.perturbations, nullptr);
         if (campaign_.promises().serves_clients() || options_.clients > 1) {
             // The same clients one after the other reuse what the first ones left.
             plan.sequential = true;
+            plan.arrivals.clear();
             visit(plan, 0, options_.perturbations, nullptr);
         }
         campaign_result& result = campaign_.result();
         result.complete = !bounded_ && limited_ == 0 && !campaign_.nondeterministic();
-        result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo",
-            result.complete ? "complete" : "incomplete", options_.perturbations, describe_kinds());
+        result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo{}",
+            result.complete ? "complete" : "incomplete", options_.perturbations, describe_kinds(),
+            options_.deviate ? " and deviations by a step" : "");
         if (bounded_)
             result.covered += fmt::format("; stopped at {} runs", options_.runs_max);
         if (limited_)
@@ -90,9 +93,12 @@ private:
         std::vector<site> sites;
         for (const operation_record& op : done.trace.operations)
             if (op.position >= from && op.role != role::force_close && !op.in_probe && !plan.find(op.id))
-                sites.push_back(
-                    {.position = op.position, .id = op.id, .what = op.role, .prefix_hash = op.prefix_hash});
-        if (cancels())
+                sites.push_back({.position = op.position,
+                    .id = op.id,
+                    .what = op.role,
+                    .prefix_hash = op.prefix_hash,
+                    .step = op.started == none ? 0 : done.trace.events[op.started].step});
+        if (cancels() || options_.abandon)
             list_boundaries(done.trace, from, sites);
         struct presence
         {
@@ -107,18 +113,36 @@ private:
         }
         for (const site& here : sites) {
             if (here.boundary) {
+                const auto interrupt = [&](interruption::action what, lane client) {
+                    perturbation one;
+                    one.interrupts = {
+                        .what = what, .client = client, .when = moment::steps, .steps = here.step};
+                    plan.perturbations.push_back(one);
+                    visit(plan, here.position, left - 1, &here);
+                    plan.perturbations.pop_back();
+                };
                 for (std::size_t client = 0; client < clients.size(); ++client) {
                     if (here.step < clients[client].from || here.step >= clients[client].to)
                         continue;
-                    perturbation cancelled;
-                    cancelled.cancels = {
-                        .client = static_cast<lane>(client), .when = moment::steps, .steps = here.step};
-                    plan.perturbations.push_back(cancelled);
-                    visit(plan, here.position, left - 1, &here);
-                    plan.perturbations.pop_back();
+                    if (cancels())
+                        interrupt(interruption::action::cancel, static_cast<lane>(client));
+                    if (options_.abandon)
+                        interrupt(interruption::action::abandon, static_cast<lane>(client));
                 }
+                if (options_.abandon)
+                    interrupt(interruption::action::abandon, whole_world);
                 continue;
             }
+            if (options_.deviate)
+                for (std::size_t client = 0; client < clients.size(); ++client) {
+                    const auto first = static_cast<lane>(client);
+                    // Who has gone, or has not come, cannot go first.
+                    if (first == here.id.lane || here.step >= clients[client].to || clients[client].to == 0)
+                        continue;
+                    plan.perturbations.push_back({.at = here.id, .yields = deviation{.first = first}});
+                    visit(plan, here.position + 1, left - 1, &here);
+                    plan.perturbations.pop_back();
+                }
             for (const fault& kind : kinds_)
                 for (const fault& fitted : fit(kind, here)) {
                     plan.perturbations.push_back({.at = here.id, .fault = fitted});
@@ -195,6 +219,8 @@ private:
                 : kind.kind == fault_kind::late && kind.after == duration(0) ? "late by a microsecond"
                 : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
                                                   : to_string(kind));
+        if (options_.abandon)
+            words.emplace_back("abandonment of any client, and of the world, at any step");
         return fmt::format("{}", fmt::join(words, ", "));
     }
 

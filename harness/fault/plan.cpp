@@ -20,8 +20,9 @@ constexpr std::uint32_t clients_max = 100;
 
 bool shows_clients(const fault_plan& plan)
 {
-    return std::any_of(plan.perturbations.begin(), plan.perturbations.end(),
-        [](const perturbation& p) { return p.at.lane > 0 || (p.cancels && p.cancels->client > 0); });
+    return std::any_of(plan.perturbations.begin(), plan.perturbations.end(), [](const perturbation& p) {
+        return p.at.lane > 0 || (p.interrupts && p.interrupts->client > 0) || p.yields;
+    });
 }
 
 std::string without_first(std::string text)
@@ -32,19 +33,27 @@ std::string without_first(std::string text)
     return text;
 }
 
-/// `c1 queued c0/session.use#1 +2 partial`, or `c1 after 7 steps`.
-std::string to_words(const perturbation& p)
+std::string whom(lane client) { return client == whole_world ? "world" : lane_name(client); }
+
+/// `cancel(c1 queued c0/session.use#1 +2 partial)`, or `abandon(world after 7 steps)`.
+std::string to_word(const operation_id& at, const interruption& i)
 {
-    const cancellation_point& c = *p.cancels;
-    std::string text =
-        c.when == moment::steps
-            ? fmt::format("{} after {} steps", lane_name(c.client), c.steps)
-            : fmt::format("{} {} {}", lane_name(c.client), to_string(c.when), to_string(p.at, true));
-    if (c.when != moment::steps && c.steps != 0)
-        text += fmt::format(" +{}", c.steps);
-    if (c.type != cancellation::terminal)
-        text.append(" ").append(to_string(c.type));
-    return text;
+    std::string text = i.what == interruption::action::cancel ? "cancel" : "abandon";
+    text += i.when == moment::steps
+                ? fmt::format("({} after {} steps", whom(i.client), i.steps)
+                : fmt::format("({} {} {}", whom(i.client), to_string(i.when), to_string(at, true));
+    if (i.when != moment::steps && i.steps != 0)
+        text += fmt::format(" +{}", i.steps);
+    if (i.type != cancellation::terminal)
+        text.append(" ").append(to_string(i.type));
+    return text + ')';
+}
+
+/// `run(c1 before c0/session.close#1 +2)`: the lane takes two steps more first.
+std::string to_word(const operation_id& at, const deviation& d)
+{
+    return fmt::format("run({} before {}{})", lane_name(d.first), to_string(at, true),
+        d.steps == 1 ? "" : fmt::format(" +{}", d.steps));
 }
 
 std::string quote(std::string_view value)
@@ -224,70 +233,163 @@ lane parse_client(std::string_view text, std::size_t offset)
     const auto [end, error] = std::from_chars(
         text.data() + std::min<std::size_t>(1, text.size()), text.data() + text.size(), client);
     if (text.size() < 2 || text[0] != 'c' || error != std::errc() || end != text.data() + text.size() ||
-        client > 999)
-        throw input_error(fmt::format("'{}' is no client (c0, c1, ...)", text), offset);
+        client >= clients_max)
+        throw input_error(fmt::format("'{}' is no client (c0 to c{})", text, clients_max - 1), offset);
     return static_cast<lane>(client);
 }
 
-perturbation parse_cancellation(const word& arguments)
+/// The words inside the brackets of one part of a plan, read one after the other.
+class argument_reader
 {
-    std::vector<word> words;
-    for (const word& w : split_at(arguments.text, ' ', arguments.offset))
-        if (!w.text.empty())
-            words.push_back(w);
-    const auto refuse = [&](std::size_t at, std::string_view why) {
-        return input_error(
-            fmt::format("'cancel({})': {}; write cancel(c0 queued session.query#2) or cancel(c0 after 7 "
-                        "steps)",
-                arguments.text, why),
-            at < words.size() ? words[at].offset : arguments.offset);
-    };
-    if (words.size() < 3)
-        throw refuse(0, "it needs a client, a moment and an operation");
+public:
+    argument_reader(const word& arguments, std::string_view what, std::string_view example)
+        : arguments_(arguments), what_(what), example_(example)
+    {
+        for (const word& w : split_at(arguments.text, ' ', arguments.offset))
+            if (!w.text.empty())
+                words_.push_back(w);
+    }
+
+    [[noreturn]] void refuse(std::string_view why, std::size_t back = 0) const
+    {
+        const std::size_t at = next_ >= back ? next_ - back : 0;
+        throw input_error(fmt::format("'{}({})': {}; write {}", what_, arguments_.text, why, example_),
+            at < words_.size() ? words_[at].offset : arguments_.offset);
+    }
+
+    bool done() const { return next_ == words_.size(); }
+    /// The word that comes, or nothing.
+    std::string_view peek(std::size_t ahead = 0) const
+    {
+        return next_ + ahead < words_.size() ? words_[next_ + ahead].text : std::string_view();
+    }
+    word take(std::string_view wanted)
+    {
+        if (done())
+            refuse(fmt::format("it needs {}", wanted));
+        return words_[next_++];
+    }
+    bool take_if(std::string_view text)
+    {
+        if (peek() != text)
+            return false;
+        ++next_;
+        return true;
+    }
+    operation_id take_operation()
+    {
+        const word w = take("an operation");
+        return at_offset(w.offset, [&] { return parse_operation(w.text); });
+    }
+    std::uint32_t take_number(std::string_view wanted)
+    {
+        const word w = take(wanted);
+        return parse_number<std::uint32_t>(w.text, w.offset);
+    }
+    /// `+2`, or `otherwise` where there is none.
+    std::uint32_t take_steps(std::uint32_t otherwise)
+    {
+        if (!peek().starts_with("+"))
+            return otherwise;
+        const word w = take("a number of steps");
+        return parse_number<std::uint32_t>(w.text.substr(1), w.offset + 1);
+    }
+    void expect_end() const
+    {
+        if (!done())
+            refuse("this is one word too many");
+    }
+
+private:
+    word arguments_;
+    std::string_view what_;
+    std::string_view example_;
+    std::vector<word> words_;
+    std::size_t next_ = 0;
+};
+
+perturbation parse_interruption(const word& arguments, interruption::action what)
+{
+    const bool cancels = what == interruption::action::cancel;
+    argument_reader in(arguments, cancels ? "cancel" : "abandon",
+        cancels ? "cancel(c0 queued session.query#2) or cancel(c0 after 7 steps)"
+                : "abandon(c0 queued session.query#2) or abandon(world after 7 steps)");
     perturbation p;
-    cancellation_point& c = p.cancels.emplace();
-    c.client = parse_client(words[0].text, words[0].offset);
-    std::size_t next = 3;
-    const std::string_view when = words[1].text;
-    if (when == "after" && words.size() > 3 && words[3].text == "steps") {
-        c.when = moment::steps;
-        c.steps = parse_number<std::uint32_t>(words[2].text, words[2].offset);
-        next = 4;
+    interruption& i = p.interrupts.emplace();
+    i.what = what;
+    bool during = false;
+    if (!cancels && in.take_if("world")) {
+        i.client = whole_world;
     } else {
-        if (when == "during") {
-            // The same thing has one name only.
-            p.at = at_offset(words[2].offset, [&] { return parse_operation(words[2].text); });
-            if (p.at.lane != c.client)
-                throw refuse(1, "'during' is for the client's own operation");
-            p.fault = fault::cancel();
-            p.cancels.reset();
-            return p;
-        }
+        const word client = in.take("a client, a moment and an operation");
+        i.client = parse_client(client.text, client.offset);
+    }
+    if (in.peek() == "after" && in.peek(2) == "steps") {
+        in.take_if("after");
+        i.when = moment::steps;
+        i.steps = in.take_number("a number of steps");
+        in.take_if("steps");
+    } else {
+        const std::string_view when = in.take("a moment").text;
+        during = when == "during";
+        if (!cancels && (during || when == "before"))
+            in.refuse("a client is abandoned where it is suspended, queued or after an operation", 1);
         if (when == "before")
-            c.when = moment::before;
-        else if (when == "queued")
-            c.when = moment::queued;
+            i.when = moment::before;
+        else if (when == "queued" || during)
+            i.when = moment::queued;
         else if (when == "after")
-            c.when = moment::after;
+            i.when = moment::after;
         else
-            throw refuse(1, "the moment is one of before, during, queued, after");
-        p.at = at_offset(words[2].offset, [&] { return parse_operation(words[2].text); });
-        if (next < words.size() && words[next].text.starts_with("+")) {
-            c.steps = parse_number<std::uint32_t>(words[next].text.substr(1), words[next].offset + 1);
-            ++next;
-        }
+            in.refuse(
+                fmt::format("the moment is one of {}queued, after", cancels ? "before, during, " : ""), 1);
+        p.at = in.take_operation();
+        if (during && p.at.lane != i.client)
+            in.refuse("'during' is for the client's own operation", 2);
+        if (!during)
+            i.steps = in.take_steps(0);
     }
-    if (next < words.size()) {
-        if (words[next].text == "partial")
-            c.type = cancellation::partial;
-        else if (words[next].text == "total")
-            c.type = cancellation::total;
-        else if (words[next].text != "terminal")
-            throw refuse(next, "the type is one of terminal, partial, total");
-        ++next;
+    if (cancels && !in.done()) {
+        if (in.take_if("partial"))
+            i.type = cancellation::partial;
+        else if (in.take_if("total"))
+            i.type = cancellation::total;
+        else if (!in.take_if("terminal"))
+            in.refuse("the type is one of terminal, partial, total");
     }
-    if (next != words.size())
-        throw refuse(next, "this is one word too many");
+    in.expect_end();
+    if (during) {
+        // The same thing has one name only.
+        p.fault = fault::cancel(i.type);
+        p.interrupts.reset();
+    }
+    return p;
+}
+
+/// `run(c1 before c0/session.close)`, and with the lane said again, `run(c1 before c0 at c0/session.close)`.
+perturbation parse_deviation(const word& arguments)
+{
+    argument_reader in(arguments, "run", "run(c1 before c0/session.close)");
+    perturbation p;
+    deviation& d = p.yields.emplace();
+    const word first = in.take("a lane");
+    d.first = first.text == "bg" ? background_lane : parse_client(first.text, first.offset);
+    if (!in.take_if("before"))
+        in.refuse("'before' comes next");
+    std::optional<word> other;
+    if (in.peek(1) == "at") {
+        other = in.take("a lane");
+        in.take_if("at");
+    }
+    p.at = in.take_operation();
+    if (other && other->text != lane_name(p.at.lane))
+        in.refuse(fmt::format("the operation is not one of {}", other->text), 1);
+    if (p.at.lane == d.first)
+        in.refuse("an operation cannot wait for a step of its own lane", 1);
+    d.steps = in.take_steps(1);
+    if (d.steps == 0)
+        in.refuse("it waits for one step at least", 1);
+    in.expect_end();
     return p;
 }
 
@@ -318,7 +420,7 @@ std::string_view to_string(moment when) noexcept
 const perturbation* fault_plan::find(const operation_id& id) const noexcept
 {
     for (const perturbation& p : perturbations)
-        if (!p.cancels && p.at == id)
+        if (p.is_fault() && p.at == id)
             return &p;
     return nullptr;
 }
@@ -334,8 +436,10 @@ std::string to_string(const fault_plan& plan)
     const bool clients = shows_clients(plan);
     std::vector<std::string> words;
     for (const perturbation& p : plan.perturbations) {
-        if (p.cancels)
-            words.push_back(fmt::format("cancel({})", to_words(p)));
+        if (p.interrupts)
+            words.push_back(to_word(p.at, *p.interrupts));
+        else if (p.yields)
+            words.push_back(to_word(p.at, *p.yields));
         else if (p.fails_body)
             words.push_back(fmt::format("{}=fail({} after {})",
                 without_first(to_string(body_operation(p.at.lane), clients)), p.fault.error.text(),
@@ -347,6 +451,8 @@ std::string to_string(const fault_plan& plan)
         words.push_back(fmt::format("clients({})", plan.clients));
     if (plan.sequential)
         words.push_back("sequential");
+    for (const auto& [client, when] : plan.arrivals)
+        words.push_back(fmt::format("arrive({} {})", lane_name(client), to_string(when)));
     if (plan.step_cost != duration(0))
         words.push_back(fmt::format("step_cost({})", to_string(plan.step_cost)));
     if (plan.lazy)
@@ -380,7 +486,20 @@ fault_plan parse_plan(std::string_view line)
         } else if (w.text == "sequential") {
             plan.sequential = true;
         } else if (const auto cancelled = arguments_of(w, "cancel")) {
-            plan.perturbations.push_back(parse_cancellation(*cancelled));
+            plan.perturbations.push_back(parse_interruption(*cancelled, interruption::action::cancel));
+        } else if (const auto abandoned = arguments_of(w, "abandon")) {
+            plan.perturbations.push_back(parse_interruption(*abandoned, interruption::action::abandon));
+        } else if (const auto deviates = arguments_of(w, "run")) {
+            plan.perturbations.push_back(parse_deviation(*deviates));
+        } else if (const auto arrives = arguments_of(w, "arrive")) {
+            argument_reader in(*arrives, "arrive", "arrive(c1 2s)");
+            const word client = in.take("a client and a time");
+            const word when = in.take("a time");
+            in.expect_end();
+            const lane who = parse_client(client.text, client.offset);
+            if (!plan.arrivals.emplace(who, at_offset(when.offset, [&] { return parse_duration(when.text); }))
+                     .second)
+                throw input_error(fmt::format("{} arrives twice", lane_name(who)), w.offset);
         } else if (const auto cost = arguments_of(w, "step_cost")) {
             plan.step_cost = at_offset(cost->offset, [&] { return parse_duration(cost->text); });
         } else if (const auto lazy = arguments_of(w, "random")) {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace mishap::detail {
 
 namespace {
@@ -16,6 +18,7 @@ bool counts(const evidence& e, const operation_record& op)
     case result::ok:
     case result::failed:
     case result::peer_gone:
+    case result::abandoned:
         return true;
     case result::pending:
         return false;
@@ -26,6 +29,20 @@ bool counts(const evidence& e, const operation_record& op)
     const bool at_deadline =
         e.contract.close_timeout && asked >= e.trace.time_of(op.started) + *e.contract.close_timeout;
     return at_deadline || !cancelled_before(e.trace, op.id.lane, op.cancel_requested);
+}
+
+/// Whether its object went with a client that was abandoned, or with the world: nothing but its destructor
+/// could close it then.
+bool went_with_client(const evidence& e, index resource)
+{
+    const auto& events = e.trace.events;
+    return std::any_of(events.begin(), events.end(), [&](const event& at) {
+        if (at.kind != event_kind::destroyed || at.subject != resource)
+            return false;
+        const bool of_client = at.lane >= 0 && static_cast<std::size_t>(at.lane) < e.trace.outcomes.size();
+        return e.trace.world_abandoned != none ||
+               (of_client && e.trace.outcomes[static_cast<std::size_t>(at.lane)].abandoned != none);
+    });
 }
 
 } // namespace
@@ -45,7 +62,7 @@ void judge_closes_everything(const evidence& e, violations& found)
             attempt = i;
             closed = closed || counts(e, op);
         }
-        if (closed)
+        if (closed || went_with_client(e, r))
             continue;
         violation v{
             .lane = resource.home,

@@ -63,7 +63,7 @@ bool is_idle(const evidence& e, index resource, index at)
         const bool in_flight = op.completed == none || op.completed > at;
         const bool closes = op.role == role::close || op.role == role::force_close;
         // One that has reported an error is no resource to count on.
-        if (in_flight || closes || op.result == result::failed || op.result == result::aborted)
+        if (in_flight || closes || op.result != result::ok)
             return false;
     }
     return std::none_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {

@@ -18,8 +18,9 @@ index broke_at(const evidence& e, const operation_record& op)
         const error* known = find_error(op.fault.error);
         return known && known->breaking ? op.delivered : none;
     }
-    const bool cut_off = op.result == result::aborted && op.role == role::use;
-    return cut_off && e.contract.cancelled_use_breaks ? op.delivered : none;
+    if (op.role != role::use || !e.contract.cancelled_use_breaks)
+        return none;
+    return op.result == result::aborted ? op.delivered : op.result == result::abandoned ? op.completed : none;
 }
 
 } // namespace

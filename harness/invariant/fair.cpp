@@ -23,7 +23,7 @@ void judge_fair(const evidence& e, violations& found)
             const outcome& first = e.trace.outcomes[early];
             const outcome& second = e.trace.outcomes[late];
             if (first.probe != second.probe || first.started == none || second.started == none ||
-                first.started > second.started || first.cancelled != none)
+                first.started > second.started || first.cancelled != none || first.abandoned != none)
                 continue;
             const index first_entered = entered(static_cast<lane>(early));
             const index second_entered = entered(static_cast<lane>(late));

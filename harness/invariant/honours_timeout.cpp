@@ -78,7 +78,8 @@ void judge_honours_timeout(const evidence& e, violations& found)
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& op = e.trace.operations[i];
         const auto timeout = deadline_of(e.contract, op);
-        if (!timeout || op.started == none || op.in_probe || e.excused(op.id.lane))
+        if (!timeout || op.started == none || op.in_probe || op.result == result::abandoned ||
+            e.excused(op.id.lane))
             continue;
         const index end = end_of_wait(e.trace, op);
         if (end == none)

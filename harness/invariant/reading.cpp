@@ -70,7 +70,8 @@ index end_of_acquire(const trace& happened, lane in)
 bool is_judged(const evidence& e, lane in)
 {
     return in >= 0 && static_cast<std::size_t>(in) < e.trace.outcomes.size() &&
-           !e.trace.outcomes[static_cast<std::size_t>(in)].probe && !e.excused(in);
+           !e.trace.outcomes[static_cast<std::size_t>(in)].probe &&
+           e.trace.outcomes[static_cast<std::size_t>(in)].ending != ending::abandoned && !e.excused(in);
 }
 
 bool cancelled_before(const trace& happened, lane in, index event)

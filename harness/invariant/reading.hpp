@@ -69,7 +69,8 @@ std::vector<waiting> waits_at(const trace&, lane, index stuck);
 /// When a client's acquire phase ended: its body was entered, or it ended itself. `none` if neither happened.
 index end_of_acquire(const trace&, lane);
 
-/// A client whose outcome is judged: not one of the fresh ones that come after the others.
+/// A client whose outcome is judged: not one of the fresh ones that come after the others, nor one that was
+/// abandoned.
 bool is_judged(const evidence&, lane);
 
 std::string name_of(const evidence&, index operation);

@@ -34,6 +34,10 @@ void judge_within_capacity(const evidence& e, violations& found)
     };
     for (index i = 0; i < e.trace.events.size(); ++i) {
         const event& at = e.trace.events[i];
+        if (at.kind == event_kind::destroyed && at.lane >= 0 &&
+            static_cast<std::size_t>(at.lane) < e.trace.outcomes.size() &&
+            e.trace.outcomes[static_cast<std::size_t>(at.lane)].abandoned != none)
+            set(at.subject, false); // it went with its client
         const bool of_operation = at.kind == event_kind::started || at.kind == event_kind::completed ||
                                   at.kind == event_kind::cancel_requested;
         if (!of_operation)

@@ -197,14 +197,34 @@ int show(const campaign_result& result, const arguments& given, const std::strin
     return tally{.broke = !result.holds(), .ran = result.runs}.exit();
 }
 
+/// `--also abandon,deviate`: perturbations that are no faults.
+template <class Options>
+void read_also(const arguments& given, Options& options)
+{
+    const std::vector<std::string> known{"abandon", "deviate"};
+    const std::string all = given.option("also").value_or("");
+    for (std::size_t at = 0; at < all.size();) {
+        const std::size_t end = std::min(all.find(',', at), all.size());
+        const std::string word = all.substr(at, end - at);
+        if (word == "abandon")
+            options.abandon = true;
+        else if (word == "deviate")
+            options.deviate = true;
+        else
+            throw input_error("--also: " + unknown_word("perturbation", word, known));
+        at = end + 1;
+    }
+}
+
 int sweep_manager(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(std::move(words), {"perturbations", "kinds", "runs-max", "with", "save"});
+    const arguments given(std::move(words), {"perturbations", "kinds", "also", "runs-max", "with", "save"});
     const manager& under_test = named_manager(given);
     sweep_options options;
     options.perturbations =
         static_cast<unsigned>(given.number("perturbations", 0, 8).value_or(options.perturbations));
     options.kinds = named_kinds(given);
+    read_also(given, options);
     options.runs_max =
         given.number("runs-max", 1, std::numeric_limits<std::uint64_t>::max()).value_or(options.runs_max);
     options.settings = named_settings(given);
@@ -213,7 +233,7 @@ int sweep_manager(std::vector<std::string> words, const std::string& program)
 
 int random_runs(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(std::move(words), {"cases", "seed", "kinds", "with", "save"});
+    const arguments given(std::move(words), {"cases", "seed", "kinds", "also", "with", "save"});
     const manager& under_test = named_manager(given);
     random_options options;
     constexpr auto most = std::numeric_limits<std::uint64_t>::max();
@@ -221,6 +241,7 @@ int random_runs(std::vector<std::string> words, const std::string& program)
     options.seed = given.number("seed", 0, most);
     for (const fault& kind : named_kinds(given))
         options.kinds.push_back(kind.kind);
+    read_also(given, options);
     options.settings = named_settings(given);
     return show(random_campaign(under_test, options), given, program);
 }
@@ -290,9 +311,13 @@ const std::vector<command>& commands()
         {"run", "run [FILE|DIR ...] [--save DIR]", "run scenario files; without any, those of this program",
             &run_files},
         {"sweep",
-            "sweep MANAGER [--perturbations N] [--kinds A,B] [--runs-max N] [--with NAME=VALUE] [--save DIR]",
-            "run a manager under every plan of at most N faults (default 2)", &sweep_manager},
-        {"random", "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--with NAME=VALUE] [--save DIR]",
+            "sweep MANAGER [--perturbations N] [--kinds A,B] [--also abandon,deviate] [--runs-max N] [--with "
+            "NAME=VALUE] [--save DIR]",
+            "run a manager under every plan of at most N perturbations (default 2)", &sweep_manager},
+        {"random",
+            "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] [--with "
+            "NAME=VALUE] "
+            "[--save DIR]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"replay", "replay TOKEN", "repeat the run of a report", &replay},
         {"list", "list managers|faults|invariants|errors", "what this program knows", &list},

@@ -38,6 +38,27 @@ std::string quoted(const std::string& text)
     return quoted + '"';
 }
 
+/// The entries of the key `cancel` or `abandon`.
+std::string interruptions(std::string_view key, const fault_plan& plan, interruption::action what)
+{
+    std::string text;
+    for (const perturbation& p : plan.perturbations) {
+        if (!p.interrupts || p.interrupts->what != what)
+            continue;
+        text += "  - {";
+        if (p.interrupts->when != moment::steps)
+            text += fmt::format("at: {}, ", to_string(p.at, true));
+        text += fmt::format("when: {}, client: {}", to_string(p.interrupts->when),
+            p.interrupts->client == whole_world ? "world" : std::to_string(p.interrupts->client));
+        if (p.interrupts->steps != 0)
+            text += fmt::format(", steps: {}", p.interrupts->steps);
+        if (p.interrupts->type != cancellation::terminal)
+            text += fmt::format(", type: {}", to_string(p.interrupts->type));
+        text += "}\n";
+    }
+    return text.empty() ? text : fmt::format("{}:\n{}", key, text);
+}
+
 } // namespace
 
 std::string to_scenario(const counterexample& c)
@@ -65,33 +86,27 @@ std::string to_scenario(const counterexample& c)
         text += fmt::format("clients: {}\n", fired.clients);
     if (fired.sequential)
         text += "arrivals: sequential\n";
-    const auto cancels = std::count_if(fired.perturbations.begin(), fired.perturbations.end(),
-        [](const perturbation& p) { return p.cancels.has_value(); });
-    if (cancels > 0)
-        text += "cancel:\n";
+    else if (!fired.arrivals.empty()) {
+        text += "arrivals:\n";
+        for (const auto& [client, at] : fired.arrivals)
+            text += fmt::format("  {}: {}\n", lane_name(client), to_string(at));
+    }
+    text += interruptions("cancel", fired, interruption::action::cancel);
+    text += interruptions("abandon", fired, interruption::action::abandon);
+    std::string schedule, faults;
     for (const perturbation& p : fired.perturbations) {
-        if (!p.cancels)
-            continue;
-        text += "  - {";
-        if (p.cancels->when != moment::steps)
-            text += fmt::format("at: {}, ", to_string(p.at, true));
-        text += fmt::format("when: {}, client: {}", to_string(p.cancels->when), p.cancels->client);
-        if (p.cancels->steps != 0)
-            text += fmt::format(", steps: {}", p.cancels->steps);
-        if (p.cancels->type != cancellation::terminal)
-            text += fmt::format(", type: {}", to_string(p.cancels->type));
-        text += "}\n";
-    }
-    text += static_cast<std::size_t>(cancels) == fired.perturbations.size() ? "faults: {}\n" : "faults:\n";
-    for (const perturbation& p : c.minimal.fired.perturbations) {
-        if (p.cancels)
-            continue;
-        if (p.fails_body)
-            text += fmt::format("  {}: {} after {}\n", to_string(body_operation(p.at.lane)),
+        if (p.yields)
+            schedule += fmt::format("  - run {} before {}{}\n", lane_name(p.yields->first),
+                to_string(p.at, true), p.yields->steps == 1 ? "" : fmt::format(" +{}", p.yields->steps));
+        else if (p.fails_body)
+            faults += fmt::format("  {}: {} after {}\n", to_string(body_operation(p.at.lane)),
                 to_string(p.fault), to_string(p.at));
-        else
-            text += fmt::format("  {}: {}\n", to_string(p.at), to_string(p.fault));
+        else if (p.is_fault())
+            faults += fmt::format("  {}: {}\n", to_string(p.at), to_string(p.fault));
     }
+    if (!schedule.empty())
+        text += "schedule:\n" + schedule;
+    text += faults.empty() ? "faults: {}\n" : "faults:\n" + faults;
     return text;
 }
 

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <optional>
 
 namespace mishap {
@@ -32,6 +34,8 @@ std::string describe_end(const run_result& run, const outcome& client)
 {
     if (client.ending == ending::running)
         return "is still running";
+    if (client.ending == ending::abandoned)
+        return "is abandoned";
     if (!client.error)
         return "returns";
     const index source = find_source(run.trace, client.error);
@@ -71,6 +75,10 @@ std::optional<row> describe_event(const run_result& run, index i)
         if (e.subject == none)
             return row{"adapter", "is cancelled"};
         return row{fmt::format("client {}", e.subject), "is cancelled by its caller"};
+    case event_kind::client_abandoned:
+        if (e.subject == none)
+            return row{"-", "the world is abandoned: everything is destroyed where it is"};
+        return row{fmt::format("client {}", e.subject), "is abandoned: what it had suspended is destroyed"};
     case event_kind::started: {
         const operation_record& op = happened.operations[e.subject];
         const std::string who = op.role == role::body ? name_of_body(run, e.lane) : to_string(happened, op);
@@ -109,6 +117,8 @@ std::optional<row> describe_event(const run_result& run, index i)
             return row{who, "is cancelled"};
         case result::peer_gone:
             return row{who, "fails: its peer is gone"};
+        case result::abandoned:
+            return row{who, "is abandoned"};
         }
         return std::nullopt;
     }
@@ -189,20 +199,92 @@ std::string render(const run_result& run, const violation& v, const fault_plan& 
 
 } // namespace
 
+namespace {
+
+/// One line of a timeline.
+struct line
+{
+    std::string time;
+    row text;
+    mishap::lane lane = 0;
+    std::string remark;
+};
+
+/// In one list: who, and what.
+std::string as_list(const std::vector<line>& lines)
+{
+    std::size_t time_width = 0, who_width = 0, what_width = 0;
+    for (const line& l : lines) {
+        time_width = std::max(time_width, l.time.size());
+        who_width = std::max(who_width, l.text.who.size());
+        if (!l.remark.empty())
+            what_width = std::max(what_width, l.text.what.size());
+    }
+    std::string text;
+    for (const line& l : lines)
+        text += l.remark.empty() ? fmt::format("{:>{}}  {:<{}}  {}\n", l.time, time_width, l.text.who,
+                                       who_width, l.text.what)
+                                 : fmt::format("{:>{}}  {:<{}}  {:<{}}  <- {}\n", l.time, time_width,
+                                       l.text.who, who_width, l.text.what, what_width, l.remark);
+    return text;
+}
+
+/// What stands in a lane's own column: the lane need not be said again.
+std::string in_column(const line& l)
+{
+    const std::string own = lane_name(l.lane) + '/';
+    if (l.text.who == fmt::format("client {}", l.lane) || l.text.who == "adapter" || l.text.who == "-" ||
+        l.text.who == lane_name(l.lane))
+        return l.text.what;
+    return fmt::format(
+        "{} {}", l.text.who.starts_with(own) ? l.text.who.substr(own.size()) : l.text.who, l.text.what);
+}
+
+/// With a column for each lane. What concerns all of them begins in the first.
+std::string as_columns(const std::vector<line>& lines)
+{
+    std::size_t time_width = 0;
+    std::map<lane, std::size_t> widths;
+    for (const line& l : lines) {
+        time_width = std::max(time_width, l.time.size());
+        if (l.text.who == "-")
+            continue;
+        // The adapter's column comes last.
+        const lane at = l.lane == background_lane ? std::numeric_limits<lane>::max() : l.lane;
+        std::size_t& width = widths[at];
+        width = std::max({width, in_column(l).size(), std::size_t(2)});
+    }
+    std::map<lane, std::size_t> begins;
+    std::size_t end = 0;
+    for (const auto& [at, width] : widths) {
+        begins[at] = end;
+        end += width + 2;
+    }
+    std::string text(time_width, ' ');
+    for (const auto& [at, width] : widths)
+        text += fmt::format("  {:<{}}", at == std::numeric_limits<lane>::max() ? "bg" : lane_name(at), width);
+    text.resize(text.find_last_not_of(' ') + 1);
+    text += '\n';
+    for (const line& l : lines) {
+        const lane at = l.lane == background_lane ? std::numeric_limits<lane>::max() : l.lane;
+        const std::size_t indent = l.text.who == "-" ? 0 : begins[at];
+        std::string one = fmt::format("{:>{}}  {:<{}}{}", l.time, time_width, "", indent,
+            l.text.who == "-" ? fmt::format("-- {} --", l.text.what) : in_column(l));
+        if (!l.remark.empty())
+            one = fmt::format("{:<{}}<- {}", one, time_width + 2 + end, l.remark);
+        text += one + '\n';
+    }
+    return text;
+}
+
+} // namespace
+
 std::string timeline(const run_result& run, const violation* v)
 {
-    struct line
-    {
-        std::string time;
-        row text;
-        std::string remark;
-    };
     std::vector<line> lines;
     std::vector<std::string> waiting; // remarks on events that have no line of their own
-    std::size_t time_width = 0;
-    std::size_t who_width = 0;
-    std::size_t what_width = 0;
     for (index i = 0; i < run.trace.events.size(); ++i) {
+        const event& e = run.trace.events[i];
         std::string remark;
         if (v)
             for (const auto& proof : v->proof)
@@ -211,7 +293,6 @@ std::string timeline(const run_result& run, const violation* v)
         auto text = describe_event(run, i);
         if (!text) {
             // A result is marked where it reads: the line of its completion, just before its delivery.
-            const event& e = run.trace.events[i];
             if (!remark.empty() && e.kind == event_kind::delivered) {
                 const index done = run.trace.operations[e.subject].completed;
                 for (auto at = lines.rbegin(); at != lines.rend(); ++at)
@@ -231,22 +312,9 @@ std::string timeline(const run_result& run, const violation* v)
             remark = std::move(waiting.front());
             waiting.erase(waiting.begin());
         }
-        lines.push_back({format_time(run.trace.events[i].at), std::move(*text), std::move(remark)});
-        time_width = std::max(time_width, lines.back().time.size());
-        who_width = std::max(who_width, lines.back().text.who.size());
-        if (!lines.back().remark.empty())
-            what_width = std::max(what_width, lines.back().text.what.size());
+        lines.push_back({format_time(e.at), std::move(*text), e.lane, std::move(remark)});
     }
-    std::string text;
-    for (const line& l : lines) {
-        std::string one =
-            fmt::format("{:>{}}  {:<{}}  {}", l.time, time_width, l.text.who, who_width, l.text.what);
-        if (!l.remark.empty())
-            one = fmt::format("{:>{}}  {:<{}}  {:<{}}  <- {}", l.time, time_width, l.text.who, who_width,
-                l.text.what, what_width, l.remark);
-        text += one + '\n';
-    }
-    return text;
+    return run.trace.outcomes.size() > 1 ? as_columns(lines) : as_list(lines);
 }
 
 std::string replay_line(const run_result& run, const std::string& replay_command)

@@ -240,65 +240,118 @@ void read_faults(const reader& at, scenario& into)
     });
 }
 
-/// `cancel: session.query`, or `cancel: {at: session.query, when: queued, type: partial, client: 1}`.
-void read_cancellation(const reader& at, scenario& into)
+std::size_t read_word(const reader& at, std::string_view what, const std::vector<std::string>& known)
 {
+    const std::string text = at.text(what);
+    const auto found = std::find(known.begin(), known.end(), text);
+    if (found == known.end())
+        at.refuse(unknown_word(what, text, known));
+    return static_cast<std::size_t>(found - known.begin());
+}
+
+/// `cancel: session.query`, or `cancel: {at: session.query, when: queued, type: partial, client: 1}`;
+/// `abandon` likewise, without a type, and with `client: world`.
+void read_interruption(const reader& at, interruption::action what, scenario& into)
+{
+    const bool cancels = what == interruption::action::cancel;
+    const std::string_view key = cancels ? "cancel" : "abandon";
     perturbation p;
-    std::string when = "during";
+    interruption i{.what = what};
+    bool during = cancels;
     std::optional<lane> client;
-    cancellation type = cancellation::terminal;
-    std::uint32_t steps = 0;
     bool anchored = false;
     const auto read_anchor = [&](const reader& v) {
         p.at = v.parse("an operation", [](const std::string& text) { return parse_operation(text); });
         anchored = true;
     };
-    if (at.node().IsScalar()) {
+    const auto read_when = [&](const reader& v) {
+        static const std::vector<std::string> words[] = {
+            {"queued", "after", "steps"}, {"queued", "after", "steps", "before", "during"}};
+        constexpr moment moments[] = {
+            moment::queued, moment::after, moment::steps, moment::before, moment::queued};
+        const std::size_t word = read_word(v, "moment", words[cancels]);
+        i.when = moments[word];
+        during = word == 4;
+    };
+    const auto read_client = [&](const reader& v) {
+        if (!cancels && v.node().IsScalar() && v.text("client") == "world")
+            client = whole_world;
+        else
+            client = static_cast<lane>(v.number<std::uint32_t>("client", 0, clients_max - 1));
+    };
+    const auto read_steps = [&](const reader& v) {
+        i.steps = v.number<std::uint32_t>("steps", 0, 1'000'000);
+    };
+    const auto read_type = [&](const reader& v) {
+        i.type =
+            static_cast<cancellation>(read_word(v, "type of cancellation", {"terminal", "partial", "total"}));
+    };
+    if (at.node().IsScalar())
         read_anchor(at);
-    } else {
-        at.for_keys("cancel",
-            {
-                {"at", read_anchor},
-                {"when",
-                    [&](const reader& v) {
-                        when = v.text("when");
-                        const std::vector<std::string> known{"before", "during", "queued", "after", "steps"};
-                        if (std::find(known.begin(), known.end(), when) == known.end())
-                            v.refuse(unknown_word("moment", when, known));
-                    }},
-                {"type",
-                    [&](const reader& v) {
-                        const std::string text = v.text("type");
-                        const std::vector<std::string> known{"terminal", "partial", "total"};
-                        const auto found = std::find(known.begin(), known.end(), text);
-                        if (found == known.end())
-                            v.refuse(unknown_word("type of cancellation", text, known));
-                        type = static_cast<cancellation>(found - known.begin());
-                    }},
-                {"client",
-                    [&](const reader& v) {
-                        client = static_cast<lane>(v.number<std::uint32_t>("client", 0, clients_max - 1));
-                    }},
-                {"steps", [&](const reader& v) { steps = v.number<std::uint32_t>("steps", 0, 1'000'000); }},
-            });
-    }
-    if (!anchored && when != "steps")
-        at.refuse("cancel needs 'at', the operation that it is relative to (or when: steps, and steps: 7)");
-    if (when == "during") {
+    else if (cancels)
+        at.for_keys(key, {{"at", read_anchor}, {"when", read_when}, {"type", read_type},
+                             {"client", read_client}, {"steps", read_steps}});
+    else
+        at.for_keys(
+            key, {{"at", read_anchor}, {"when", read_when}, {"client", read_client}, {"steps", read_steps}});
+    if (!anchored && i.when != moment::steps)
+        at.refuse(fmt::format(
+            "{} needs 'at', the operation that it is relative to (or when: steps, and steps: 7)", key));
+    if (during) {
         if (client && *client != p.at.lane)
             at.refuse("'during' is for the client's own operation: write 'queued' or 'after'");
-        p.fault = fault::cancel(type);
+        p.fault = fault::cancel(i.type);
     } else {
-        p.cancels = {.client = client.value_or(std::max<lane>(p.at.lane, 0)),
-            .when = when == "before"   ? moment::before
-                    : when == "queued" ? moment::queued
-                    : when == "after"  ? moment::after
-                                       : moment::steps,
-            .steps = steps,
-            .type = type};
+        i.client = client.value_or(std::max<lane>(p.at.lane, 0));
+        p.interrupts = i;
     }
     into.plan.perturbations.push_back(p);
     into.written_at.push_back(at.place());
+}
+
+/// `schedule: run c1 before c0/session.close`
+void read_deviation(const reader& at, scenario& into)
+{
+    into.plan.perturbations.push_back(at.parse("a deviation of the schedule", [](const std::string& text) {
+        if (!text.starts_with("run "))
+            throw input_error(
+                fmt::format("'{}' is no deviation: write run c1 before c0/session.close", text));
+        // The same words as in a plan, where brackets stand around them.
+        const fault_plan plan = parse_plan("run(" + text.substr(4) + ')');
+        if (plan.perturbations.size() != 1 || !plan.perturbations[0].yields)
+            throw input_error(
+                fmt::format("'{}' is no deviation: write run c1 before c0/session.close", text));
+        return plan.perturbations[0];
+    }));
+    into.written_at.push_back(at.place());
+}
+
+/// `arrivals: sequential`, or when single clients come: `arrivals: {c1: 2s}`.
+void read_arrivals(const reader& at, fault_plan& into)
+{
+    if (!at.node().IsMap()) {
+        into.sequential = read_word(at, "way to arrive", {"together", "sequential"}) == 1;
+        return;
+    }
+    at.for_entries("arrivals", [&](const reader& key, const std::string& name, const reader& value) {
+        const auto when = read_duration(value, "the time at which a client arrives");
+        try {
+            into.arrivals.merge(parse_plan(fmt::format("arrive({} {})", name, to_string(when))).arrivals);
+        } catch (const input_error&) {
+            key.refuse(fmt::format("'{}' is no client (c0 to c{})", name, clients_max - 1));
+        }
+    });
+}
+
+/// Reads one, or a list of them.
+template <class Read>
+void read_some(const reader& at, std::string_view key, Read read)
+{
+    if (at.node().IsSequence())
+        for (const reader& item : at.items(key))
+            read(item);
+    else
+        read(at);
 }
 
 void read_contract(const reader& at, contract& into)
@@ -373,34 +426,35 @@ void read_contract(const reader& at, contract& into)
 
 void read_expectation(const reader& at, expectation& into)
 {
-    at.for_keys("expect",
-        {
-            {"outcome",
-                [&](const reader& v) {
-                    const std::string text = v.text("outcome");
-                    const std::vector<std::string> known{"returns", "throws ERROR", "cancelled", "hangs"};
-                    if (text.starts_with("throws "))
-                        check_error(v, text.substr(7));
-                    else if (text != "returns" && text != "cancelled" && text != "hangs")
-                        v.refuse(unknown_word("outcome", text, known));
-                    into.outcome = text;
-                }},
-            {"reports", [&](const reader& v) { into.reports = read_errors(v, "reports"); }},
-            {"events",
-                [&](const reader& v) {
-                    into.events.emplace();
-                    for (const reader& item : v.items("events"))
-                        into.events->push_back(item.parse(
-                            "an operation", [](const std::string& text) { return parse_operation(text); }));
-                }},
-            {"violates",
-                [&](const reader& v) {
-                    for (const reader& item : v.items("violates")) {
-                        into.violates.push_back(item.text("an invariant"));
-                        check_invariant(item, into.violates.back());
-                    }
-                }},
-        });
+    at.for_keys("expect", {
+                              {"outcome",
+                                  [&](const reader& v) {
+                                      const std::string text = v.text("outcome");
+                                      const std::vector<std::string> known{
+                                          "returns", "throws ERROR", "cancelled", "hangs", "abandoned"};
+                                      if (text.starts_with("throws "))
+                                          check_error(v, text.substr(7));
+                                      else if (text != "returns" && text != "cancelled" && text != "hangs" &&
+                                               text != "abandoned")
+                                          v.refuse(unknown_word("outcome", text, known));
+                                      into.outcome = text;
+                                  }},
+                              {"reports", [&](const reader& v) { into.reports = read_errors(v, "reports"); }},
+                              {"events",
+                                  [&](const reader& v) {
+                                      into.events.emplace();
+                                      for (const reader& item : v.items("events"))
+                                          into.events->push_back(item.parse("an operation",
+                                              [](const std::string& text) { return parse_operation(text); }));
+                                  }},
+                              {"violates",
+                                  [&](const reader& v) {
+                                      for (const reader& item : v.items("violates")) {
+                                          into.violates.push_back(item.text("an invariant"));
+                                          check_invariant(item, into.violates.back());
+                                      }
+                                  }},
+                          });
 }
 
 std::vector<fault> read_kinds(const reader& at)
@@ -434,6 +488,8 @@ void read_exploration(const reader& at, scenario& into)
                                     options.perturbations = n.number<unsigned>("perturbations", 0, 8);
                                 }},
                             {"kinds", [&](const reader& k) { options.kinds = read_kinds(k); }},
+                            {"abandon", [&](const reader& n) { options.abandon = read_bool(n, "abandon"); }},
+                            {"deviate", [&](const reader& n) { options.deviate = read_bool(n, "deviate"); }},
                             {"runs_max",
                                 [&](const reader& n) {
                                     options.runs_max = n.number<std::uint64_t>("runs_max", 1, runs_most);
@@ -443,23 +499,25 @@ void read_exploration(const reader& at, scenario& into)
             {"random",
                 [&](const reader& v) {
                     auto& options = into.random.emplace();
-                    v.for_keys("random", {
-                                             {"cases",
-                                                 [&](const reader& n) {
-                                                     options.cases =
-                                                         n.number<std::uint64_t>("cases", 1, runs_most);
-                                                 }},
-                                             {"seed",
-                                                 [&](const reader& n) {
-                                                     options.seed = n.number<std::uint64_t>("seed", 0,
-                                                         std::numeric_limits<std::uint64_t>::max());
-                                                 }},
-                                             {"kinds",
-                                                 [&](const reader& k) {
-                                                     for (const fault& kind : read_kinds(k))
-                                                         options.kinds.push_back(kind.kind);
-                                                 }},
-                                         });
+                    v.for_keys("random",
+                        {
+                            {"cases",
+                                [&](const reader& n) {
+                                    options.cases = n.number<std::uint64_t>("cases", 1, runs_most);
+                                }},
+                            {"seed",
+                                [&](const reader& n) {
+                                    options.seed = n.number<std::uint64_t>(
+                                        "seed", 0, std::numeric_limits<std::uint64_t>::max());
+                                }},
+                            {"kinds",
+                                [&](const reader& k) {
+                                    for (const fault& kind : read_kinds(k))
+                                        options.kinds.push_back(kind.kind);
+                                }},
+                            {"abandon", [&](const reader& n) { options.abandon = read_bool(n, "abandon"); }},
+                            {"deviate", [&](const reader& n) { options.deviate = read_bool(n, "deviate"); }},
+                        });
                 }},
         });
     if (!into.sweep && !into.random)
@@ -472,7 +530,7 @@ scenario read(const YAML::Node& root, const std::string& file)
     scenario s;
     s.where = {file, 1, 1};
     bool has_version = false;
-    std::optional<reader> contract_at, faults_at, expect_at, explore_at, cancel_at;
+    std::optional<reader> contract_at, faults_at, expect_at, explore_at, cancel_at, abandon_at, schedule_at;
     at.for_keys("a scenario",
         {
             {"mishap",
@@ -493,22 +551,19 @@ scenario read(const YAML::Node& root, const std::string& file)
             {"with",
                 [&](const reader& v) {
                     v.for_entries("with", [&](const reader&, const std::string& name, const reader& value) {
-                        s.plan.settings[name] = value.text("a setting");
+                        // An empty setting is one, too.
+                        s.plan.settings[name] =
+                            value.node().IsScalar() ? value.node().Scalar() : value.text("a setting");
                     });
                 }},
             {"clients",
                 [&](const reader& v) {
                     s.plan.clients = v.number<std::uint32_t>("clients", 1, clients_max);
                 }},
-            {"arrivals",
-                [&](const reader& v) {
-                    const std::string text = v.text("arrivals");
-                    const std::vector<std::string> known{"together", "sequential"};
-                    if (text != "together" && text != "sequential")
-                        v.refuse(unknown_word("way to arrive", text, known));
-                    s.plan.sequential = text == "sequential";
-                }},
+            {"arrivals", [&](const reader& v) { read_arrivals(v, s.plan); }},
             {"cancel", [&](const reader& v) { cancel_at.emplace(v); }},
+            {"abandon", [&](const reader& v) { abandon_at.emplace(v); }},
+            {"schedule", [&](const reader& v) { schedule_at.emplace(v); }},
             {"step_cost", [&](const reader& v) { s.plan.step_cost = read_duration(v, "step_cost"); }},
             {"contract", [&](const reader& v) { contract_at.emplace(v); }},
             {"faults", [&](const reader& v) { faults_at.emplace(v); }},
@@ -527,17 +582,19 @@ scenario read(const YAML::Node& root, const std::string& file)
     }
     if (faults_at && explore_at)
         explore_at->refuse("a scenario has faults (an example) or explore, not both: make it two files");
-    if (cancel_at && explore_at)
-        cancel_at->refuse("explore chooses its own cancellations: leave 'cancel' out, or make it an example");
-    if (cancel_at) {
-        // One, or a list of them.
-        if (cancel_at->node().IsSequence())
-            for (const reader& item : cancel_at->items("cancel"))
-                read_cancellation(item, s);
-        else
-            read_cancellation(*cancel_at, s);
-        s.where.line = at.line_of("cancel");
-    }
+    const auto read_perturbations = [&](std::optional<reader>& from, const char* key, auto read_one) {
+        if (!from)
+            return;
+        if (explore_at)
+            from->refuse(fmt::format("explore chooses its own: leave '{}' out, or make it an example", key));
+        read_some(*from, key, read_one);
+        s.where.line = at.line_of(key);
+    };
+    read_perturbations(schedule_at, "schedule", [&](const reader& v) { read_deviation(v, s); });
+    read_perturbations(abandon_at, "abandon",
+        [&](const reader& v) { read_interruption(v, interruption::action::abandon, s); });
+    read_perturbations(
+        cancel_at, "cancel", [&](const reader& v) { read_interruption(v, interruption::action::cancel, s); });
     if (faults_at) {
         read_faults(*faults_at, s);
         s.where.line = at.line_of("faults");
@@ -551,7 +608,7 @@ scenario read(const YAML::Node& root, const std::string& file)
         read_exploration(*explore_at, s);
         s.where.line = at.line_of("explore");
     }
-    if (!faults_at && !explore_at && !cancel_at)
+    if (!faults_at && !explore_at && !cancel_at && !abandon_at && !schedule_at)
         at.refuse("nothing to run: write faults (faults: {} for a run without any) or explore");
     return s;
 }

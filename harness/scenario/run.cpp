@@ -30,6 +30,8 @@ std::string actual_outcome(const run_result& run)
     const outcome& client = run.trace.outcomes.front();
     if (client.stuck != none)
         return "hangs";
+    if (client.abandoned != none)
+        return "abandoned";
     if (!client.error)
         return "returns";
     const std::string error = name_of(run.trace, client.error);
@@ -129,9 +131,15 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
             names.push_back(to_string(id));
         const std::string near = nearest(to_string(p.at), names);
         fail(result,
-            fmt::format(
-                "{}: the fault at {} never fired, so this scenario tests nothing{}\n  the run had  {}\n",
-                to_string(s.written_at[i]), to_string(p.at),
+            fmt::format("{}: the {} at {} never fired, so this scenario tests nothing{}\n  the run had  {}\n",
+                to_string(s.written_at[i]),
+                p.yields                                             ? "deviation"
+                : !p.interrupts                                      ? "fault"
+                : p.interrupts->what == interruption::action::cancel ? "cancellation"
+                                                                     : "abandonment",
+                p.interrupts && p.interrupts->when == moment::steps
+                    ? fmt::format("step {}", p.interrupts->steps)
+                    : to_string(p.at),
                 near.empty() ? "" : fmt::format("; did you mean {}?", near), join_operations(happened)));
         result.status = scenario_status::invalid;
     }
@@ -217,6 +225,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         sweeping.settings = s.plan.settings;
         sweeping.step_cost = s.plan.step_cost;
         sweeping.clients = s.plan.clients;
+        sweeping.arrivals = s.plan.arrivals;
         sweeping.limits = s.limits;
         account(sweep(under_test, sweeping));
     }
@@ -226,6 +235,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         drawing.settings = s.plan.settings;
         drawing.step_cost = s.plan.step_cost;
         drawing.clients = s.plan.clients;
+        drawing.arrivals = s.plan.arrivals;
         drawing.limits = s.limits;
         account(random_campaign(under_test, drawing));
     }

@@ -84,6 +84,10 @@ public:
     template <class F>
     void execute(F&& f) const
     {
+        if (tracked_ && world_->was_abandoned(token_)) {
+            const std::decay_t<F> dropped(std::forward<F>(f));
+            return;
+        }
         if (!never_ && world_->in_handler()) {
             // As an io_context does, keep what the function throws from unwinding its caller.
             try {

@@ -96,6 +96,14 @@ const std::exception_ptr& peer_gone_error()
     return error;
 }
 
+/// What an operation comes to that ends by itself.
+result planned_result(const operation_record& op) noexcept
+{
+    const bool fails = (op.fault.kind == fault_kind::fail && !op.fails_body) ||
+                       op.fault.kind == fault_kind::fail_after_effect;
+    return fails ? result::failed : result::ok;
+}
+
 bool later(const auto& a, const auto& b) noexcept { return a.at != b.at ? a.at > b.at : a.order > b.order; }
 
 } // namespace
@@ -185,8 +193,8 @@ void world::run(const manager& under_test, const contract& promises, const limit
 
     ++run_number_;
     // Anything still under way (a suspended coroutine, a pending timer) would leak into the next run.
-    if (running_clients_ != 0 || (has_adapter_ && !adapter_ended_) || work_count_ != 0 ||
-        !suspended_.empty() || !io_->stopped() || left_ || seam_.reactors.size() > 1)
+    if (io_ && (running_clients_ != 0 || (has_adapter_ && !adapter_ended_) || work_count_ != 0 ||
+                   !suspended_.empty() || !io_->stopped() || left_ || seam_.reactors.size() > 1))
         tear_down();
     signals_.clear();
     client_objects_.clear();
@@ -233,16 +241,22 @@ void world::reset(
     in_flight_.clear();
     pump_queued_ = false;
     strikes_.clear();
-    for (std::size_t i = 0; i < plan.perturbations.size(); ++i)
-        if (plan.perturbations[i].cancels)
+    deviations_.clear();
+    held_.clear();
+    for (std::size_t i = 0; i < plan.perturbations.size(); ++i) {
+        const perturbation& p = plan.perturbations[i];
+        if (p.interrupts)
             strikes_.push_back({.plan_index = i,
-                .what = plan.perturbations[i],
-                .armed = plan.perturbations[i].cancels->when == moment::steps,
-                .due = plan.perturbations[i].cancels->steps});
+                .what = p,
+                .armed = p.interrupts->when == moment::steps,
+                .due = p.interrupts->steps});
+        else if (p.yields)
+            deviations_.push_back(i);
+    }
     struck_.clear();
     barrier_.clear();
     clients_ = 1;
-    running_clients_ = 0;
+    running_clients_ = arriving_ = 0;
     next_sequential_ = clients_;
     adapter_ended_ = serving_ = probing_ = false;
     goal_ = goal::clients;
@@ -251,7 +265,7 @@ void world::reset(
     alarm_order_ = 0;
     if (!io_) {
         seam_.reactors.clear();
-        io_ = std::make_unique<asio::io_context>(1);
+        io_ = std::make_unique<two_step_context>(1);
         // Makes the reactor now, so that the world's own is the first one the seam knows. Its registration
         // with epoll is none of the code under test's.
         asio::steady_timer reactor_maker(*io_);
@@ -269,18 +283,26 @@ void world::tear_down() noexcept
     tearing_down_ = true;
     const bool was_simulating = active_seam() != nullptr;
     active_seam() = &seam_;
-    while (!suspended_.empty() || ready_head_ != ready_.size()) {
-        if (!suspended_.empty()) {
-            const auto last = std::move(suspended_.back());
-            suspended_.pop_back();
-        } else {
-            const task dropped = std::move(ready_[ready_head_++].what);
+    const auto drop_all = [this] {
+        while (!suspended_.empty() || ready_head_ != ready_.size()) {
+            if (!suspended_.empty()) {
+                const auto last = std::move(suspended_.back());
+                suspended_.pop_back();
+            } else {
+                const task dropped = std::move(ready_[ready_head_++].what);
+            }
         }
-    }
-    ready_.clear();
-    ready_head_ = 0;
+        ready_.clear();
+        ready_head_ = 0;
+    };
+    drop_all();
     in_flight_.clear();
+    if (io_)
+        io_->drop_pending();
+    drop_all();
+    // The adapter encloses its clients, and so does what it owns.
     clients_done_ = task();
+    drop_all();
     // Threads that the code under test left in services of the io_context are joined here.
     io_.reset();
     client_objects_.clear();
@@ -316,10 +338,19 @@ world::pause world::drive()
             return pause::livelock;
         if (inbox_filled_.load(std::memory_order_acquire))
             take_inbox();
-        if (poll_reactor() || has_ready())
+        const bool polled = poll_reactor();
+        if (trace_->world_abandoned != none)
+            return pause::abandoned;
+        if (polled || has_ready())
             continue;
+        if (!held_.empty()) {
+            release_held();
+            continue;
+        }
         if (!strikes_.empty() || !struck_.empty()) {
             strike_due();
+            if (trace_->world_abandoned != none)
+                return pause::abandoned;
             if (has_ready())
                 continue;
             // What it struck may be something of Asio's.
@@ -346,7 +377,9 @@ world::pause world::drive()
 
 void world::run_ready()
 {
-    for (int i = 0; i < batch_max && has_ready() && trace_->steps < limits_->steps_max; ++i) {
+    for (int i = 0; i < batch_max && has_ready() && trace_->steps < limits_->steps_max &&
+                    trace_->world_abandoned == none;
+         ++i) {
         if (chooser_) {
             choose_and_run();
             continue;
@@ -362,8 +395,14 @@ void world::run_ready()
 
 void world::run_handler(ready next)
 {
-    if (!strikes_.empty() || !struck_.empty())
+    if (!strikes_.empty() || !struck_.empty()) {
+        abandoned_lane_ = nobody;
         strike_due();
+        if (trace_->world_abandoned != none)
+            return; // dropped with all the others
+        if (abandoned_lane_ == next.in)
+            return;
+    }
     ++trace_->steps;
     last_active_ = seam_.now;
     seam_.now += plan_->step_cost;
@@ -375,6 +414,8 @@ void world::run_handler(ready next)
         escaped();
     }
     in_handler_ = false;
+    if (!held_.empty())
+        count_step(next.in);
 }
 
 void world::choose_and_run()
@@ -395,10 +436,7 @@ void world::choose_and_run()
     if (chosen >= handlers) {
         const index operation = in_flight_[chosen - handlers];
         in_flight_.erase(in_flight_.begin() + static_cast<std::ptrdiff_t>(chosen - handlers));
-        const operation_record& op = trace_->operations[operation];
-        const bool fails = (op.fault.kind == fault_kind::fail && !op.fails_body) ||
-                           op.fault.kind == fault_kind::fail_after_effect;
-        complete(operation, fails ? result::failed : result::ok);
+        complete(operation, planned_result(trace_->operations[operation]));
         return;
     }
     const auto at = ready_.begin() + static_cast<std::ptrdiff_t>(ready_head_ + chosen);
@@ -452,23 +490,31 @@ bool world::advance(duration limit)
     last_active_ = next; // an arrival is an event, also where no handler waits for it
     while (!alarms_.empty() && alarms_.front().at <= next) {
         std::pop_heap(alarms_.begin(), alarms_.end(), is_later);
-        const index operation = alarms_.back().operation;
+        const alarm due = alarms_.back();
         alarms_.pop_back();
-        complete(operation, result::ok);
+        if (due.operation != none) {
+            complete(due.operation, result::ok);
+        } else {
+            --arriving_;
+            start_client(due.client);
+        }
     }
     return true;
 }
 
-void world::pass_grace()
+/// Stage 5. Returns whether the run goes on.
+bool world::pass_grace()
 {
     if (contract_->grace == duration(0))
-        return;
+        return true;
     const duration until = seam_.now + contract_->grace;
-    do
-        drive();
-    while (advance(until) && trace_->steps < limits_->steps_max);
+    do {
+        if (drive() == pause::abandoned)
+            return false;
+    } while (advance(until) && trace_->steps < limits_->steps_max);
     seam_.now = std::max(seam_.now, until);
     record_stage(stage::grace_over);
+    return true;
 }
 
 bool world::await_outside(std::chrono::milliseconds patience)
@@ -500,27 +546,33 @@ void world::take_inbox()
 void world::list_work(std::vector<work_record>& into) const
 {
     for (const work_token& token : work_)
-        if (token.count != 0)
+        if (token.count != 0 && !token.abandoned)
             into.push_back({token.in, token.step, token.since});
 }
 
 void world::finish_run(pause why)
 {
-    if (!finish_clients(why) || !end_what_hangs() || !probe() || !finish_adapter() || !end_what_hangs()) {
-        record_stage(stage::livelock);
+    if (!finish_clients(why) || !end_what_hangs() || !probe() || !finish_adapter() || !end_what_hangs() ||
+        !pass_grace()) {
+        if (trace_->world_abandoned == none)
+            record_stage(stage::livelock);
+        else
+            shut_down();
         return;
     }
-    pass_grace();
     poll_reactor();
     list_work(trace_->stray_work);
-    trace_->stray_reactor = !io_->stopped();
+    // What an abandoned client waited for is dropped when it comes.
+    const bool waits_for_abandoned = std::any_of(work_.begin(), work_.end(),
+        [](const work_token& token) { return token.count != 0 && token.abandoned; });
+    trace_->stray_reactor = !io_->stopped() && !waits_for_abandoned;
     record_stage(stage::judged);
 }
 
-/// Stages 1 and 2. Returns whether the limit of steps was kept.
+/// Stages 1 and 2. Returns whether the run goes on: the limit of steps was kept, and the world still stands.
 bool world::finish_clients(pause why)
 {
-    if (why == pause::livelock)
+    if (is_over(why))
         return false;
     if (why == pause::ended) {
         record_stage(stage::all_ended);
@@ -553,7 +605,7 @@ bool world::finish_clients(pause why)
                     emit(i, cancellation::terminal, none, {});
             }));
         }
-        if (drive() == pause::livelock)
+        if (is_over(drive()))
             return false;
     }
     if (has_adapter_ && !adapter_ended_ && !serving_) {
@@ -563,7 +615,7 @@ bool world::finish_clients(pause why)
         if (trace_->stuck_work.empty())
             list_work(trace_->stuck_work);
         queue(background_lane, task([this] { adapter_signal_.emit(asio::cancellation_type::terminal); }));
-        if (drive() == pause::livelock)
+        if (is_over(drive()))
             return false;
     }
     return true;
@@ -579,9 +631,9 @@ bool world::end_what_hangs()
         record_stage(stage::peers_gone);
         fail_hanging();
         pause next = drive();
-        while (next != pause::livelock && !alarms_.empty() && advance(horizon_))
+        while (!is_over(next) && !alarms_.empty() && advance(horizon_))
             next = drive();
-        if (next == pause::livelock)
+        if (is_over(next))
             return false;
     }
     return true;
@@ -609,7 +661,7 @@ bool world::probe()
     pause next = drive();
     horizon_ = limits_->horizon;
     // Who has not been served by now never will be; who holds a resource waits for those.
-    for (int round = 0; next != pause::livelock && running_clients_ != 0 && round < 4; ++round) {
+    for (int round = 0; !is_over(next) && running_clients_ != 0 && round < 4; ++round) {
         const index found = record_stage(stage::stuck);
         for (const index body : std::exchange(barrier_, {}))
             complete(body, result::ok);
@@ -624,12 +676,13 @@ bool world::probe()
             }));
         }
         next = drive();
+        if (is_over(next))
+            break;
         fail_hanging();
-        if (next != pause::livelock)
-            next = drive();
+        next = drive();
     }
     probing_ = false;
-    return next != pause::livelock;
+    return !is_over(next);
 }
 
 /// Stage 7: the adapter returns.
@@ -652,7 +705,7 @@ bool world::finish_adapter()
             trace_->adapter.cancelled = record(event_kind::client_cancelled, background_lane, none);
             adapter_signal_.emit(asio::cancellation_type::terminal);
         }));
-        if (drive() == pause::livelock)
+        if (is_over(drive()))
             return false;
     }
     return true;
@@ -676,10 +729,16 @@ awaitable<void> world::serve(std::function<awaitable<void>(client&)> one)
     trace_->outcomes.resize(clients_);
     while (lanes_.size() < clients_ + 1)
         lanes_.emplace_back();
-    for (std::size_t i = 0; i < clients_; ++i)
-        if (i == 0 || !plan_->sequential)
-            start_client(i);
     next_sequential_ = plan_->sequential ? 1 : clients_;
+    for (std::size_t i = 0; i < next_sequential_; ++i) {
+        const auto arrives = plan_->arrivals.find(static_cast<lane>(i));
+        if (plan_->sequential || arrives == plan_->arrivals.end() || arrives->second == duration(0)) {
+            start_client(i);
+        } else {
+            ++arriving_;
+            add_alarm({.at = seam_.now + arrives->second, .order = 0, .operation = none, .client = i});
+        }
+    }
     co_await await_clients();
 }
 
@@ -719,6 +778,8 @@ awaitable<void> world::serve_one(std::size_t which)
 void world::client_ended(std::size_t which, std::exception_ptr error)
 {
     outcome& mine = trace_->outcomes[which];
+    if (mine.ending == ending::abandoned)
+        return;
     if (mine.ending == ending::running)
         mine.ending = error ? ending::threw : ending::returned;
     mine.error = std::move(error);
@@ -734,9 +795,9 @@ void world::client_ended(std::size_t which, std::exception_ptr error)
 void world::arm_strikes(moment when, const operation_id& at)
 {
     for (strike& waiting : strikes_)
-        if (!waiting.armed && waiting.what.cancels->when == when && waiting.what.at == at) {
+        if (!waiting.armed && waiting.what.interrupts->when == when && waiting.what.at == at) {
             waiting.armed = true;
-            waiting.due = trace_->steps + waiting.what.cancels->steps;
+            waiting.due = trace_->steps + waiting.what.interrupts->steps;
         }
 }
 
@@ -745,18 +806,24 @@ void world::strike_due()
     // By hand, since what is struck may arm others.
     for (std::size_t i = 0; i < strikes_.size();) {
         // Nobody is cancelled before he has begun: that would test Asio, not the manager.
-        const auto client = static_cast<std::size_t>(strikes_[i].what.cancels->client);
-        const bool begun = client < trace_->outcomes.size() && trace_->outcomes[client].began != 0;
+        const lane whom = strikes_[i].what.interrupts->client;
+        const auto client = static_cast<std::size_t>(whom);
+        const bool begun =
+            whom == whole_world || (client < trace_->outcomes.size() && trace_->outcomes[client].began != 0);
         if (!strikes_[i].armed || trace_->steps < strikes_[i].due || !begun) {
             ++i;
             continue;
         }
         const strike due = strikes_[i];
         strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
-        const cancellation_point& point = *due.what.cancels;
-        emit(static_cast<std::size_t>(point.client), point.type, due.plan_index,
-            point.when == moment::steps ? anchor_now(static_cast<std::size_t>(point.client), point.type)
-                                        : due.what);
+        const interruption& point = *due.what.interrupts;
+        const perturbation what = point.when == moment::steps ? anchor_now(point) : due.what;
+        if (point.what == interruption::action::cancel)
+            emit(client, point.type, due.plan_index, what);
+        else if (whom == whole_world)
+            return abandon_world(due.plan_index, what);
+        else
+            abandon_client(client, due.plan_index, what);
     }
     while (!struck_.empty()) {
         const index operation = struck_.back();
@@ -795,12 +862,10 @@ void world::emit(std::size_t client, cancellation type, std::size_t plan_index, 
     in_handler_ = was_in_handler;
 }
 
-perturbation world::anchor_now(std::size_t client, cancellation type) const
+perturbation world::anchor_now(const interruption& struck) const
 {
     perturbation what;
-    cancellation_point& point = what.cancels.emplace();
-    point.client = static_cast<lane>(client);
-    point.type = type;
+    interruption& point = what.interrupts.emplace(struck);
     for (auto e = trace_->events.rbegin(); e != trace_->events.rend(); ++e) {
         if (e->kind != event_kind::completed && e->kind != event_kind::delivered)
             continue;
@@ -814,6 +879,87 @@ perturbation world::anchor_now(std::size_t client, cancellation type) const
     return what;
 }
 
+/// Destroys what this client has suspended or queued. Its coroutines' frames are then destroyed through its
+/// executor, in steps of their own, as Asio does it; whatever their destructors start runs.
+void world::abandon_client(std::size_t client, std::size_t plan_index, perturbation what)
+{
+    if (client >= signals_.size() || client >= trace_->outcomes.size() ||
+        trace_->outcomes[client].ended != none)
+        return;
+    const auto in = static_cast<lane>(client);
+    outcome& mine = trace_->outcomes[client];
+    mine.abandoned = record(event_kind::client_abandoned, in, static_cast<index>(client));
+    mine.ended = mine.abandoned;
+    mine.ending = ending::abandoned;
+    matched_[plan_index] = true;
+    trace_->strikes.push_back({plan_index, what, mine.abandoned});
+    --running_clients_;
+
+    // What Asio itself holds, such as a timer, is dropped where it arrives at this executor.
+    for (work_token& token : work_)
+        token.abandoned = token.abandoned || (token.count != 0 && token.in == in);
+    std::vector<std::unique_ptr<suspended>> dropped;
+    for (std::size_t i = 0; i < suspended_.size();) {
+        operation_record& op = trace_->operations[suspended_[i]->operation];
+        if (op.id.lane != in) {
+            ++i;
+            continue;
+        }
+        const index operation = suspended_[i]->operation;
+        forget(operation);
+        op.result = result::abandoned;
+        op.completed = record(event_kind::completed, in, operation);
+        dropped.push_back(std::move(suspended_[i]));
+        suspended_.erase(suspended_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    std::vector<ready> unwanted;
+    for (std::size_t i = ready_head_; i < ready_.size();) {
+        if (ready_[i].in != in) {
+            ++i;
+            continue;
+        }
+        unwanted.push_back(std::move(ready_[i]));
+        ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    abandoned_lane_ = in;
+
+    const bool was_in_handler = std::exchange(in_handler_, true);
+    const lane was_running = std::exchange(running_lane_, in);
+    dropped.clear();
+    unwanted.clear();
+    // This makes Asio give up what it holds for the client, so that it arrives and is dropped now.
+    signals_[client].emit(asio::cancellation_type::terminal);
+    running_lane_ = was_running;
+    in_handler_ = was_in_handler;
+    if (next_sequential_ < clients_)
+        start_client(next_sequential_++);
+}
+
+void world::abandon_world(std::size_t plan_index, perturbation what)
+{
+    trace_->world_abandoned = record(event_kind::client_abandoned, background_lane, none);
+    matched_[plan_index] = true;
+    trace_->strikes.push_back({plan_index, what, trace_->world_abandoned});
+    const auto end = [&](outcome& one) {
+        if (one.started == none || one.ended != none)
+            return;
+        one.abandoned = one.ended = trace_->world_abandoned;
+        one.ending = ending::abandoned;
+    };
+    for (outcome& client : trace_->outcomes)
+        end(client);
+    if (has_adapter_)
+        end(trace_->adapter);
+}
+
+/// The end of an abandoned world: everything is destroyed, on record.
+void world::shut_down() noexcept
+{
+    tear_down();
+    adapter_ended_ = true;
+    record_stage(stage::judged);
+}
+
 bool world::strike_before(const resource& on, role what, symbol name, lane in)
 {
     if (strikes_.empty())
@@ -821,10 +967,11 @@ bool world::strike_before(const resource& on, role what, symbol name, lane in)
     const operation_id id = identify(on, what, name, in);
     for (std::size_t i = 0; i < strikes_.size(); ++i) {
         const strike waiting = strikes_[i];
-        if (waiting.armed || waiting.what.cancels->when != moment::before || !(waiting.what.at == id))
+        if (waiting.armed || waiting.what.interrupts->when != moment::before || !(waiting.what.at == id) ||
+            waiting.what.interrupts->what != interruption::action::cancel)
             continue;
         strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
-        emit(static_cast<std::size_t>(waiting.what.cancels->client), waiting.what.cancels->type,
+        emit(static_cast<std::size_t>(waiting.what.interrupts->client), waiting.what.interrupts->type,
             waiting.plan_index, waiting.what);
         return true;
     }
@@ -1179,25 +1326,15 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
     switch (op.fault.kind) {
     case fault_kind::ok:
     case fault_kind::fail:
-        if (chooser_)
-            in_flight_.push_back(which);
-        else
-            complete(which, op.fault.kind == fault_kind::ok || op.fails_body ? result::ok : result::failed);
+    case fault_kind::fail_after_effect:
+        settle(which);
         break;
     case fault_kind::ok_now:
         complete(which, result::ok);
         break;
-    case fault_kind::fail_after_effect:
-        if (chooser_)
-            in_flight_.push_back(which);
-        else
-            complete(which, result::failed);
-        break;
     case fault_kind::delay:
     case fault_kind::late:
-        alarms_.push_back({seam_.now + op.fault.after, alarm_order_++, which});
-        std::push_heap(
-            alarms_.begin(), alarms_.end(), [](const alarm& a, const alarm& b) { return later(a, b); });
+        add_alarm({.at = seam_.now + op.fault.after, .order = 0, .operation = which});
         break;
     case fault_kind::cancel:
         struck_.push_back(which);
@@ -1244,16 +1381,81 @@ void world::complete(index operation, result how)
 void world::cancel(index operation)
 {
     operation_record& op = trace_->operations[operation];
+    if (op.result == result::abandoned)
+        return;
     if (op.cancel_requested == none)
         op.cancel_requested = record(event_kind::cancel_requested, running_lane_, operation);
     const bool listens = op.fault.kind != fault_kind::deaf && op.fault.kind != fault_kind::late;
     if (op.result != result::pending || !listens)
         return;
-    std::erase(in_flight_, operation);
-    std::erase_if(alarms_, [&](const alarm& a) { return a.operation == operation; });
-    std::make_heap(
-        alarms_.begin(), alarms_.end(), [](const alarm& a, const alarm& b) { return later(a, b); });
+    forget(operation);
     complete(operation, result::aborted);
+}
+
+/// Takes an operation out of everything that would complete it.
+void world::forget(index operation) noexcept
+{
+    std::erase(in_flight_, operation);
+    std::erase(struck_, operation);
+    std::erase(barrier_, operation);
+    std::erase_if(held_, [&](const held& h) { return h.operation == operation; });
+    const auto ended =
+        std::erase_if(alarms_, [&](const alarm& a) { return a.operation == operation && operation != none; });
+    if (ended != 0)
+        std::make_heap(
+            alarms_.begin(), alarms_.end(), [](const alarm& a, const alarm& b) { return later(a, b); });
+}
+
+void world::add_alarm(alarm what)
+{
+    what.order = alarm_order_++;
+    alarms_.push_back(what);
+    std::push_heap(
+        alarms_.begin(), alarms_.end(), [](const alarm& a, const alarm& b) { return later(a, b); });
+}
+
+/// The operation could complete now: at once, when it is chosen, or when the plan lets it.
+void world::settle(index operation)
+{
+    for (const std::size_t i : deviations_) {
+        const perturbation& p = plan_->perturbations[i];
+        if (p.at != trace_->operations[operation].id)
+            continue;
+        held_.push_back({i, operation, p.yields->first, p.yields->steps});
+        return;
+    }
+    release(operation);
+}
+
+void world::release(index operation)
+{
+    if (chooser_)
+        in_flight_.push_back(operation);
+    else
+        complete(operation, planned_result(trace_->operations[operation]));
+}
+
+void world::count_step(lane in)
+{
+    for (std::size_t i = 0; i < held_.size();) {
+        if (held_[i].first != in || --held_[i].steps_left != 0) {
+            ++i;
+            continue;
+        }
+        const held done = held_[i];
+        held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+        matched_[done.plan_index] = true;
+        trace_->strikes.push_back({done.plan_index, plan_->perturbations[done.plan_index],
+            static_cast<index>(trace_->events.size() - 1)});
+        release(done.operation);
+    }
+}
+
+/// Whoever they waited for has nothing to do.
+void world::release_held()
+{
+    for (const held& one : std::exchange(held_, {}))
+        release(one.operation);
 }
 
 bool world::settled(index operation) const noexcept
@@ -1352,10 +1554,12 @@ void world::force_close(const resource& on) noexcept
 
 void world::destroyed(const resource& which) noexcept
 {
-    if (!trace_ || which.run_ != run_number_ || which.index_ == none || tearing_down_)
+    if (!trace_ || which.run_ != run_number_ || which.index_ == none ||
+        (tearing_down_ && trace_->world_abandoned == none))
         return;
     const resource_record& target = trace_->resources[which.index_];
-    if (target.life == life::open)
+    // A close that is under way goes on without the object, unless nobody is left to run it.
+    if (target.life == life::open || (target.life == life::closing && trace_->world_abandoned != none))
         record(event_kind::destroyed, running_lane_, which.index_);
 }
 
@@ -1441,9 +1645,7 @@ awaitable<void> world::body(resource* lent, body_work work, lane client)
         } else {
             op.started = record(event_kind::started, in, end);
             if (op.fault.kind == fault_kind::delay || op.fault.kind == fault_kind::late) {
-                alarms_.push_back({seam_.now + op.fault.after, alarm_order_++, end});
-                std::push_heap(alarms_.begin(), alarms_.end(),
-                    [](const alarm& a, const alarm& b) { return later(a, b); });
+                add_alarm({.at = seam_.now + op.fault.after, .order = 0, .operation = end});
             } else if (op.fault.kind == fault_kind::fail || op.fault.kind == fault_kind::fail_after_effect) {
                 complete(end, result::failed);
             } else if (op.fault.kind == fault_kind::cancel) {

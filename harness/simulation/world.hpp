@@ -51,6 +51,7 @@ public:
     std::uint32_t begin_work(lane in) noexcept;
     void copy_work(std::uint32_t token) noexcept;
     void end_work(std::uint32_t token) noexcept;
+    bool was_abandoned(std::uint32_t token) const noexcept { return work_[token].abandoned; }
 
     // For resources.
     std::uint64_t run_number() const noexcept { return run_number_; }
@@ -101,6 +102,7 @@ private:
         std::uint64_t step = 0;
         duration since{0};
         lane in = 0;
+        bool abandoned = false; ///< with its client: what it leads to is dropped
     };
 
     /// Counters from which operations get their identity, one set per lane.
@@ -118,7 +120,7 @@ private:
         std::uint32_t open_bodies = 0;
     };
 
-    /// A cancellation of the plan, waiting for its moment.
+    /// An interruption of the plan, waiting for its moment.
     struct strike
     {
         std::size_t plan_index;
@@ -127,11 +129,22 @@ private:
         std::uint64_t due = 0; ///< the step after which it strikes
     };
 
+    /// An operation whose completion is held back until another lane has taken some steps.
+    struct held
+    {
+        std::size_t plan_index;
+        index operation;
+        lane first;
+        std::uint32_t steps_left;
+    };
+
+    /// Something that is due at a time: the end of an operation, or the arrival of a client.
     struct alarm
     {
         duration at;
         std::uint64_t order;
         index operation;
+        std::size_t client = 0; ///< where `operation` is `none`
     };
 
     /// What the loop waits for.
@@ -145,8 +158,12 @@ private:
     {
         ended,
         stuck,
-        livelock
+        livelock,
+        abandoned
     };
+
+    /// The run goes no further, whatever stage it is in.
+    static bool is_over(pause why) noexcept { return why == pause::livelock || why == pause::abandoned; }
 
     // The loop.
     pause drive();
@@ -156,7 +173,7 @@ private:
     void choose_and_run();
     bool poll_reactor();
     bool advance(duration limit);
-    void pass_grace();
+    bool pass_grace();
     bool await_outside(std::chrono::milliseconds patience);
     void take_inbox();
     void list_work(std::vector<work_record>& into) const;
@@ -164,7 +181,7 @@ private:
     {
         if (goal_ == goal::adapter)
             return adapter_ended_;
-        return running_clients_ == 0 && (!has_adapter_ || serving_ || adapter_ended_);
+        return running_clients_ == 0 && arriving_ == 0 && (!has_adapter_ || serving_ || adapter_ended_);
     }
     void finish_run(pause why);
     bool finish_clients(pause why);
@@ -182,11 +199,22 @@ private:
         return in >= 0 && probing_ && static_cast<std::size_t>(in) >= clients_;
     }
 
-    // Cancellations.
+    // Interruptions.
     void arm_strikes(moment when, const operation_id& at);
     void strike_due();
     void emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what);
-    perturbation anchor_now(std::size_t client, cancellation type) const;
+    void abandon_client(std::size_t client, std::size_t plan_index, perturbation what);
+    void abandon_world(std::size_t plan_index, perturbation what);
+    void shut_down() noexcept;
+    perturbation anchor_now(const interruption&) const;
+
+    // Deviations of the schedule.
+    void settle(index operation);
+    void release(index operation);
+    void count_step(lane in);
+    void release_held();
+    void add_alarm(alarm);
+    void forget(index operation) noexcept;
 
     // Operations.
     lane_state& state_of(lane in) { return lanes_[static_cast<std::size_t>(in + 1)]; }
@@ -217,7 +245,15 @@ private:
     index record(event_kind kind, lane in, index subject);
     index record_stage(stage reached) { return record(event_kind::stage, 0, static_cast<index>(reached)); }
 
-    std::unique_ptr<boost::asio::io_context> io_;
+    /// Its end comes in two parts, since what it has pending must go before objects that outlive that.
+    class two_step_context : public boost::asio::io_context
+    {
+    public:
+        using io_context::io_context;
+        void drop_pending() { shutdown(); }
+    };
+
+    std::unique_ptr<two_step_context> io_;
     seam seam_;
     environment environment_;
     std::uint64_t run_number_ = 0;
@@ -259,6 +295,8 @@ private:
     std::deque<client> client_objects_;
     std::function<awaitable<void>(client&)> serve_;
     std::vector<strike> strikes_;
+    std::vector<std::size_t> deviations_; ///< of the plan, by index
+    std::vector<held> held_;
     std::vector<index>
         struck_; ///< operations with the fault `cancel`, at whose side the client is cancelled next
     std::vector<index> barrier_; ///< bodies of fresh clients that wait for each other
@@ -266,10 +304,12 @@ private:
     std::size_t clients_ = 0; ///< without the probes
     std::size_t running_clients_ = 0;
     std::size_t next_sequential_ = 0;
+    std::size_t arriving_ = 0; ///< clients whose time has not come
     bool has_adapter_ = false;
     bool adapter_ended_ = false;
     bool serving_ = false; ///< the clients were started
     bool probing_ = false;
+    lane abandoned_lane_ = nobody; ///< just abandoned, so that its step under way is dropped, too
     goal goal_ = goal::clients;
     duration horizon_{0}; ///< how far time may go in this stage
     lane running_lane_ = 0;

@@ -57,6 +57,8 @@ std::string_view to_string(ending e) noexcept
         return "throws";
     case ending::hung:
         return "hangs";
+    case ending::abandoned:
+        return "is abandoned";
     }
     return "?";
 }
@@ -78,6 +80,7 @@ void trace::clear()
     stuck_work.clear();
     stray_work.clear();
     stray_reactor = false;
+    world_abandoned = none;
     steps = 0;
     hash = 0;
 }

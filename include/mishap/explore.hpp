@@ -54,9 +54,14 @@ struct sweep_options
     /// Stops here; the result then says "incomplete".
     std::uint64_t runs_max = 1'000'000;
     std::map<std::string, std::string, std::less<>> settings = {};
+    /// Also abandons every client, and the world, after every step.
+    bool abandon = false;
+    /// Also lets every other client take a step before each operation completes.
+    bool deviate = false;
     /// As in `fault_plan`.
     duration step_cost{0};
     std::uint32_t clients = 0;
+    std::map<lane, duration> arrivals = {};
     /// For the replay line; the manager's own name when left out.
     std::string name = {};
     std::optional<mishap::contract> contract = {};
@@ -71,9 +76,14 @@ struct random_options
     std::optional<std::uint64_t> seed = {};
     std::vector<fault_kind> kinds = {};
     std::map<std::string, std::string, std::less<>> settings = {};
-    /// As in `fault_plan`.
+    /// Also draws clients, and at times the world, to be abandoned.
+    bool abandon = false;
+    /// Also draws departures from first come, first served.
+    bool deviate = false;
+    /// As in `fault_plan`; arrivals that are not given are drawn.
     duration step_cost{0};
     std::uint32_t clients = 0;
+    std::map<lane, duration> arrivals = {};
     std::string name = {};
     std::optional<mishap::contract> contract = {};
     mishap::limits limits = {};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mishap/duration.hpp>
 #include <mishap/fault.hpp>
 #include <mishap/operation.hpp>
 
@@ -13,10 +14,10 @@
 
 namespace mishap {
 
-/// When a client is cancelled, relative to an operation.
+/// When an interruption strikes, relative to an operation.
 enum class moment : std::uint8_t
 {
-    before, ///< as it is about to start the operation
+    before, ///< as the operation is about to start
     queued, ///< the operation has completed, and its handler has not run
     after,  ///< its handler has run
     steps,  ///< after so many steps of the run, whatever they are
@@ -24,30 +25,64 @@ enum class moment : std::uint8_t
 
 std::string_view to_string(moment) noexcept;
 
-/// The cancellation of a client at a moment. (While an operation of its own is pending, it is the fault
-/// `cancel`.)
-struct cancellation_point
+/// In place of a client: all of them, the adapter and the background; the whole world ends.
+inline constexpr lane whole_world = -4;
+
+/// What comes at a client from outside, at a moment: it is cancelled, or it is abandoned. (The cancellation
+/// of a client while an operation of its own is pending is the fault `cancel`.)
+///
+/// An abandoned client gets no chance to act: what is suspended or queued in its lane is destroyed, as when
+/// the execution context that it runs on is shut down, so that only its destructors run. The manager and the
+/// other clients live on, and so does what the destructors start. When the world is abandoned, nothing runs
+/// any more: handlers are dropped where they are queued, and the `io_context` is destroyed.
+struct interruption
 {
+    enum class action : std::uint8_t
+    {
+        cancel,
+        abandon
+    };
+
+    action what = action::cancel;
+    /// Whom it strikes; for `abandon`, `whole_world` too.
     lane client = 0;
     moment when = moment::queued;
     /// So many steps later than the moment; for `moment::steps`, the number of the step.
     std::uint32_t steps = 0;
+    /// For `cancel`: how.
     cancellation type = cancellation::terminal;
 
-    friend bool operator==(const cancellation_point&, const cancellation_point&) noexcept = default;
+    friend bool operator==(const interruption&, const interruption&) noexcept = default;
 };
 
-/// One thing chosen against a manager: a fault at an operation, or the cancellation of a client.
+/// A departure from first come, first served: the completion of an operation is held back until a lane has
+/// taken so many more steps. It does not fire, and changes nothing about results, where that lane has nothing
+/// to do.
+struct deviation
+{
+    /// Who runs first.
+    lane first = 0;
+    std::uint32_t steps = 1;
+
+    friend bool operator==(const deviation&, const deviation&) noexcept = default;
+};
+
+/// One thing chosen against a manager: a fault at an operation, the interruption of a client, or a deviation
+/// of the schedule.
 struct perturbation
 {
-    /// Where the fault strikes, or what the moment of the cancellation is relative to.
+    /// Where the fault strikes, what the moment of the interruption is relative to, or what is held back.
     operation_id at;
     mishap::fault fault;
     /// The body fails right after this operation delivered, although the operation itself succeeded. `at`
     /// then names the operation, and the line reads `body=fail(io_error after session.query#2)`.
     bool fails_body = false;
-    /// Set for a cancellation; `fault` means nothing then.
-    std::optional<cancellation_point> cancels = {};
+    /// Set for an interruption; `fault` means nothing then.
+    std::optional<interruption> interrupts = {};
+    /// Set for a deviation of the schedule; `fault` means nothing then.
+    std::optional<deviation> yields = {};
+
+    bool is_fault() const noexcept { return !interrupts && !yields; }
 
     friend bool operator==(const perturbation&, const perturbation&) noexcept = default;
 };
@@ -78,6 +113,9 @@ struct fault_plan
     std::uint32_t clients = 0;
     /// Each client starts when the one before it has ended, instead of all at once.
     bool sequential = false;
+    /// When single clients arrive, from the moment at which the clients start; the others come at once. Means
+    /// nothing for clients that come one after the other, nor for those that there are not.
+    std::map<lane, duration> arrivals;
     /// Virtual time that each step takes. With the default, time stands still while handlers run; more than
     /// that reaches paths on which a deadline has passed before a timer for it is made.
     duration step_cost{0};
@@ -96,6 +134,8 @@ struct fault_plan
 
 /// The plan on one line, which `parse_plan` reads back to an equal plan:
 /// `session.query#2=fail(io_error) session.close=hang with(timeout=5s)`. An empty plan is an empty line.
+/// Interruptions and deviations read `cancel(c1 queued c0/session.use#1 +2)`, `abandon(world after
+/// session.create#1)` and `run(c1 before c0/session.close#1)`.
 std::string to_string(const fault_plan&);
 
 /// Reads a plan's line.

@@ -22,6 +22,7 @@ enum class event_kind : std::uint8_t
     client_started,
     client_ended,
     client_cancelled, ///< the environment asked the client to stop
+    client_abandoned, ///< what the client had suspended was destroyed; without a client, the whole world was
     started,          ///< an operation was started
     cancel_requested, ///< somebody asked a pending operation to stop
     completed,        ///< an operation's effect and result are settled; its handler is queued
@@ -71,6 +72,7 @@ enum class result : std::uint8_t
     failed,    ///< with an injected error
     aborted,   ///< because it was asked to stop
     peer_gone, ///< it hung until the end of the run
+    abandoned, ///< the handler that waited for it was destroyed
 };
 
 /// One operation of a run. `started`, `completed`, `delivered` and `cancel_requested` are indices of events,
@@ -127,7 +129,8 @@ enum class ending : std::uint8_t
     running,
     returned,
     threw,
-    hung, ///< was stuck until the caller gave up; `error` is what came out then, if anything did
+    hung,      ///< was stuck until the caller gave up; `error` is what came out then, if anything did
+    abandoned, ///< was destroyed where it was suspended
 };
 
 std::string_view to_string(ending) noexcept;
@@ -140,6 +143,7 @@ struct outcome
     index started = none;
     index ended = none;
     index cancelled = none;
+    index abandoned = none;
     index stuck = none;      ///< the stage event at which it was found waiting for ever
     std::uint32_t began = 0; ///< the step in which its own code was entered; 0 until then
     bool probe = false;      ///< it came after the others, to see whether it is served
@@ -176,7 +180,7 @@ struct work_record
     duration since{0};
 };
 
-/// A cancellation of the plan that struck, and where that was.
+/// An interruption or deviation of the plan that struck, and where that was.
 struct strike_record
 {
     std::size_t plan_index = 0;
@@ -203,6 +207,7 @@ struct trace
     std::vector<work_record> stuck_work; ///< what was pending when the run was found stuck
     std::vector<work_record> stray_work; ///< what was left after the grace
     bool stray_reactor = false;          ///< the io_context itself still had something pending then
+    index world_abandoned = none;        ///< the event after which nothing ran any more
     std::uint64_t steps = 0;
     std::uint64_t hash = 0; ///< of all events; equal hashes mean equal traces
 

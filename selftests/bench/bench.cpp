@@ -1,6 +1,7 @@
 // What a run costs, against the same manager with mocks written by hand on a stock io_context.
 
 #include "allocations.hpp"
+#include "pool/managers.hpp"
 #include "sessions.hpp"
 
 #include "simulation/run.hpp"
@@ -74,6 +75,46 @@ BENCHMARK(run_session);
 /// The creation hangs, and is given up at its deadline.
 void stuck_session(benchmark::State& state) { runs_of(state, mishap::parse_plan("session.create=hang")); }
 BENCHMARK(stuck_session);
+
+class fake_connection
+{
+    mishap::resource resource_{"connection"};
+
+public:
+    mishap::awaitable<void> open() { return resource_.create(); }
+    mishap::awaitable<void> close() { return resource_.close(); }
+    operator mishap::resource&() { return resource_; }
+};
+
+/// The catalogue's pool with one connection and so many clients, without fresh ones after them.
+void pool_of(benchmark::State& state, std::uint32_t clients)
+{
+    const mishap::manager under_test("pool",
+        [](mishap::environment& env) -> mishap::awaitable<void> {
+            catalogue::pool<fake_connection> pool(1, std::chrono::seconds(30), nullptr);
+            co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
+                co_await pool.with_connection(client.body());
+            });
+            co_await pool.shut_down();
+        },
+        {.close_timeout = std::chrono::seconds(30), .clients = 3});
+    mishap::detail::runner runner(under_test, under_test.promises, {});
+    mishap::fault_plan plan;
+    plan.clients = clients;
+    runner.run(plan);
+    const std::uint64_t before = bench::allocations();
+    for (auto _ : state)
+        if (!runner.run(plan).holds())
+            state.SkipWithError("the pool broke a rule");
+    count_allocations(state, before);
+}
+
+void pool_with_one_client(benchmark::State& state) { pool_of(state, 1); }
+BENCHMARK(pool_with_one_client);
+
+/// Two wait for the one connection.
+void pool_with_three_clients(benchmark::State& state) { pool_of(state, 3); }
+BENCHMARK(pool_with_three_clients);
 
 /// A client on a timer that is never due, as a condition variable that nobody wakes: 24 virtual hours are
 /// walked before it is found stuck.

@@ -39,7 +39,37 @@ rc::Gen<perturbation> perturbations()
         gen::pair(operations_of_resources(), gen::elementOf(mishap::error_names())), [](const auto& drawn) {
             return perturbation{.at = drawn.first, .fault = fault::fail(drawn.second), .fails_body = true};
         });
-    return gen::weightedOneOf<perturbation>({{4, plain}, {1, of_body}});
+    using mishap::interruption;
+    using mishap::moment;
+    const auto cancelled =
+        gen::map(gen::tuple(operations(), gen::element<mishap::lane>(0, 1, 99),
+                     gen::element(moment::before, moment::queued, moment::after, moment::steps),
+                     gen::inRange<std::uint32_t>(0, 1'000),
+                     gen::element(mishap::cancellation::terminal, mishap::cancellation::partial,
+                         mishap::cancellation::total)),
+            [](const auto& drawn) {
+                const auto& [at, client, when, steps, type] = drawn;
+                return perturbation{.at = when == moment::steps ? operation_id() : at,
+                    .interrupts = interruption{.client = client, .when = when, .steps = steps, .type = type}};
+            });
+    const auto abandoned = gen::map(
+        gen::tuple(operations(), gen::element<mishap::lane>(0, 1, 99, mishap::whole_world),
+            gen::element(moment::queued, moment::after, moment::steps),
+            gen::inRange<std::uint32_t>(0, 1'000)),
+        [](const auto& drawn) {
+            const auto& [at, client, when, steps] = drawn;
+            return perturbation{.at = when == moment::steps ? operation_id() : at,
+                .interrupts = interruption{
+                    .what = interruption::action::abandon, .client = client, .when = when, .steps = steps}};
+        });
+    const auto held_back =
+        gen::map(gen::pair(operations(), gen::inRange<std::uint32_t>(1, 1'000)), [](const auto& drawn) {
+            const mishap::lane first = drawn.first.lane == 0 ? mishap::lane(3) : mishap::lane(0);
+            return perturbation{
+                .at = drawn.first, .yields = mishap::deviation{.first = first, .steps = drawn.second}};
+        });
+    return gen::weightedOneOf<perturbation>(
+        {{4, plain}, {1, of_body}, {1, cancelled}, {1, abandoned}, {1, held_back}});
 }
 
 rc::Gen<std::optional<mishap::lazy_faults>> draws()
@@ -78,16 +108,21 @@ rc::Gen<fault> faults()
 
 rc::Gen<fault_plan> written_plans()
 {
-    return gen::map(gen::tuple(gen::container<std::vector<perturbation>>(perturbations()), draws(),
-                        gen::container<std::map<std::string, std::string, std::less<>>>(
-                            gen::nonEmpty<std::string>(), gen::arbitrary<std::string>())),
+    return gen::map(
+        gen::tuple(gen::container<std::vector<perturbation>>(perturbations()), draws(),
+            gen::container<std::map<std::string, std::string, std::less<>>>(
+                gen::nonEmpty<std::string>(), gen::arbitrary<std::string>()),
+            gen::container<std::map<mishap::lane, mishap::duration>>(gen::inRange<mishap::lane>(0, 100),
+                gen::map(gen::inRange<std::int64_t>(0, 1'000'000'000'000),
+                    [](std::int64_t count) { return mishap::duration(count); }))),
         [](const auto& drawn) {
             fault_plan plan;
             for (const perturbation& p : std::get<0>(drawn))
-                if (!plan.find(p.at))
+                if (!p.is_fault() || !plan.find(p.at))
                     plan.perturbations.push_back(p);
             plan.lazy = std::get<1>(drawn);
             plan.settings = std::get<2>(drawn);
+            plan.arrivals = std::get<3>(drawn);
             return plan;
         });
 }
