@@ -12,6 +12,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 namespace {
 
@@ -29,6 +30,13 @@ RC_GTEST_PROP(counterexample, reads_back_as_the_plan_that_it_was, ())
     c.minimal.manager = "saved_session";
     mishap::fault_plan plan = *selftest::written_plans();
     plan.lazy.reset(); // what fired has none
+    // A body fails once, so no plan that fired says it twice.
+    std::set<mishap::operation_id, bool (*)(const mishap::operation_id&, const mishap::operation_id&)> bodies(
+        [](const auto& a, const auto& b) { return mishap::to_string(a) < mishap::to_string(b); });
+    std::erase_if(plan.perturbations, [&](const mishap::perturbation& p) {
+        const mishap::operation_id what = p.fails_body ? mishap::body_operation(p.at.lane) : p.at;
+        return p.is_fault() && !bodies.insert(what).second;
+    });
     // What YAML cannot hold, such as bytes that are no UTF-8, is not what this is about.
     for (auto& [name, value] : plan.settings)
         value = *rc::gen::oneOf(rc::gen::just(std::string()), selftest::words());
