@@ -244,6 +244,8 @@ std::vector<fault_plan> simpler_plans(const fault_plan& plan, const contract& pr
         case fault_kind::fail:
         case fault_kind::fail_after_effect:
         case fault_kind::hang:
+        case fault_kind::empty:
+        case fault_kind::bad_alloc:
             replace(i, fault::fail(plainest));
             break;
         case fault_kind::deaf:

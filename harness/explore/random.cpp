@@ -35,10 +35,12 @@ fault_plan draw_plan(rc::Random random, const std::vector<fault_kind>& kinds)
     lazy_faults lazy;
     lazy.seed = random.next();
     const auto allowed = [&](std::size_t kind) {
-        // Deafness blames every manager that waits for what it cancelled, so it has to be asked for.
-        return (kinds.empty() && static_cast<fault_kind>(kind) != fault_kind::deaf &&
-                   static_cast<fault_kind>(kind) != fault_kind::late) ||
-               std::find(kinds.begin(), kinds.end(), static_cast<fault_kind>(kind)) != kinds.end();
+        const auto what = static_cast<fault_kind>(kind);
+        // Deafness blames every manager that waits for what it cancelled, so it has to be asked for; and
+        // whether there are null handles at all, only the user knows.
+        const bool on_request =
+            what == fault_kind::deaf || what == fault_kind::late || what == fault_kind::empty;
+        return (kinds.empty() && !on_request) || std::find(kinds.begin(), kinds.end(), what) != kinds.end();
     };
     // First tier: which kinds take part at all, a coin each; a campaign in which every kind always takes part
     // hardly ever meets long stretches without one of them.

@@ -187,6 +187,8 @@ private:
             if (here.what == role::close || here.what == role::commit)
                 return {kind};
             return options_.kinds.empty() ? std::vector<fault>() : std::vector<fault>{kind};
+        case fault_kind::empty:
+            return here.what == role::create ? std::vector<fault>{kind} : std::vector<fault>();
         case fault_kind::cancel:
             return here.id.lane < 0 ? std::vector<fault>() : std::vector<fault>{kind};
         case fault_kind::delay:

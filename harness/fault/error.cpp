@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cxxabi.h>
+#include <new>
 #include <stdexcept>
 #include <typeinfo>
 
@@ -55,6 +56,7 @@ std::vector<error>& registry()
             {.about = "system_error, asio::error::timed_out"}),
         thrown_error(
             "value_error", std::invalid_argument("injected value_error"), {.about = "std::invalid_argument"}),
+        thrown_error("bad_alloc", std::bad_alloc(), {.about = "std::bad_alloc"}),
         thrown_error("foreign", foreign_error{}, {.about = "a thrown type that is no std::exception"}),
     };
     return errors;

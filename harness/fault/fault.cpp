@@ -25,6 +25,10 @@ constexpr fault_description table[fault_kinds] = {
     {fault_kind::deaf, "deaf", false, false, false, "never completes, and ignores cancellation"},
     {fault_kind::late, "late", false, true, false,
         "succeeds after the duration, whatever is cancelled meanwhile"},
+    {fault_kind::empty, "empty", false, false, false,
+        "a create succeeds and yields no resource, as a null handle does"},
+    {fault_kind::bad_alloc, "bad_alloc", false, false, false,
+        "throws std::bad_alloc where it is started; has no effect"},
     {fault_kind::cancel, "cancel", false, false, true,
         "the client is cancelled while this operation is pending"},
 };

@@ -33,6 +33,26 @@ std::string without_first(std::string text)
     return text;
 }
 
+/// `session.query`, `c1/session.query#2`, or a pattern such as `*/session.query#2..`.
+std::string target_of(const perturbation& p, bool show_client)
+{
+    if (!p.repeats)
+        return without_first(to_string(p.at, show_client));
+    operation_id first = p.at;
+    if (p.repeats->every_lane)
+        first.lane = 0;
+    std::string text = to_string(first, show_client && !p.repeats->every_lane);
+    if (p.repeats->every_lane)
+        text.insert(0, "*/");
+    if (p.repeats->last == first.occurrence)
+        return without_first(text);
+    if (p.repeats->last != std::numeric_limits<std::uint32_t>::max())
+        return text + fmt::format("..{}", p.repeats->last);
+    if (first.occurrence == 1)
+        return text.substr(0, text.rfind('#')) + "#*";
+    return text + "..";
+}
+
 std::string whom(lane client) { return client == whole_world ? "world" : lane_name(client); }
 
 /// `cancel(c1 queued c0/session.use#1 +2 partial)`, or `abandon(world after 7 steps)`.
@@ -202,27 +222,34 @@ perturbation parse_perturbation(const word& w)
     const word what{w.text.substr(equals + 1), w.offset + equals + 1};
     perturbation p;
     // body=fail(io_error after session.query#2)
-    if (const auto after = what.text.find(" after "); after != std::string_view::npos) {
+    const bool before = what.text.find(" before ") != std::string_view::npos;
+    const std::string_view relation = before ? " before " : " after ";
+    if (const auto after = what.text.find(relation); after != std::string_view::npos) {
         if (what.text.back() != ')')
             throw input_error(fmt::format("'{}' has no closing bracket", w.text), w.offset);
         const operation_id body = at_offset(target.offset, [&] { return parse_operation(target.text); });
         if (body != body_operation(body.lane))
-            throw input_error(fmt::format("'{}': only a body fails after an operation", w.text), w.offset);
-        const std::string_view anchor = what.text.substr(after + 7, what.text.size() - after - 8);
-        p.at = at_offset(what.offset + after + 7, [&] { return parse_operation(anchor); });
+            throw input_error(
+                fmt::format("'{}': only a body fails before or after an operation", w.text), w.offset);
+        const std::size_t start = after + relation.size();
+        const std::string_view anchor = what.text.substr(start, what.text.size() - start - 1);
+        p.at = at_offset(what.offset + start, [&] { return parse_operation(anchor); });
         p.fault = at_offset(
             what.offset, [&] { return parse_fault(std::string(what.text.substr(0, after)) + ')'); });
         p.fails_body = true;
+        p.fails_before = before;
         if (p.at.lane != body.lane)
             throw input_error(
-                fmt::format(
-                    "'{}': a body fails after an operation of its own, not of another client's", w.text),
+                fmt::format("'{}': a body fails at an operation of its own, not of another client's", w.text),
                 w.offset);
         if (p.fault.kind != fault_kind::fail)
-            throw input_error(fmt::format("'{}': after an operation a body can only fail", w.text), w.offset);
+            throw input_error(
+                fmt::format("'{}': before and after an operation a body can only fail", w.text), w.offset);
         return p;
     }
-    p.at = at_offset(target.offset, [&] { return parse_operation(target.text); });
+    const operation_pattern pattern = at_offset(target.offset, [&] { return parse_pattern(target.text); });
+    p.at = pattern.first;
+    p.repeats = pattern.repeats;
     p.fault = at_offset(what.offset, [&] { return parse_fault(what.text); });
     return p;
 }
@@ -420,9 +447,56 @@ std::string_view to_string(moment when) noexcept
 const perturbation* fault_plan::find(const operation_id& id) const noexcept
 {
     for (const perturbation& p : perturbations)
-        if (p.is_fault() && p.at == id)
+        if (p.strikes(id))
             return &p;
     return nullptr;
+}
+
+bool perturbation::strikes(const operation_id& id) const noexcept
+{
+    if (!is_fault())
+        return false;
+    if (!repeats)
+        return at == id;
+    return at.kind == id.kind && at.name == id.name && at.attempt == id.attempt &&
+           (repeats->every_lane || at.lane == id.lane) && at.occurrence <= id.occurrence &&
+           id.occurrence <= repeats->last;
+}
+
+operation_pattern parse_pattern(std::string_view text)
+{
+    operation_pattern pattern;
+    std::string plain(text);
+    std::size_t cut = 0;
+    repetition many{.last = 0};
+    if (plain.starts_with("*/")) {
+        many.every_lane = true;
+        plain.erase(0, 2);
+        cut = 2;
+    }
+    constexpr std::uint32_t all = std::numeric_limits<std::uint32_t>::max();
+    const auto hash = plain.find('#');
+    if (hash != std::string::npos) {
+        const std::string_view count = std::string_view(plain).substr(hash + 1);
+        const auto dots = count.find("..");
+        if (count == "*") {
+            many.last = all;
+            plain.resize(hash);
+        } else if (dots != std::string_view::npos) {
+            const std::string_view last = count.substr(dots + 2);
+            many.last = last.empty() ? all : parse_number<std::uint32_t>(last, cut + hash + 1 + dots + 2);
+            plain.resize(hash + 1 + dots);
+        }
+    }
+    pattern.first = at_offset(cut, [&] { return parse_operation(plain); });
+    if (many.last != 0 && many.last < pattern.first.occurrence)
+        throw input_error(
+            fmt::format("'{}': its last occurrence comes before its first", text), cut + hash + 1);
+    if (many.last == 0)
+        many.last = pattern.first.occurrence;
+    if (many.every_lane || many.last != pattern.first.occurrence)
+        pattern.repeats = many;
+    return pattern;
 }
 
 fault_plan& fault_plan::at(std::string_view operation, fault what)
@@ -441,11 +515,11 @@ std::string to_string(const fault_plan& plan)
         else if (p.yields)
             words.push_back(to_word(p.at, *p.yields));
         else if (p.fails_body)
-            words.push_back(fmt::format("{}=fail({} after {})",
-                without_first(to_string(body_operation(p.at.lane), clients)), p.fault.error.text(),
-                to_string(p.at, clients)));
+            words.push_back(
+                fmt::format("{}=fail({} {} {})", without_first(to_string(body_operation(p.at.lane), clients)),
+                    p.fault.error.text(), p.fails_before ? "before" : "after", to_string(p.at, clients)));
         else
-            words.push_back(fmt::format("{}={}", without_first(to_string(p.at, clients)), to_token(p.fault)));
+            words.push_back(fmt::format("{}={}", target_of(p, clients), to_token(p.fault)));
     }
     if (plan.clients != 0)
         words.push_back(fmt::format("clients({})", plan.clients));

@@ -19,7 +19,8 @@ void judge_closes_only_what_exists(const evidence& e, violations& found)
             resource.create == none ? nullptr : &e.trace.operations[resource.create];
         // A create whose reply was lost has taken effect all the same.
         const bool took_effect =
-            create && (create->result == result::ok || create->fault.kind == fault_kind::fail_after_effect);
+            create && !yielded_nothing(*create) &&
+            (create->result == result::ok || create->fault.kind == fault_kind::fail_after_effect);
         const bool existed = took_effect && create->completed < op.started;
         if (existed)
             continue;
@@ -31,7 +32,8 @@ void judge_closes_only_what_exists(const evidence& e, violations& found)
             .role = op.role,
             .expected = "nothing to close, so nothing closed",
             .actual = create ? fmt::format("{} {}", name_of(e, resource.create),
-                                   create->result == result::failed    ? "had failed"
+                                   yielded_nothing(*create)            ? "had yielded nothing"
+                                   : create->result == result::failed  ? "had failed"
                                    : create->result == result::pending ? "had not ended"
                                    : create->completed > op.started    ? "had not ended"
                                                                        : "had been given up")

@@ -55,7 +55,7 @@ bool is_idle(const evidence& e, index resource, index at)
 {
     const resource_record& r = e.trace.resources[resource];
     const operation_record* create = r.create == none ? nullptr : &e.trace.operations[r.create];
-    if (!create || create->result != result::ok || create->completed > at)
+    if (!create || create->result != result::ok || create->completed > at || yielded_nothing(*create))
         return false;
     for (const operation_record& op : e.trace.operations) {
         if (op.resource != resource || op.started == none || op.started > at)

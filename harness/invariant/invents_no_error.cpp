@@ -37,6 +37,10 @@ void judge_invents_no_error(const evidence& e, violations& found)
         if (std::any_of(primaries.begin(), primaries.end(),
                 [&](const primary& p) { return !p.optional || is_passed_on(e, p, client.error); }))
             continue;
+        // What becomes of a null handle is the manager's to say.
+        if (std::any_of(e.trace.operations.begin(), e.trace.operations.end(),
+                [&](const operation_record& op) { return op.id.lane == in && yielded_nothing(op); }))
+            continue;
         const bool from_close = stems_from_close(e, in, client.error);
         if (from_close && e.contract.close_error != close_error_policy::reported)
             continue;

@@ -12,6 +12,11 @@
 
 namespace mishap::detail {
 
+bool yielded_nothing(const operation_record& op) noexcept
+{
+    return op.role == role::create && op.fault.kind == fault_kind::empty && op.result == result::ok;
+}
+
 bool is_abort(const std::exception_ptr& thrown)
 {
     if (!thrown)

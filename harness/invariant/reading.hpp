@@ -45,6 +45,9 @@ std::string describe(const evidence&, const primary&);
 /// "io_error (session.close#1)" or "connection refused": an error and where it came from.
 std::string describe_error(const evidence&, const std::exception_ptr&);
 
+/// A create that succeeded with a null handle.
+bool yielded_nothing(const operation_record&) noexcept;
+
 bool is_abort(const std::exception_ptr&);
 bool is_timeout(const contract&, const std::exception_ptr&);
 

@@ -50,7 +50,8 @@ void judge_within_capacity(const evidence& e, violations& found)
         else if (op.role == role::create && at.kind == event_kind::cancel_requested)
             set(op.resource, op.completed != none && op.completed < i); // nobody waits for it any more
         else if (op.role == role::create && at.kind == event_kind::completed)
-            set(op.resource, op.result == result::ok && !is_late_and_closed(e.trace, op));
+            set(op.resource,
+                op.result == result::ok && !yielded_nothing(op) && !is_late_and_closed(e.trace, op));
         else if ((op.role == role::close || op.role == role::force_close) && at.kind == event_kind::started)
             set(op.resource, false);
         else

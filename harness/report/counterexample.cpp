@@ -99,8 +99,8 @@ std::string to_scenario(const counterexample& c)
             schedule += fmt::format("  - run {} before {}{}\n", lane_name(p.yields->first),
                 to_string(p.at, true), p.yields->steps == 1 ? "" : fmt::format(" +{}", p.yields->steps));
         else if (p.fails_body)
-            faults += fmt::format("  {}: {} after {}\n", to_string(body_operation(p.at.lane)),
-                to_string(p.fault), to_string(p.at));
+            faults += fmt::format("  {}: {} {} {}\n", to_string(body_operation(p.at.lane)),
+                to_string(p.fault), p.fails_before ? "before" : "after", to_string(p.at));
         else if (p.is_fault())
             faults += fmt::format("  {}: {}\n", to_string(p.at), to_string(p.fault));
     }

@@ -101,14 +101,20 @@ std::optional<row> describe_event(const run_result& run, index i)
     case event_kind::completed: {
         const operation_record& op = happened.operations[e.subject];
         const std::string who = op.role == role::body ? name_of_body(run, e.lane) : to_string(happened, op);
+        if (op.fails_before)
+            return row{who, fmt::format("is not started: the body fails with {}", op.fault.error.text())};
         switch (op.result) {
         case result::pending:
             return std::nullopt;
         case result::ok:
+            if (op.fault.kind == fault_kind::empty)
+                return row{who, "ok, but yields nothing"};
             if (op.fails_body)
                 return row{who, fmt::format("ok, then the body fails with {}", op.fault.error.text())};
             return row{who, op.fault.kind == fault_kind::ok_now ? "ok, at once" : "ok"};
         case result::failed:
+            if (op.fault.kind == fault_kind::bad_alloc)
+                return row{who, "fails bad_alloc, at once"};
             return row{who,
                 fmt::format("{} {}",
                     op.fault.kind == fault_kind::fail_after_effect ? "takes effect, then fails" : "fails",

@@ -207,15 +207,23 @@ std::vector<std::string> read_errors(const reader& at, std::string_view what)
 perturbation read_body_fault(const reader& at, const operation_id& body)
 {
     return at.parse("a fault of the body", [&](const std::string& text) -> perturbation {
-        if (const auto after = text.find(" after "); after != std::string::npos) {
-            perturbation p{.at = {}, .fault = parse_fault(text.substr(0, after)), .fails_body = true};
+        const bool before = text.find(" before ") != std::string::npos;
+        const std::string_view relation = before ? " before " : " after ";
+        if (const auto after = text.find(relation); after != std::string::npos) {
+            perturbation p{.at = {},
+                .fault = parse_fault(text.substr(0, after)),
+                .fails_body = true,
+                .fails_before = before};
             if (p.fault.kind != fault_kind::fail)
-                throw input_error("after an operation a body can only fail");
+                throw input_error("before and after an operation a body can only fail");
+            const std::size_t start = after + relation.size();
             try {
-                p.at = parse_operation(std::string_view(text).substr(after + 7));
+                p.at = parse_operation(std::string_view(text).substr(start));
             } catch (const input_error& e) {
-                throw input_error(e.what(), after + 7 + e.offset());
+                throw input_error(e.what(), start + e.offset());
             }
+            if (p.at.lane != body.lane)
+                throw input_error("a body fails at an operation of its own, not of another client's", start);
             return p;
         }
         return {.at = body, .fault = parse_fault(text)};
@@ -225,15 +233,18 @@ perturbation read_body_fault(const reader& at, const operation_id& body)
 void read_faults(const reader& at, scenario& into)
 {
     at.for_entries("faults", [&](const reader& key, const std::string& name, const reader& value) {
-        const operation_id id =
-            key.parse("an operation", [](const std::string& text) { return parse_operation(text); });
+        const operation_pattern pattern =
+            key.parse("an operation", [](const std::string& text) { return parse_pattern(text); });
         static const symbol body("body");
-        perturbation p = id.kind == body && id.name.empty()
+        const operation_id& id = pattern.first;
+        perturbation p = id.kind == body && id.name.empty() && !pattern.repeats
                              ? read_body_fault(value, id)
                              : perturbation{.at = id,
                                    .fault = value.parse(
-                                       "a fault", [](const std::string& text) { return parse_fault(text); })};
-        if (into.plan.find(p.at))
+                                       "a fault", [](const std::string& text) { return parse_fault(text); }),
+                                   .repeats = pattern.repeats};
+        // The first that fits an operation strikes: a single operation may stand before a pattern.
+        if (!p.repeats && into.plan.find(p.at))
             key.refuse(fmt::format("'{}' names {}, which has a fault already", name, to_string(p.at)));
         into.plan.perturbations.push_back(p);
         into.written_at.push_back(key.place());

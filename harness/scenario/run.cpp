@@ -67,7 +67,7 @@ std::vector<operation_id> actual_events(const run_result& run)
 {
     std::vector<operation_id> ids;
     for (const operation_record& op : run.trace.operations)
-        if (op.role != role::body)
+        if (op.role != role::body && op.started != none)
             ids.push_back(op.id);
     return ids;
 }

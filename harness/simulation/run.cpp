@@ -22,7 +22,10 @@ void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fi
     fired.perturbations.clear();
     for (const operation_record& op : happened.operations)
         if (op.perturbed)
-            fired.perturbations.push_back({.at = op.id, .fault = op.fault, .fails_body = op.fails_body});
+            fired.perturbations.push_back({.at = op.id,
+                .fault = op.fault,
+                .fails_body = op.fails_body,
+                .fails_before = op.fails_before});
     for (const strike_record& strike : happened.strikes)
         fired.perturbations.push_back(strike.what);
     fired.clients = plan.clients;

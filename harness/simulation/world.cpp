@@ -1109,7 +1109,10 @@ std::string world::describe_running()
         plan.lazy.reset();
         for (const operation_record& op : here->trace_->operations)
             if (op.perturbed && !plan.find(op.id))
-                plan.perturbations.push_back({.at = op.id, .fault = op.fault, .fails_body = op.fails_body});
+                plan.perturbations.push_back({.at = op.id,
+                    .fault = op.fault,
+                    .fails_body = op.fails_body,
+                    .fails_before = op.fails_before});
     }
     return to_string(replay_token{here->manager_->name, plan});
 }
@@ -1225,6 +1228,10 @@ std::optional<fault> world::draw(const operation_record& op)
         return fault::hang();
     case fault_kind::deaf:
         return fault::deaf();
+    case fault_kind::empty:
+        return op.role == role::create ? std::optional(fault::empty()) : std::nullopt;
+    case fault_kind::bad_alloc:
+        return fault::bad_alloc();
     case fault_kind::cancel:
         return fault::cancel();
     case fault_kind::late:
@@ -1260,10 +1267,13 @@ void world::decide(operation_record& op)
     // Fresh clients are there to see whether the manager still serves, not to be hurt.
     if (op.in_probe)
         return;
-    if (const perturbation* chosen = plan_->find(op.id)) {
+    if (const perturbation* chosen = plan_->find(op.id);
+        chosen && (op.in_body || !chosen->fails_body) &&
+        (op.role == role::create || chosen->fault.kind != fault_kind::empty)) {
         matched_[static_cast<std::size_t>(chosen - plan_->perturbations.data())] = true;
         op.fault = chosen->fault;
         op.fails_body = chosen->fails_body;
+        op.fails_before = chosen->fails_before;
         op.perturbed = op.fault.kind != fault_kind::ok;
     } else if (plan_->lazy) {
         if (const auto drawn = draw(op)) {
@@ -1312,6 +1322,14 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
     const index which = new_operation(id, what, entry);
     operation_record& op = trace_->operations[which];
     op.in_body = !by_ordinal && state_of(in).open_bodies > 0;
+    decide(op);
+    if (op.fails_before) {
+        // The body has something else to do: it fails.
+        op.result = result::failed;
+        op.error = get_error(op.fault.error).make();
+        op.completed = record(event_kind::completed, in, which);
+        return which;
+    }
     op.started = record(event_kind::started, in, which);
     if (what == role::create) {
         target.create = which;
@@ -1322,7 +1340,6 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
         if (target.life == life::open)
             target.life = life::closing;
     }
-    decide(op);
     switch (op.fault.kind) {
     case fault_kind::ok:
     case fault_kind::fail:
@@ -1331,6 +1348,12 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
         break;
     case fault_kind::ok_now:
         complete(which, result::ok);
+        break;
+    case fault_kind::empty:
+        settle(which);
+        break;
+    case fault_kind::bad_alloc:
+        complete(which, result::failed);
         break;
     case fault_kind::delay:
     case fault_kind::late:
@@ -1356,14 +1379,17 @@ void world::complete(index operation, result how)
         resource_record& target = trace_->resources[op.resource];
         // With a reply that was lost, the resource may exist, but nobody has a handle to close it by.
         if (op.role == role::create) {
-            target.life = how == result::ok ? life::open : life::absent;
-            target.ever_open = target.ever_open || how == result::ok;
+            const bool exists = how == result::ok && op.fault.kind != fault_kind::empty;
+            target.life = exists ? life::open : life::absent;
+            target.ever_open = target.ever_open || exists;
         } else if (op.role == role::close && (how == result::ok || how == result::failed)) {
             if (target.ever_open)
                 target.life = life::closed;
         }
     }
-    if (how == result::failed || op.fails_body)
+    if (how == result::failed && op.fault.kind == fault_kind::bad_alloc)
+        op.error = std::make_exception_ptr(std::bad_alloc());
+    else if (how == result::failed || op.fails_body)
         op.error = get_error(op.fault.error).make();
     else if (how == result::aborted)
         op.error = aborted_error();
@@ -1460,7 +1486,8 @@ void world::release_held()
 
 bool world::settled(index operation) const noexcept
 {
-    return trace_->operations[operation].fault.kind == fault_kind::ok_now;
+    const operation_record& op = trace_->operations[operation];
+    return op.fault.kind == fault_kind::ok_now || op.fault.kind == fault_kind::bad_alloc || op.fails_before;
 }
 
 std::unique_ptr<world::suspended> world::take_suspended(index operation) noexcept
@@ -1646,7 +1673,8 @@ awaitable<void> world::body(resource* lent, body_work work, lane client)
             op.started = record(event_kind::started, in, end);
             if (op.fault.kind == fault_kind::delay || op.fault.kind == fault_kind::late) {
                 add_alarm({.at = seam_.now + op.fault.after, .order = 0, .operation = end});
-            } else if (op.fault.kind == fault_kind::fail || op.fault.kind == fault_kind::fail_after_effect) {
+            } else if (op.fault.kind == fault_kind::fail || op.fault.kind == fault_kind::fail_after_effect ||
+                       op.fault.kind == fault_kind::bad_alloc) {
                 complete(end, result::failed);
             } else if (op.fault.kind == fault_kind::cancel) {
                 struck_.push_back(end);

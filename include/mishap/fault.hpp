@@ -22,10 +22,12 @@ enum class fault_kind : std::uint8_t
     hang,
     deaf,
     late,
+    empty,
+    bad_alloc,
     cancel,
 };
 
-inline constexpr std::size_t fault_kinds = 9;
+inline constexpr std::size_t fault_kinds = 11;
 
 /// How much a cancelled operation may have done, as Asio's `cancellation_type` has it.
 enum class cancellation : std::uint8_t
@@ -69,6 +71,8 @@ struct fault
         return {fault_kind::cancel, {}, {}, type};
     }
     static fault hang() { return {fault_kind::hang, {}, {}}; }
+    static fault empty() { return {fault_kind::empty, {}, {}}; }
+    static fault bad_alloc() { return {fault_kind::bad_alloc, {}, {}}; }
     static fault ok_now() { return {fault_kind::ok_now, {}, {}}; }
 
     friend bool operator==(const fault&, const fault&) noexcept = default;

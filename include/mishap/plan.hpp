@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -67,6 +68,30 @@ struct deviation
     friend bool operator==(const deviation&, const deviation&) noexcept = default;
 };
 
+/// Which operations a fault strikes besides the one at which it is: `session.query#2..5`,
+/// `*/session.close#*`.
+struct repetition
+{
+    /// The last occurrence; the greatest number means all that come.
+    std::uint32_t last = std::numeric_limits<std::uint32_t>::max();
+    bool every_lane = false;
+
+    friend bool operator==(const repetition&, const repetition&) noexcept = default;
+};
+
+/// An operation, or a pattern of operations, as faults are written at one.
+struct operation_pattern
+{
+    operation_id first;
+    std::optional<repetition> repeats = {};
+};
+
+/// Reads `session.query#2`, `session.query#*`, `session.query#2..`, `session.query#2..5`, each with a lane or
+/// with `*/` for every lane.
+///
+/// Errors: throws `input_error` with the offset of what is wrong.
+operation_pattern parse_pattern(std::string_view text);
+
 /// One thing chosen against a manager: a fault at an operation, the interruption of a client, or a deviation
 /// of the schedule.
 struct perturbation
@@ -77,12 +102,18 @@ struct perturbation
     /// The body fails right after this operation delivered, although the operation itself succeeded. `at`
     /// then names the operation, and the line reads `body=fail(io_error after session.query#2)`.
     bool fails_body = false;
+    /// With `fails_body`: it fails instead of starting the operation (`before` in place of `after`).
+    bool fails_before = false;
+    /// Set where a fault strikes more than one operation; `at` is then the first of them.
+    std::optional<repetition> repeats = {};
     /// Set for an interruption; `fault` means nothing then.
     std::optional<interruption> interrupts = {};
     /// Set for a deviation of the schedule; `fault` means nothing then.
     std::optional<deviation> yields = {};
 
     bool is_fault() const noexcept { return !interrupts && !yields; }
+    /// Whether it is a fault that strikes this operation.
+    bool strikes(const operation_id&) const noexcept;
 
     friend bool operator==(const perturbation&, const perturbation&) noexcept = default;
 };

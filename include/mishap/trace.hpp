@@ -83,10 +83,11 @@ struct operation_record
     mishap::role role = role::use;
     mishap::result result = result::pending;
     mishap::fault fault = {};
-    bool perturbed = false;  ///< the plan chose something other than plain success, and it happened
-    bool fails_body = false; ///< the failure delivered here stands for one of the body's own
-    bool in_probe = false;   ///< of a client that came after the others, to see whether it is served
-    bool in_body = false;    ///< started by the body rather than by the manager
+    bool perturbed = false;    ///< the plan chose something other than plain success, and it happened
+    bool fails_body = false;   ///< the failure delivered here stands for one of the body's own
+    bool fails_before = false; ///< the body failed instead of starting it
+    bool in_probe = false;     ///< of a client that came after the others, to see whether it is served
+    bool in_body = false;      ///< started by the body rather than by the manager
     index resource = none;
     index started = none;
     index cancel_requested = none;

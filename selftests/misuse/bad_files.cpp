@@ -26,7 +26,7 @@ struct bad_file
 };
 
 constexpr const char* known_faults = "(known: ok, ok now, fail ERROR, fail after effect ERROR, delay "
-                                     "DURATION, hang, deaf, late DURATION, cancel";
+                                     "DURATION, hang, deaf, late DURATION, empty, bad_alloc, cancel";
 constexpr const char* known_units = "(known: ns, us, ms, s, min, h)";
 
 std::string scenario(const std::string& rest) { return "mishap: 1\nmanager: good_cleanup\n" + rest; }
@@ -122,7 +122,7 @@ const std::vector<bad_file>& table()
         {"unknown_fault", scenario("faults:\n  resource.use: hnag\n"), "4:17",
             {"unknown fault 'hnag'", "did you mean 'hang'?", known_faults}},
         {"unknown_error", scenario("faults:\n  resource.use: fail io_eror\n"), "4:22",
-            {"unknown error 'io_eror'", "did you mean 'io_error'?", "(known: connection_reset, "}},
+            {"unknown error 'io_eror'", "did you mean 'io_error'?", "(known: bad_alloc, connection_reset, "}},
         {"parameter_too_many", scenario("faults:\n  resource.use: hang io_error\n"), "4:22",
             {"'hang' takes no parameter", "'io_error'"}},
         {"delay_without_duration", scenario("faults:\n  resource.use: delay\n"), "4:22",

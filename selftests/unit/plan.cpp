@@ -142,7 +142,7 @@ TEST(plan, what_cannot_be_read_is_refused_at_its_place)
         {"random(xyz,1,1:1:1:1:1:1:1:1,1)", 7, "'xyz' is no number"},
         {"random(1,-1,1:1:1:1:1:1:1:1,1)", 9, "'-1' is no number"},
         {"random(1,1001,1:1:1:1:1:1:1:1,1)", 9, "'1001'"},
-        {"random(1,1,1:1,1)", 11, "needs 8 weights"},
+        {"random(1,1,1:1,1)", 11, "needs 10 weights"},
         {"random(1,1,1:1:1:256:1:1:1:1,1)", 17, "'256' is no number"},
         {"random(1,1,1:1:1:1:1:1:1:1,)", 27, "'' is no number"},
         {"random(1,1,1:1:1:1:1:1:1:1,1) random(1,1,1:1:1:1:1:1:1:1,1)", 30, "twice"},
