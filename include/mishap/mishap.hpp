@@ -3,6 +3,7 @@
 /// `boost/asio/awaitable.hpp`; include single headers where that matters.
 
 #include <mishap/chooser.hpp>
+#include <mishap/context.hpp>
 #include <mishap/contract.hpp>
 #include <mishap/duration.hpp>
 #include <mishap/environment.hpp>
