@@ -321,6 +321,10 @@ void read_contract(const reader& at, contract& into)
                 [&](const reader& v) { into.clients = v.number<std::uint32_t>("clients", 1, clients_max); }},
             {"shared", [&](const reader& v) { into.shared = read_bool(v, "shared"); }},
             {"pipelined", [&](const reader& v) { into.pipelined = read_bool(v, "pipelined"); }},
+            {"body_attempts",
+                [&](const reader& v) {
+                    into.body_attempts = v.number<std::uint32_t>("body_attempts", 1, 1000);
+                }},
             {"fair", [&](const reader& v) { into.fair = read_bool(v, "fair"); }},
             {"cancelled_use_breaks",
                 [&](const reader& v) { into.cancelled_use_breaks = read_bool(v, "cancelled_use_breaks"); }},
