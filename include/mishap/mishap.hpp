@@ -7,6 +7,7 @@
 #include <mishap/contract.hpp>
 #include <mishap/duration.hpp>
 #include <mishap/environment.hpp>
+#include <mishap/equivalent.hpp>
 #include <mishap/error.hpp>
 #include <mishap/explore.hpp>
 #include <mishap/fault.hpp>
