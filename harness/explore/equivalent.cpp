@@ -91,6 +91,7 @@ std::vector<deed> deeds_of(const trace& happened, lane in)
             text += fmt::format(", {} to {}", time_of(happened, op.started), time_of(happened, op.completed));
         deeds.push_back({std::move(text), op.started});
     }
+    deeds.push_back({"no further operation"});
     for (const body_record& body : happened.bodies) {
         if (body.lane != in)
             continue;
@@ -101,11 +102,13 @@ std::vector<deed> deeds_of(const trace& happened, lane in)
                  time_of(happened, body.entered), time_of(happened, body.left)),
                 body.entered});
     }
+    deeds.push_back({"no further run of the body"});
     for (index i = 0; i < happened.events.size(); ++i)
         if (const event& e = happened.events[i]; e.kind == event_kind::reported && e.lane == in)
             deeds.push_back({fmt::format("{} is reported at {}",
                                  name_of_error(happened, happened.reports[e.subject].error), to_string(e.at)),
                 i});
+    deeds.push_back({"nothing more is reported"});
     const bool is_client = in >= 0 && static_cast<std::size_t>(in) < happened.outcomes.size();
     if (is_client || (in == background_lane && happened.has_adapter)) {
         const outcome& end = is_client ? happened.outcomes[static_cast<std::size_t>(in)] : happened.adapter;

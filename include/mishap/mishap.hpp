@@ -1,9 +1,9 @@
 #pragma once
-/// Everything but the GoogleTest and RapidCheck parts. Costs about as much to compile as
-/// `boost/asio/awaitable.hpp`; include single headers where that matters.
+/// Everything that tests need but the GoogleTest and RapidCheck parts; `mishap/context.hpp` is for production
+/// code. Costs about as much to compile as `boost/asio/awaitable.hpp`; include single headers where that
+/// matters.
 
 #include <mishap/chooser.hpp>
-#include <mishap/context.hpp>
 #include <mishap/contract.hpp>
 #include <mishap/duration.hpp>
 #include <mishap/environment.hpp>
