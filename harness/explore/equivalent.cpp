@@ -50,12 +50,12 @@ std::string name_of_error(const trace& happened, const std::exception_ptr& error
 
 std::string name_of_end(const trace& happened, const outcome& ended)
 {
-    std::string how = ended.error ? "throws " + name_of_error(happened, ended.error) : "returns";
+    std::string how = ended.ended == none ? "does not end"
+                      : ended.error       ? "throws " + name_of_error(happened, ended.error)
+                                          : "returns";
     if (ended.stuck != none)
         how = fmt::format("hangs from {}, then {}", time_of(happened, ended.stuck), how);
-    if (ended.ended == none)
-        how += ", or would if it ended";
-    return fmt::format("{} at {}", how, time_of(happened, ended.ended));
+    return ended.ended == none ? how : fmt::format("{} at {}", how, time_of(happened, ended.ended));
 }
 
 std::string_view name_of_result(result r) noexcept

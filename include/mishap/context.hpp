@@ -222,16 +222,18 @@ private:
 /// `asio::this_coro` offers, which speaks of the coroutine that enters or leaves: executor and cancellation
 /// are that one's.
 ///
-/// A plain function, member function or lambda is such a coroutine; its parameters are copied into it, and
-/// what they refer to must live until it has been left.
+/// Functions, member functions and lambdas can be such coroutines. Parameters are copied into it; what they
+/// refer to, the object of a member function and a lambda with captures must live until it has been left.
 ///
 /// Errors: `enter` throws what the coroutine throws before it lends, and `context_error` when it ends without
-/// a `co_yield`. `exit` throws another error than the body's when clean-up fails with it, and `context_error`
-/// when the coroutine comes to a second `co_yield`; that error is thrown at the second `co_yield` too, so
-/// that the clean-up behind it runs. Lifetimes: what is lent is valid until `exit` starts. A context must not
-/// be moved or destroyed while it is being entered or left. One that is destroyed after it was entered and
-/// before it was left cleans up nothing but what destructors do. Thread safety: none; enter and leave it on
-/// one executor that runs one handler at a time.
+/// a `co_yield`. `exit` throws what clean-up throws, other than the body's own error, and `context_error`
+/// when the coroutine comes to a second `co_yield`. That error is thrown at the second `co_yield`, too, so
+/// that the clean-up behind it runs.
+///
+/// Lifetimes: what is lent is valid until `exit` starts. A context must not be moved or destroyed while it is
+/// being entered or left. One that is destroyed between the two cleans up nothing but what destructors do.
+///
+/// Thread safety: that of an Asio coroutine; its parts run one after the other, on the executor's threads.
 template <class T>
 class [[nodiscard]] context
 {
@@ -389,9 +391,8 @@ inline bool carries(std::exception_ptr error, const std::exception_ptr& wanted)
 
 /// Something to enter and to leave: a `mishap::context<T>`, or a class with
 ///
-/// - `enter()`, an `asio::awaitable` of the resource that is lent, or of a `std::reference_wrapper` to it;
-/// - `exit(std::exception_ptr error)`, an `asio::awaitable<bool>` that is called once after `enter`
-/// succeeded,
+/// - `enter()`: an `asio::awaitable` of the resource that is lent, or of a `std::reference_wrapper` to it;
+/// - `exit(std::exception_ptr error)`: an `asio::awaitable<bool>`. It is called once after `enter` succeeded,
 ///   with what the body threw or null, and tells whether that error ends here.
 template <class Context>
 concept async_context = std::move_constructible<Context> &&
@@ -418,22 +419,23 @@ using report_sink = std::function<void(std::exception_ptr)>;
 /// Enters the context, runs `body` with what it lends, and leaves it, whatever the body did. Gives what the
 /// body gives.
 ///
-/// | what happens | what the caller sees |
-/// |---|---|
-/// | entering fails, or is cancelled | that error; the body is not run, and nothing is left |
-/// | the body throws | the body's error |
-/// | the body throws, and leaving suppresses it | success; `context_error` with the body's error nested in it
-/// where the body was to give a value | | the body throws, and leaving throws another error | the body's
-/// error; `report` gets the other | | the same, but the other has the body's nested in it
-/// (`std::throw_with_nested`) | the other: it loses nothing | | the body succeeds, and leaving throws | that
-/// error |
+/// What the caller sees when
+/// - entering fails or is cancelled: that error. The body is not run, and there is nothing to leave.
+/// - the body throws: its error.
+/// - the body throws and leaving suppresses it: success. Where the body was to give a value there is none, so
+///   it is a `context_error` with the body's error nested in it.
+/// - the body throws and leaving throws something else: the body's error. `report` gets the other one, which
+///   is lost without a `report`.
+/// - the same, and the other one has the body's nested in it (`std::throw_with_nested`): that one, since it
+///   loses nothing.
+/// - the body succeeds and leaving throws: that error.
 ///
 /// Cancellation reaches entering and the body; a body that it ends has thrown `operation_aborted`. Leaving is
 /// shielded: it runs as a coroutine of its own on the same executor, without a cancellation slot. The
-/// caller's cancellation state stays as it is, so a cancellation that comes while leaving is seen at the
+/// caller's cancellation state stays as it is, so that a cancellation which comes meanwhile shows at the
 /// caller's next `co_await`.
 ///
-/// Lifetimes: context and body are kept until it has ended, what they refer to must live as long.
+/// Lifetimes: context and body are kept until all has ended; what they refer to must live as long.
 template <async_context Context, body_for<Context> Body>
 boost::asio::awaitable<detail::result_of_body<Body, Context>> with(
     Context context, Body body, report_sink report = {})
