@@ -1,5 +1,5 @@
-# Installs the three libraries, the headers and the package, so that find_package(mishap CONFIG) gives
-# mishap::mishap, mishap::gtest, mishap::main and mishap_add_scenarios.
+# Installs the libraries, the headers and the package, so that find_package(mishap CONFIG) gives mishap::mishap,
+# mishap::gtest, mishap::main, mishap::context and mishap_add_scenarios.
 
 if(MISHAP_FETCHED)
     # The export would name targets that exist in this build only.
@@ -14,7 +14,7 @@ include(CMakePackageConfigHelpers)
 
 set(mishap_package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/mishap")
 
-install(TARGETS mishap mishap_gtest mishap_main EXPORT mishapTargets FILE_SET HEADERS)
+install(TARGETS mishap mishap_context mishap_gtest mishap_main EXPORT mishapTargets FILE_SET HEADERS)
 install(EXPORT mishapTargets NAMESPACE mishap:: DESTINATION "${mishap_package_folder}")
 
 configure_package_config_file(

@@ -52,9 +52,17 @@ campaign::campaign(const manager& under_test, const std::optional<contract>& pro
         result_.manager = default_campaign_name ? default_campaign_name() : "manager";
 }
 
-run_result& campaign::run(const fault_plan& plan)
+run_result& campaign::judged(const fault_plan& plan)
 {
     run_result& done = runner_.run(plan);
+    if (judge_also_)
+        judge_also_(done);
+    return done;
+}
+
+run_result& campaign::run(const fault_plan& plan)
+{
+    run_result& done = judged(plan);
     ++result_.runs;
     count(done);
     if (!done.holds()) {
@@ -171,7 +179,7 @@ campaign_result campaign::finish()
             smaller = false;
             for (const fault_plan& candidate : simpler_plans(smallest, promises_)) {
                 ++c.shrink_runs;
-                const run_result& done = runner_.run(candidate);
+                const run_result& done = judged(candidate);
                 if (violates(done)) {
                     // What did not fire is no part of the counterexample.
                     smallest = done.fired;
@@ -183,7 +191,7 @@ campaign_result campaign::finish()
             }
         }
         const std::uint64_t first_hash = runner_.run(smallest).trace.hash;
-        c.minimal = runner_.run(smallest);
+        c.minimal = judged(smallest);
         c.minimal.manager = result_.manager;
         c.nondeterministic = nondeterministic_ || c.minimal.trace.hash != first_hash || !violates(c.minimal);
         if (nondeterministic_)

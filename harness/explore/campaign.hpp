@@ -18,6 +18,9 @@ public:
     campaign(const manager& under_test, const std::optional<contract>& promises, const limits& bounds,
         std::string name);
 
+    /// Has each run judged once more, after the invariants, by what may change the verdict.
+    void judge_also(std::function<void(run_result&)> judge) { judge_also_ = std::move(judge); }
+
     /// Runs and accounts for one plan.
     run_result& run(const fault_plan& plan);
 
@@ -53,16 +56,22 @@ private:
         std::array<coverage_cell, fault_kinds> by_fault;
     };
 
+    run_result& judged(const fault_plan& plan);
     void count(const run_result&);
 
     const manager& under_test_;
     contract promises_;
     runner runner_;
     campaign_result result_;
+    std::function<void(run_result&)> judge_also_;
     std::vector<broken> broken_;
     std::vector<cell> cells_;
     bool nondeterministic_ = false;
 };
+
+/// The runs of a sweep, and those of a random campaign.
+void sweep_into(campaign&, const sweep_options&);
+void draw_into(campaign&, const random_options&);
 
 /// Plans that are simpler than this one in one respect, simplest first: a perturbation less, then a fault of
 /// a simpler kind.

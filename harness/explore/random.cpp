@@ -196,11 +196,8 @@ rc::Gen<fault_plan> arbitrary_plan(std::vector<fault_kind> kinds)
 
 void showValue(const fault_plan& plan, std::ostream& out) { out << to_string(plan); }
 
-campaign_result random_campaign(const manager& under_test, const random_options& options)
+void detail::draw_into(campaign& campaign, const random_options& options)
 {
-    detail::campaign campaign(under_test, options.contract, options.limits, options.name);
-    if (campaign.replayed())
-        return campaign.finish();
     const parameters p = read_parameters(options);
     const auto plans = arbitrary_plan(options.kinds);
     rc::Random random(p.seed);
@@ -231,6 +228,13 @@ campaign_result random_campaign(const manager& under_test, const random_options&
     campaign.result().seed = p.seed;
     campaign.result().covered = fmt::format("{} plans drawn with seed {}; schedule: fifo{}", p.cases, p.seed,
         options.deviate ? " and deviations" : "");
+}
+
+campaign_result random_campaign(const manager& under_test, const random_options& options)
+{
+    detail::campaign campaign(under_test, options.contract, options.limits, options.name);
+    if (!campaign.replayed())
+        detail::draw_into(campaign, options);
     return campaign.finish();
 }
 

@@ -235,11 +235,13 @@ private:
 
 } // namespace
 
+void detail::sweep_into(campaign& into, const sweep_options& options) { sweeper(into, options).sweep(); }
+
 campaign_result sweep(const manager& under_test, const sweep_options& options)
 {
     detail::campaign campaign(under_test, options.contract, options.limits, options.name);
     if (!campaign.replayed())
-        sweeper(campaign, options).sweep();
+        detail::sweep_into(campaign, options);
     return campaign.finish();
 }
 

@@ -26,6 +26,8 @@ constexpr invariant table[] = {
         detail::judge_no_use_after_close},
     {"one_at_a_time", "no operation starts on a resource while another one of it is in flight",
         detail::judge_one_at_a_time},
+    {"body_runs_once", "the body runs at most once, and not at all if create failed",
+        detail::judge_body_runs_once},
     {"exclusive", "a resource is lent to one client at a time", detail::judge_exclusive},
     {"within_capacity", "no more resources exist at once than the capacity allows",
         detail::judge_within_capacity},

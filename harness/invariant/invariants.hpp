@@ -18,6 +18,7 @@ void judge_closes_once(const evidence&, violations&);
 void judge_closes_only_what_exists(const evidence&, violations&);
 void judge_no_use_after_close(const evidence&, violations&);
 void judge_one_at_a_time(const evidence&, violations&);
+void judge_body_runs_once(const evidence&, violations&);
 void judge_exclusive(const evidence&, violations&);
 void judge_within_capacity(const evidence&, violations&);
 void judge_discards_broken(const evidence&, violations&);

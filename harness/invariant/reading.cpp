@@ -72,6 +72,16 @@ index end_of_acquire(const trace& happened, lane in)
     return end;
 }
 
+bool is_nested_body(const trace& happened, index body)
+{
+    const body_record& inner = happened.bodies[body];
+    return std::any_of(
+        happened.bodies.begin(), happened.bodies.begin() + body, [&](const body_record& outer) {
+            return outer.lane == inner.lane && outer.entered < inner.entered && outer.left > inner.entered &&
+                   inner.left <= outer.left; // `none` is the greatest index
+        });
+}
+
 bool is_judged(const evidence& e, lane in)
 {
     return in >= 0 && static_cast<std::size_t>(in) < e.trace.outcomes.size() &&
@@ -103,6 +113,15 @@ bool only_closes_after(const trace& happened, lane in, index event)
             return false;
     }
     return true;
+}
+
+/// Whether the body was run again after it failed here, and the contract permits that.
+bool is_tried_again(const evidence& e, const body_record& failed)
+{
+    return e.contract.body_attempts > 1 &&
+           std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& later) {
+               return later.lane == failed.lane && later.entered > failed.left;
+           });
 }
 
 } // namespace
@@ -137,7 +156,8 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
             found.push_back({primary::kind::deadline, end, none, nullptr, end != client.ended});
     }
     for (const body_record& body : happened.bodies)
-        if (body.lane == in && body.error && body.left != none && !is_abort(body.error))
+        if (body.lane == in && body.error && body.left != none && !is_abort(body.error) &&
+            !is_tried_again(e, body))
             found.push_back({primary::kind::body, body.left, find_source(happened, body.error), body.error});
     if (client.cancelled != none)
         found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr,

@@ -72,6 +72,10 @@ std::vector<waiting> waits_at(const trace&, lane, index stuck);
 /// When a client's acquire phase ended: its body was entered, or it ended itself. `none` if neither happened.
 index end_of_acquire(const trace&, lane);
 
+/// Whether that stay inside the body lies within another one of the same client: a session's body may well
+/// lend a transaction.
+bool is_nested_body(const trace&, index body);
+
 /// A client whose outcome is judged: not one of the fresh ones that come after the others, nor one that was
 /// abandoned.
 bool is_judged(const evidence&, lane);

@@ -68,6 +68,8 @@ std::string to_scenario(const counterexample& c)
         std::find_if(all.begin(), all.end(), [&](const violation& v) { return v.invariant == c.invariant; });
     std::string text = fmt::format("mishap: 1\nmanager: {}\nabout: {}\n", c.minimal.manager,
         quoted(fmt::format("breaks {}: {}", c.invariant, broken == all.end() ? "" : broken->sentence)));
+    if (!c.equivalent_to.empty())
+        text += fmt::format("equivalent_to: {}\n", c.equivalent_to);
     if (!c.contract_terms.empty()) {
         text += "contract:\n";
         std::istringstream lines(c.contract_terms);

@@ -167,9 +167,10 @@ std::vector<std::string> invariant_names()
     return names;
 }
 
-void check_invariant(const reader& at, const std::string& name)
+void check_invariant(const reader& at, const std::string& name, bool compares)
 {
-    const auto names = invariant_names();
+    // Where managers are compared, nothing else is judged.
+    const auto names = compares ? std::vector<std::string>{"equivalent"} : invariant_names();
     if (std::find(names.begin(), names.end(), name) == names.end())
         at.refuse(unknown_word("invariant", name, names));
 }
@@ -385,6 +386,10 @@ void read_contract(const reader& at, contract& into)
                 [&](const reader& v) { into.clients = v.number<std::uint32_t>("clients", 1, clients_max); }},
             {"shared", [&](const reader& v) { into.shared = read_bool(v, "shared"); }},
             {"pipelined", [&](const reader& v) { into.pipelined = read_bool(v, "pipelined"); }},
+            {"body_attempts",
+                [&](const reader& v) {
+                    into.body_attempts = v.number<std::uint32_t>("body_attempts", 1, 1000);
+                }},
             {"fair", [&](const reader& v) { into.fair = read_bool(v, "fair"); }},
             {"cancelled_use_breaks",
                 [&](const reader& v) { into.cancelled_use_breaks = read_bool(v, "cancelled_use_breaks"); }},
@@ -435,7 +440,7 @@ void read_contract(const reader& at, contract& into)
         at.refuse(why);
 }
 
-void read_expectation(const reader& at, expectation& into)
+void read_expectation(const reader& at, bool compares, expectation& into)
 {
     at.for_keys("expect", {
                               {"outcome",
@@ -462,7 +467,7 @@ void read_expectation(const reader& at, expectation& into)
                                   [&](const reader& v) {
                                       for (const reader& item : v.items("violates")) {
                                           into.violates.push_back(item.text("an invariant"));
-                                          check_invariant(item, into.violates.back());
+                                          check_invariant(item, into.violates.back(), compares);
                                       }
                                   }},
                           });
@@ -558,6 +563,11 @@ scenario read(const YAML::Node& root, const std::string& file)
                     s.manager = v.parse(
                         "the manager", [](const std::string& text) { return get_manager(text).name; });
                 }},
+            {"equivalent_to",
+                [&](const reader& v) {
+                    s.equivalent_to = v.parse(
+                        "the other manager", [](const std::string& text) { return get_manager(text).name; });
+                }},
             {"about", [&](const reader& v) { s.about = v.text("about"); }},
             {"with",
                 [&](const reader& v) {
@@ -586,6 +596,8 @@ scenario read(const YAML::Node& root, const std::string& file)
             fmt::format("the key 'mishap' is missing: begin the file with 'mishap: {}'", format_version));
     if (s.manager.empty())
         at.refuse("the key 'manager' is missing: say which registered manager this is about");
+    if (s.equivalent_to == s.manager)
+        at.refuse(fmt::format("{} is compared with itself: name another manager", s.manager));
     s.contract = get_manager(s.manager).promises;
     if (contract_at) {
         read_contract(*contract_at, s.contract);
@@ -611,7 +623,7 @@ scenario read(const YAML::Node& root, const std::string& file)
         s.where.line = at.line_of("faults");
     }
     if (expect_at) {
-        read_expectation(*expect_at, s.expect);
+        read_expectation(*expect_at, !s.equivalent_to.empty(), s.expect);
         if (explore_at && (s.expect.outcome || s.expect.reports || s.expect.events))
             expect_at->refuse("explore makes many runs, so only 'violates' can be expected of it");
     }

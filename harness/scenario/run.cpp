@@ -1,5 +1,7 @@
 #include "simulation/run.hpp"
+#include "explore/equivalent.hpp"
 
+#include <mishap/equivalent.hpp>
 #include <mishap/error.hpp>
 #include <mishap/report.hpp>
 #include <mishap/scenario.hpp>
@@ -117,7 +119,21 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     result.line = s.where.line;
     result.runs = 1;
     detail::runner once(get_manager(s.manager), s.contract, s.limits);
-    const run_result& run = once.run(s.plan);
+    run_result& run = once.run(s.plan);
+    if (!s.equivalent_to.empty()) {
+        detail::comparison other(get_manager(s.equivalent_to), s.contract, s.limits, s.equivalent_to);
+        other.judge(run);
+        if (other.skipped() != 0) {
+            fail(result,
+                fmt::format(
+                    "{}: nothing was compared: the cancellation strikes at a moment that no operation marks; "
+                    "say when by 'before', 'during', 'queued' or 'after' an operation, without 'steps'\n",
+                    location(s)));
+            result.status = scenario_status::invalid;
+            result.summary = "invalid: nothing was compared";
+            return result;
+        }
+    }
     result.broken = broken_names(run.verdict);
 
     // A few examples of a mistake are as good as a thousand.
@@ -227,7 +243,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         sweeping.clients = s.plan.clients;
         sweeping.arrivals = s.plan.arrivals;
         sweeping.limits = s.limits;
-        account(sweep(under_test, sweeping));
+        account(s.equivalent_to.empty() ? sweep(under_test, sweeping)
+                                        : equivalent(under_test, get_manager(s.equivalent_to), sweeping));
     }
     if (s.random) {
         random_options drawing = *s.random;
@@ -237,7 +254,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         drawing.clients = s.plan.clients;
         drawing.arrivals = s.plan.arrivals;
         drawing.limits = s.limits;
-        account(random_campaign(under_test, drawing));
+        account(s.equivalent_to.empty() ? random_campaign(under_test, drawing)
+                                        : equivalent(under_test, get_manager(s.equivalent_to), drawing));
     }
     if (!s.expect.violates.empty())
         if (const std::string missing = missing_violations(s.expect.violates, result.broken);
@@ -265,6 +283,10 @@ scenario_result run_scenario(const scenario& s, const scenario_options& options)
         result.failure += "  note      this scenario replaces terms of the contract, which a replay line "
                           "does not carry: run "
                           "this file, or the saved one, to repeat what failed\n";
+    if (!result.failure.empty() && !s.equivalent_to.empty())
+        result.failure +=
+            "  note      a replay line runs one manager and compares it with none: run this file, or the "
+            "saved one, to repeat what failed\n";
     return result;
 }
 

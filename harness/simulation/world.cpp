@@ -89,11 +89,11 @@ const std::exception_ptr& aborted_error()
     return error;
 }
 
-const std::exception_ptr& peer_gone_error()
+/// A new one for each operation: where an error came from is told by its identity.
+std::exception_ptr peer_gone_error()
 {
-    static const auto error = std::make_exception_ptr(
+    return std::make_exception_ptr(
         boost::system::system_error(asio::error::make_error_code(asio::error::connection_aborted)));
-    return error;
 }
 
 /// What an operation comes to that ends by itself.

@@ -71,6 +71,8 @@ std::string contradiction(const contract& promises)
         return why;
     if (promises.capacity && *promises.capacity == 0)
         return "capacity is 0: nobody could ever be served";
+    if (promises.body_attempts == 0)
+        return "body_attempts is 0: the body could never run";
     if (promises.grace < duration(0))
         return "grace is negative";
     if (promises.timeout_errors.empty())

@@ -74,6 +74,9 @@ struct contract
     bool shared = false;
     /// Permits starting an operation on a resource while another one is in flight.
     bool pipelined = false;
+    /// Permits running one client's body so many times in all, for managers that try it again after it
+    /// failed; of the attempts' errors only the last one must reach the caller.
+    std::uint32_t body_attempts = 1;
     /// Demands that clients get their resources in the order in which they came.
     bool fair = false;
     /// Demands that a resource whose use was cancelled in flight is not lent again.

@@ -23,6 +23,8 @@ struct counterexample
     /// The terms of the contract that a scenario replaced, as YAML; empty where the manager's own apply. A
     /// token does not carry them, a saved scenario does.
     std::string contract_terms = {};
+    /// The manager that the run was compared with, where it was (`equivalent`).
+    std::string equivalent_to = {};
     /// Runs spent on making it smaller.
     std::uint64_t shrink_runs = 0;
     /// The minimal plan, run again, gave another trace.

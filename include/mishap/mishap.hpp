@@ -1,11 +1,13 @@
 #pragma once
-/// Everything but the GoogleTest and RapidCheck parts. Costs about as much to compile as
-/// `boost/asio/awaitable.hpp`; include single headers where that matters.
+/// Everything that tests need but the GoogleTest and RapidCheck parts; `mishap/context.hpp` is for production
+/// code. Costs about as much to compile as `boost/asio/awaitable.hpp`; include single headers where that
+/// matters.
 
 #include <mishap/chooser.hpp>
 #include <mishap/contract.hpp>
 #include <mishap/duration.hpp>
 #include <mishap/environment.hpp>
+#include <mishap/equivalent.hpp>
 #include <mishap/error.hpp>
 #include <mishap/explore.hpp>
 #include <mishap/fault.hpp>

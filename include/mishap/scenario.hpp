@@ -53,6 +53,9 @@ struct scenario
     file_place where;
     std::string manager;
     std::string about;
+    /// The manager that it is compared with; then nothing but `equivalent` is judged. Empty where there is
+    /// none.
+    std::string equivalent_to;
     fault_plan plan;
     /// Where each perturbation of the plan was written.
     std::vector<file_place> written_at;

@@ -89,7 +89,8 @@ const std::vector<bad_file>& table()
         {"stray_brace", scenario("faults: {}}\n"), "3:11", {"no YAML", "'}'"}},
         {"unknown_key", scenario("fault: {}\n"), "3:1",
             {"'fault'", "did you mean 'faults'?",
-                "(known: mishap, manager, about, with, clients, arrivals, cancel, abandon, schedule, "
+                "(known: mishap, manager, equivalent_to, about, with, clients, arrivals, cancel, abandon, "
+                "schedule, "
                 "step_cost, contract, faults, expect, explore"}},
         {"unknown_key_of_expect", scenario("faults: {}\nexpect: {outcomes: returns}\n"), "4:10",
             {"key of expect 'outcomes'", "did you mean 'outcome'?",
@@ -100,7 +101,7 @@ const std::vector<bad_file>& table()
             {"key of contract 'close_timout'", "did you mean 'close_timeout'?"}},
         {"unknown_manager", "mishap: 1\nmanager: good_clenup\nfaults: {}\n", "2:10",
             {"unknown manager 'good_clenup'", "did you mean 'good_cleanup'?",
-                "(known: bad_cleanup, good_cleanup, "}},
+                "(known: auto_manager, bad_cleanup, "}},
         {"no_manager", "mishap: 1\nfaults: {}\n", "1:1", {"'manager' is missing"}},
         {"no_version", "manager: good_cleanup\nfaults: {}\n", "1:1", {"'mishap' is missing", "'mishap: 1'"}},
         {"unknown_version", "mishap: 2\nmanager: good_cleanup\nfaults: {}\n", "1:9",

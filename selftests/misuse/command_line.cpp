@@ -76,7 +76,7 @@ TEST_F(command_line, values_of_options_are_checked)
 TEST_F(command_line, an_unknown_manager_is_refused)
 {
     expect_refused({"sweep", "good_clenup"}, {"unknown manager 'good_clenup'", "did you mean 'good_cleanup'?",
-                                                 "(known: bad_cleanup, good_cleanup, "});
+                                                 "(known: auto_manager, bad_cleanup, "});
     expect_refused({"random"}, {"name a manager", "good_cleanup"});
 }
 

@@ -37,6 +37,12 @@ TEST(contract, a_timeout_is_longer_than_nothing)
     EXPECT_EQ(contradiction({.create_timeout = 1ns, .close_timeout = 1ns}), "");
 }
 
+TEST(contract, a_body_has_an_attempt)
+{
+    EXPECT_TRUE(contradicts({.body_attempts = 0}, "body_attempts is 0"));
+    EXPECT_EQ(contradiction({.body_attempts = 2}), "");
+}
+
 TEST(contract, timeout_errors_are_known)
 {
     EXPECT_TRUE(contradicts({.timeout_errors = {}}, "timeout_errors is empty"));

@@ -1,5 +1,6 @@
 # Read by run_consumer.cmake: the tests that CTest must find.
 set(passing
+    production
     session_test.scenarios.everything
     session_test.session.close_error
     session_test.later.now
