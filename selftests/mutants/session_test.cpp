@@ -15,13 +15,13 @@ namespace {
 
 TEST(session, without_a_flaw_holds_everything)
 {
-    EXPECT_TRUE(holds(session_under_test(), 3));
-    EXPECT_TRUE(holds_at_random(session_under_test(), 3000));
+    EXPECT_TRUE(holds(session_under_test(), 2));
+    EXPECT_TRUE(holds_at_random(session_under_test(), 2000));
 }
 TEST(session, without_a_shield_holds_everything_where_it_closes_by_force)
 {
-    EXPECT_TRUE(holds(session_under_test<session_flaw::none_but_unshielded>(), 3));
-    EXPECT_TRUE(holds_at_random(session_under_test<session_flaw::none_but_unshielded>(), 3000));
+    EXPECT_TRUE(holds(session_under_test<session_flaw::none_but_unshielded>(), 2));
+    EXPECT_TRUE(holds_at_random(session_under_test<session_flaw::none_but_unshielded>(), 2000));
 }
 
 TEST(session, that_closes_unshielded)
