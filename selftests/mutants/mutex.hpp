@@ -32,12 +32,12 @@ namespace asio = boost::asio;
 enum class mutex_flaw
 {
     none,
-    loses_wake_up_of_cancelled_waiter, // B17
-    leaves_cancelled_waiter_queued,    // B19
-    swallows_cancellation_of_waiter,   // B25
-    loses_lock_of_cancelled_newcomer,  // B07, B15
-    stays_locked_when_body_throws,     // B47
-    unlocks_twice_when_body_throws,    // B33
+    loses_wake_up_of_cancelled_waiter,
+    leaves_cancelled_waiter_queued,
+    swallows_cancellation_of_waiter,
+    loses_lock_of_cancelled_newcomer,
+    stays_locked_when_body_throws,
+    unlocks_twice_when_body_throws,
     barges,
     serves_last_waiter_first,
     lets_two_in,

@@ -27,16 +27,16 @@ namespace asio = boost::asio;
 enum class semaphore_flaw
 {
     none,
-    returns_permit_without_waking,   // B21
-    leaves_cancelled_waiter_queued,  // B19
-    swallows_cancellation_of_waiter, // B25
+    returns_permit_without_waking,
+    leaves_cancelled_waiter_queued,
+    swallows_cancellation_of_waiter,
     counts_down_on_wake,
-    sleeps_without_looking_again, // B23
+    sleeps_without_looking_again,
     serves_last_waiter_first,
-    loses_permit_when_create_fails,        // B01, B05
-    loses_permit_when_create_is_cancelled, // B03
-    loses_permit_granted_at_the_deadline,  // B07
-    releases_twice_when_body_throws,       // B33, B35
+    loses_permit_when_create_fails,
+    loses_permit_when_create_is_cancelled,
+    loses_permit_granted_at_the_deadline,
+    releases_twice_when_body_throws,
 };
 
 template <semaphore_flaw Flaw = semaphore_flaw::none>

@@ -30,15 +30,15 @@ enum class session_flaw
     none_but_unshielded,
     closes_unshielded,
     unshields_once_cancelled,
-    closes_without_deadline,         // B43
-    closes_under_or_operator,        // B49
-    close_error_replaces_body_error, // B53
-    closes_what_was_never_opened,    // B41
-    skips_close_when_cancelled,      // B03
-    skips_close_on_foreign_errors,   // B31
+    closes_without_deadline,
+    closes_under_or_operator,
+    close_error_replaces_body_error,
+    closes_what_was_never_opened,
+    skips_close_when_cancelled,
+    skips_close_on_foreign_errors,
     swallows_cancellation,
-    loses_late_session,   // B11, B13
-    leaves_timer_running, // B71
+    loses_late_session,
+    leaves_timer_running,
 };
 
 template <session_flaw Flaw = session_flaw::none>
