@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace mishap {
 
@@ -20,6 +21,7 @@ struct site
     role what = role::use;
     std::uint64_t prefix_hash = 0;
     std::uint32_t step = 0;
+    std::optional<duration> acquire_left = {}; ///< of the client's acquire time-out, where it begins
 };
 
 std::vector<fault> default_kinds()
@@ -97,6 +99,7 @@ private:
                     .id = op.id,
                     .what = op.role,
                     .prefix_hash = op.prefix_hash,
+                    .acquire_left = acquire_left(done.trace, op),
                     .step = op.started == none ? 0 : done.trace.events[op.started].step});
         if (cancels() || options_.abandon)
             list_boundaries(done.trace, from, sites);
@@ -174,6 +177,19 @@ private:
         }
     }
 
+    /// How much of its client's acquire time-out is left when an operation starts: one that starts late has
+    /// that much less time, whatever its own deadline.
+    std::optional<duration> acquire_left(const trace& happened, const operation_record& op) const
+    {
+        const auto timeout = campaign_.promises().acquire_timeout;
+        const auto client = static_cast<std::size_t>(op.id.lane);
+        if (!timeout || op.id.lane < 0 || client >= happened.outcomes.size() || op.started == none)
+            return timeout;
+        const duration waited =
+            happened.time_of(op.started) - happened.time_of(happened.outcomes[client].started);
+        return std::max(*timeout - waited, duration(0));
+    }
+
     /// What a kind means at an operation of that role; nothing where it means nothing.
     std::vector<fault> fit(const fault& kind, const site& here) const
     {
@@ -195,16 +211,18 @@ private:
         case fault_kind::late: {
             if (kind.after != duration(0))
                 return {kind};
-            const auto timeout =
-                here.what == role::close ? promises.close_timeout
-                : here.what == role::create
-                    ? (promises.create_timeout ? promises.create_timeout : promises.acquire_timeout)
-                    : std::optional<duration>();
+            auto timeout = here.what == role::close    ? promises.close_timeout
+                           : here.what == role::create ? promises.create_timeout
+                                                       : std::optional<duration>();
+            if (here.what == role::create && here.acquire_left)
+                timeout = std::min(timeout.value_or(*here.acquire_left), *here.acquire_left);
             if (!timeout)
                 return {};
             constexpr duration tick = std::chrono::microseconds(1);
             if (kind.kind == fault_kind::late)
                 return {fault::late(*timeout + tick)};
+            if (*timeout < tick)
+                return {fault::delay(*timeout)};
             return {fault::delay(*timeout - tick), fault::delay(*timeout)};
         }
         default:

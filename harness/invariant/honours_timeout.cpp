@@ -12,6 +12,22 @@ namespace mishap::detail {
 
 namespace {
 
+/// The event at which nothing could happen any more while this client waited for its turn, or `none`: no
+/// deadline of its own was running then. (That others are cancelled next, and make room, does not mend it.)
+index overslept_at(const evidence& e, lane in, index end)
+{
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    for (index i = client.started; i < end; ++i) {
+        const event& at = e.trace.events[i];
+        if (at.kind != event_kind::stage || at.subject != static_cast<index>(stage::stuck))
+            continue;
+        const auto waits = waits_at(e.trace, in, i);
+        const bool in_line = waits.size() == 1 && waits.front().operation == none;
+        return in_line && (client.cancelled == none || client.cancelled > i) ? i : none;
+    }
+    return none;
+}
+
 void judge_acquire(const evidence& e, lane in, violations& found)
 {
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
@@ -30,6 +46,18 @@ void judge_acquire(const evidence& e, lane in, violations& found)
             .actual = std::move(actual),
         });
     };
+    if (const index overslept = overslept_at(e, in, end); overslept != none) {
+        found.push_back({
+            .sentence = fmt::format("{} waited without a deadline", name_of_client(e, in)),
+            .lane = in,
+            .role = role::acquire,
+            .proof = {{client.started, "the clock starts"}, {overslept, "nothing would end its wait"}},
+            .expected =
+                fmt::format("given up between {} and {} + 1us", to_string(timeout), to_string(timeout)),
+            .actual = "still waiting when nothing was left that could happen",
+        });
+        return;
+    }
     const auto primaries = primaries_of(e, in);
     const bool other_reason = std::any_of(primaries.begin(), primaries.end(),
         [&](const primary& p) { return p.what != primary::kind::deadline && p.seen <= end; });

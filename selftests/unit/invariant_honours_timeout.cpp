@@ -10,6 +10,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -267,6 +268,58 @@ TEST(honours_timeout, a_bounded_close_is_given_up_at_its_deadline)
                 "honours_timeout"));
     }
     EXPECT_TRUE(breaks_only(run_under("resource.close=hang", right, bounded_close), "completes"));
+}
+
+// Waiting in line ------------------------------------------------------------------------------------------
+
+/// One resource for two clients; the second waits for its turn until `patience` has passed.
+mishap::adapter lending_in_turn(asio::steady_timer::duration patience)
+{
+    return [patience](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await catalogue::with_deadline([&] { return resource.create(); }, T);
+        bool taken = false;
+        asio::steady_timer turn(env.executor());
+        co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+            if (taken) {
+                turn.expires_at(patience == patience.max()
+                                    ? turn.expiry().max()
+                                    : asio::steady_timer::clock_type::now() + patience);
+                boost::system::error_code woken;
+                co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+                if (taken)
+                    throw timed_out();
+            }
+            taken = true;
+            std::exception_ptr error;
+            try {
+                co_await client.body(resource);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            taken = false;
+            turn.cancel();
+            if (error)
+                std::rethrow_exception(error);
+        });
+        resource.force_close();
+    };
+}
+
+TEST(honours_timeout, who_waits_in_line_gives_up_at_the_deadline)
+{
+    const contract in_turn{.create_timeout = T, .acquire_timeout = T, .capacity = 1, .clients = 2};
+    EXPECT_TRUE(holds(run_under("c0/resource.use=hang", lending_in_turn(T), in_turn)));
+    EXPECT_TRUE(
+        breaks_only(run_under("c0/resource.use=hang", lending_in_turn(T + 2us), in_turn), "honours_timeout"));
+}
+
+TEST(honours_timeout, who_waits_in_line_without_a_deadline_is_blamed_although_there_is_room_in_the_end)
+{
+    const contract in_turn{.create_timeout = T, .acquire_timeout = T, .capacity = 1, .clients = 2};
+    const auto patient = lending_in_turn(asio::steady_timer::duration::max());
+    EXPECT_TRUE(holds(run_under("", patient, in_turn)));
+    EXPECT_TRUE(breaks_only(run_under("c0/resource.use=hang", patient, in_turn), "honours_timeout"));
 }
 
 } // namespace

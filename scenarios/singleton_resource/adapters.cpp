@@ -1,0 +1,40 @@
+#include "managers.hpp"
+
+#include <mishap/mishap.hpp>
+
+using namespace std::chrono_literals;
+
+// The document bounds neither the wait for the lock nor the creation.
+
+MISHAP_CONTRACT(singleton_resource_as_written){
+    .unbounded = {mishap::phase::acquire, mishap::phase::create},
+    .capacity = 1,
+    .fair = true,
+    .cancelled_use_breaks = true,
+};
+
+MISHAP_MANAGER(singleton_resource_as_written, mishap::environment& env)
+{
+    catalogue::singleton_resource_as_written<mishap::mock_resource> singleton(env.executor());
+    co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
+        co_await singleton.with_resource(client.body());
+    });
+}
+
+MISHAP_CONTRACT(singleton_resource){
+    .close_timeout = 30s,
+    .acquire_timeout = 30s,
+    .capacity = 1,
+    .fair = true,
+    .cancelled_use_breaks = true,
+};
+
+MISHAP_MANAGER(singleton_resource, mishap::environment& env)
+{
+    const auto log = [&env](std::exception_ptr error) { env.report(error); };
+    catalogue::singleton_resource<mishap::mock_resource> singleton(env.executor(), 30s, log);
+    co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
+        co_await singleton.with_resource(client.body());
+    });
+    co_await singleton.shut_down();
+}
