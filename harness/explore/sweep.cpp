@@ -20,7 +20,16 @@ struct site
     role what = role::use;
     std::uint64_t prefix_hash = 0;
     std::uint32_t step = 0;
+    bool blocking = false;
 };
+
+/// Whether a synchronous call can do this at all, and differently from what is tried anyway: nobody can
+/// cancel it, so `late` is `delay`, and `cancel` strikes at the boundary after its step.
+bool fits_blocking_call(fault_kind kind)
+{
+    return kind != fault_kind::hang && kind != fault_kind::deaf && kind != fault_kind::late &&
+           kind != fault_kind::cancel;
+}
 
 std::vector<fault> default_kinds()
 {
@@ -90,8 +99,11 @@ private:
         std::vector<site> sites;
         for (const operation_record& op : done.trace.operations)
             if (op.position >= from && op.role != role::force_close && !op.in_probe && !plan.find(op.id))
-                sites.push_back(
-                    {.position = op.position, .id = op.id, .what = op.role, .prefix_hash = op.prefix_hash});
+                sites.push_back({.position = op.position,
+                    .id = op.id,
+                    .what = op.role,
+                    .prefix_hash = op.prefix_hash,
+                    .blocking = op.blocking});
         if (cancels())
             list_boundaries(done.trace, from, sites);
         struct presence
@@ -154,6 +166,8 @@ private:
     std::vector<fault> fit(const fault& kind, const site& here) const
     {
         const contract& promises = campaign_.promises();
+        if (here.blocking && !fits_blocking_call(kind.kind))
+            return {};
         switch (kind.kind) {
         case fault_kind::ok:
             return {};
