@@ -606,6 +606,47 @@ TEST(raii_DeathTest, with_a_destructor_that_throws_ends_the_program_with_the_run
         "std::terminate was called in the run that this repeats:\n.*session.close=fail\\(io_error\\)");
 }
 
+MISHAP_MANAGER(synchronous_session, mishap::environment& env)
+{
+    raii_session session(env);
+    session.query();
+    co_return;
+}
+
+MISHAP_MANAGER(leased_session, mishap::environment&)
+{
+    mishap::resource session("session");
+    co_await session.create();
+}
+
+mishap::scenario_result run_scenario_text(const std::string& text)
+{
+    return mishap::run_scenario(
+        mishap::parse_scenario("mishap: 1\nmanager: " + text, "delivery.yaml"), {.save_to = {}});
+}
+
+TEST(scenarios, in_which_a_synchronous_call_hangs_are_invalid_and_say_why)
+{
+    const auto result = run_scenario_text("synchronous_session\nfaults: {session.query: hang}\n");
+    EXPECT_EQ(result.status, mishap::scenario_status::invalid);
+    EXPECT_NE(
+        result.failure.find("never fired, so this scenario tests nothing: it is a synchronous call, which "
+                            "cannot hang"),
+        std::string::npos)
+        << result.failure;
+}
+
+TEST(scenarios, tighten_what_counts_as_a_close)
+{
+    const auto status = [](const std::string& terms) {
+        return run_scenario_text("leased_session\n" + terms + "faults: {}\n").status;
+    };
+    EXPECT_EQ(status(""), mishap::scenario_status::failed);
+    EXPECT_EQ(status("contract: {closed_by: operation}\n"), mishap::scenario_status::failed);
+    EXPECT_EQ(status("contract: {closed_by: destruction}\n"), mishap::scenario_status::held);
+    EXPECT_EQ(status("contract: {closed_by: either}\n"), mishap::scenario_status::held);
+}
+
 mishap::run_result leave(std::optional<mishap::closing> how, bool closes, bool leaks)
 {
     mishap::contract promises = patient;

@@ -242,6 +242,17 @@ TEST(require, inside_the_body_is_no_error_that_a_manager_could_lose)
     EXPECT_EQ(run.verdict.violations.size(), 1u) << why(run);
 }
 
+TEST(require, in_a_callback_is_no_escape_of_the_manager)
+{
+    const auto run = mishap::run(mishap::manager([](mishap::environment& env) -> mishap::awaitable<void> {
+        asio::post(env.executor(), [] { MISHAP_REQUIRE(false); });
+        co_await asio::post(asio::use_awaitable);
+    }),
+        {});
+    EXPECT_TRUE(run.violates("expectation"));
+    EXPECT_EQ(run.verdict.violations.size(), 1u) << why(run);
+}
+
 TEST(require, is_not_caught_by_code_that_handles_exceptions)
 {
     bool handled = false;
