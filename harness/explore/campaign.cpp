@@ -99,7 +99,9 @@ void campaign::count(const run_result& done)
         at.planned += done.plan.find(op.id) == nullptr; // drawn when it was asked for
         if (op.result == result::failed)
             for (const outcome& client : done.trace.outcomes)
-                at.seen += client.error == op.error;
+                at.seen += client.error == op.error ||
+                           (client.error && find_source(done.trace, client.error) ==
+                                                static_cast<index>(&op - done.trace.operations.data()));
     }
 }
 

@@ -22,7 +22,16 @@ struct site
     std::uint64_t prefix_hash = 0;
     std::uint32_t step = 0;
     std::optional<duration> acquire_left = {}; ///< of the client's acquire time-out, where it begins
+    bool blocking = false;
 };
+
+/// Whether a synchronous call can do this at all, and differently from what is tried anyway: nobody can
+/// cancel it, so `late` is `delay`, and `cancel` strikes at the boundary after its step.
+bool fits_blocking_call(fault_kind kind)
+{
+    return kind != fault_kind::hang && kind != fault_kind::deaf && kind != fault_kind::late &&
+           kind != fault_kind::cancel;
+}
 
 std::vector<fault> default_kinds()
 {
@@ -99,8 +108,9 @@ private:
                     .id = op.id,
                     .what = op.role,
                     .prefix_hash = op.prefix_hash,
+                    .step = op.started == none ? 0 : done.trace.events[op.started].step,
                     .acquire_left = acquire_left(done.trace, op),
-                    .step = op.started == none ? 0 : done.trace.events[op.started].step});
+                    .blocking = op.blocking});
         if (cancels() || options_.abandon)
             list_boundaries(done.trace, from, sites);
         struct presence
@@ -194,6 +204,8 @@ private:
     std::vector<fault> fit(const fault& kind, const site& here) const
     {
         const contract& promises = campaign_.promises();
+        if (here.blocking && !fits_blocking_call(kind.kind))
+            return {};
         switch (kind.kind) {
         case fault_kind::ok:
             return {};

@@ -39,6 +39,7 @@ error from_code(std::string_view name, boost::system::error_code code, error_opt
                 }
             },
         .code = code,
+        .is_plain_code = true,
         .breaking = options.breaking,
         .about = std::move(options.about),
     };
@@ -62,7 +63,43 @@ std::vector<error>& registry()
     return errors;
 }
 
+// Boost's base class, by its own design, has no virtual destructor.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+
+/// Its values are positions in the registry, from 1.
+class thrown_only final : public boost::system::error_category
+{
+public:
+    const char* name() const noexcept override { return "mishap"; }
+    std::string message(int value) const override
+    {
+        const auto& errors = registry();
+        const bool known = value > 0 && static_cast<std::size_t>(value) <= errors.size();
+        return known ? std::string(errors[static_cast<std::size_t>(value) - 1].name.text())
+                     : "no injected error";
+    }
+};
+
+#pragma GCC diagnostic pop
+
 } // namespace
+
+const boost::system::error_category& error_category() noexcept
+{
+    static const thrown_only category;
+    return category;
+}
+
+boost::system::error_code code_of(const error& of)
+{
+    if (of.code)
+        return of.code;
+    const auto& errors = registry();
+    const auto found =
+        std::find_if(errors.begin(), errors.end(), [&](const error& e) { return e.name == of.name; });
+    return {static_cast<int>(found - errors.begin()) + 1, error_category()};
+}
 
 void register_error(error registered)
 {
@@ -116,6 +153,8 @@ std::string describe(const std::exception_ptr& thrown)
     } catch (const boost::system::system_error& e) {
         if (e.code() == boost::asio::error::operation_aborted)
             return "operation_aborted";
+        if (e.code().category() == error_category())
+            return e.code().message();
         return e.what();
     } catch (const std::exception& e) {
         return fmt::format("{} ({})", boost::core::demangle(typeid(e).name()), e.what());

@@ -62,28 +62,40 @@ void judge_closes_everything(const evidence& e, violations& found)
             attempt = i;
             closed = closed || counts(e, op);
         }
-        if (closed || went_with_client(e, r))
+        index destroyed = none;
+        for (index i = 0; i < e.trace.events.size(); ++i)
+            if (e.trace.events[i].kind == event_kind::destroyed && e.trace.events[i].subject == r)
+                destroyed = i;
+        const closing how = e.contract.closed_by;
+        if ((closed && how != closing::destruction) || (destroyed != none && how != closing::operation) ||
+            went_with_client(e, r))
             continue;
         violation v{
             .lane = resource.home,
             .resource = r,
             .role = role::close,
             .proof = {{e.trace.operations[resource.create].completed, "opened"}},
-            .expected = "a close that ends, or a force_close",
+            .expected = how == closing::operation     ? "a close that ends, or a force_close"
+                        : how == closing::destruction ? "its object is destroyed while it is open"
+                                                      : "a close that ends, or the end of its object",
         };
         const std::string name = name_of_resource(e, r);
-        if (attempt == none) {
+        if (how == closing::destruction && closed) {
+            v.sentence = fmt::format("{} was closed by {}, but the contract has it closed by its destructor",
+                name, name_of(e, attempt));
+            v.actual = "a close operation";
+            v.proof.push_back({e.trace.operations[attempt].started, "closes it"});
+        } else if (attempt == none) {
             v.sentence = fmt::format("{} was created but never closed", name);
-            v.actual = "no close was started";
+            v.actual = how == closing::operation ? "no close was started" : "its object was never destroyed";
         } else {
             v.sentence = fmt::format(
                 "the close of {} was cancelled before it ended, and nothing closed it after", name);
             v.actual = "its close was struck by the client's own cancellation";
             v.proof.push_back({e.trace.operations[attempt].cancel_requested, "cancelled"});
         }
-        for (index i = 0; i < e.trace.events.size(); ++i)
-            if (e.trace.events[i].kind == event_kind::destroyed && e.trace.events[i].subject == r)
-                v.proof.push_back({i, "destroyed while open"});
+        if (destroyed != none)
+            v.proof.push_back({destroyed, "destroyed while open"});
         found.push_back(std::move(v));
     }
 }

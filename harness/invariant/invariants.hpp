@@ -12,6 +12,7 @@ void judge_leaves_the_simulation(const evidence&, violations&);
 void judge_blocks_the_thread(const evidence&, violations&);
 void judge_livelock(const evidence&, violations&);
 void judge_completes(const evidence&, violations&);
+void judge_expectation(const evidence&, violations&);
 void judge_no_stray_work(const evidence&, violations&);
 void judge_closes_everything(const evidence&, violations&);
 void judge_closes_once(const evidence&, violations&);

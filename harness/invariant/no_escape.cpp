@@ -1,15 +1,33 @@
 #include "invariants.hpp"
 #include "reading.hpp"
 
+#include <mishap/require.hpp>
+
 #include <fmt/format.h>
 
 namespace mishap::detail {
+
+namespace {
+
+/// A check of the test that threw from a callback: the business of `expectation`.
+bool is_requirement(const std::exception_ptr& thrown)
+{
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const requirement_failed&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
+} // namespace
 
 void judge_no_escape(const evidence& e, violations& found)
 {
     for (index i = 0; i < e.trace.events.size(); ++i) {
         const event& at = e.trace.events[i];
-        if (at.kind != event_kind::escaped)
+        if (at.kind != event_kind::escaped || is_requirement(e.trace.escapes[at.subject]))
             continue;
         const std::string error = describe_error(e, e.trace.escapes[at.subject]);
         found.push_back({

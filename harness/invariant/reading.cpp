@@ -109,6 +109,8 @@ bool only_closes_after(const trace& happened, lane in, index event)
     for (const operation_record& op : happened.operations) {
         if (op.id.lane != in || op.started == none || (op.completed != none && op.completed < event))
             continue;
+        if (op.blocking)
+            continue; // no suspension
         if (op.role != role::close && op.role != role::force_close)
             return false;
     }

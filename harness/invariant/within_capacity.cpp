@@ -40,6 +40,8 @@ void judge_within_capacity(const evidence& e, violations& found)
             set(at.subject, false); // it went with its client
         const bool of_operation = at.kind == event_kind::started || at.kind == event_kind::completed ||
                                   at.kind == event_kind::cancel_requested;
+        if (at.kind == event_kind::destroyed && e.contract.closed_by != closing::operation)
+            set(at.subject, false);
         if (!of_operation)
             continue;
         const operation_record& op = e.trace.operations[at.subject];

@@ -1,4 +1,7 @@
+#include "expectations.hpp"
+
 #include "explore/default_name.hpp"
+#include "vocabulary/expectations.hpp"
 
 #include <mishap/gtest.hpp>
 #include <mishap/input_error.hpp>
@@ -55,6 +58,7 @@ bool join_googletest()
 {
     static const bool joined = [] {
         default_campaign_name = &running_test;
+        watch_expectations();
         testing::AddGlobalTestEnvironment(new replay_check);
         return true;
     }();
@@ -65,6 +69,7 @@ bool holds_matcher::MatchAndExplain(const run_result& run, testing::MatchResultL
 {
     for (const violation& v : run.verdict.violations)
         *listener << "\n" << report(run, v);
+    run.violates(detail::expectation_name); // told here, so it need not be told again
     return run.holds();
 }
 

@@ -150,7 +150,9 @@ std::optional<row> describe_event(const run_result& run, index i)
                                             to_string(happened, happened.operations[source]))};
     }
     case event_kind::destroyed: {
-        return row{resource_name(happened, e.subject), "is destroyed while open"};
+        return row{resource_name(happened, e.subject), run.contract.closed_by == closing::operation
+                                                           ? "is destroyed while open"
+                                                           : "is closed by its destruction"};
     }
     case event_kind::escaped:
         return row{"executor", fmt::format("catches {}", describe(happened.escapes[e.subject]))};
@@ -169,6 +171,11 @@ std::optional<row> describe_event(const run_result& run, index i)
     }
     case event_kind::note:
         return row{"note", happened.notes[e.subject]};
+    case event_kind::expectation_failed: {
+        const expectation_record& failed = happened.expectations[e.subject];
+        return row{"expectation",
+            failed.file.empty() ? "fails" : fmt::format("fails at {}:{}", failed.file, failed.line)};
+    }
     }
     return std::nullopt;
 }

@@ -419,6 +419,15 @@ void read_contract(const reader& at, contract& into)
                         v.refuse(unknown_word("close_error policy", name, known));
                     into.close_error = static_cast<close_error_policy>(found - known.begin());
                 }},
+            {"closed_by",
+                [&](const reader& v) {
+                    const std::string name = v.text("closed_by");
+                    const std::vector<std::string> known{"operation", "destruction", "either"};
+                    const auto found = std::find(known.begin(), known.end(), name);
+                    if (found == known.end())
+                        v.refuse(unknown_word("way to be closed", name, known));
+                    into.closed_by = static_cast<closing>(found - known.begin());
+                }},
             {"grace", [&](const reader& v) { into.grace = read_duration(v, "grace"); }},
             {"executor",
                 [&](const reader& v) {

@@ -1,5 +1,6 @@
 #include "simulation/run.hpp"
 #include "explore/equivalent.hpp"
+#include "report/outcome.hpp"
 
 #include <mishap/equivalent.hpp>
 #include <mishap/error.hpp>
@@ -18,39 +19,14 @@ namespace mishap {
 
 namespace {
 
-/// The name under which a scenario would speak of this error.
-std::string name_of(const trace& happened, const std::exception_ptr& error)
-{
-    const index source = find_source(happened, error);
-    if (source != none && !happened.operations[source].fault.error.empty())
-        return std::string(happened.operations[source].fault.error.text());
-    return describe(error);
-}
-
 std::string actual_outcome(const run_result& run)
 {
-    const outcome& client = run.trace.outcomes.front();
-    if (client.stuck != none)
-        return "hangs";
-    if (client.abandoned != none)
-        return "abandoned";
-    if (!client.error)
-        return "returns";
-    const std::string error = name_of(run.trace, client.error);
-    return error == "operation_aborted" && client.cancelled != none ? "cancelled" : "throws " + error;
+    return detail::outcome_in_words(run.trace, run.trace.outcomes.front());
 }
 
 bool matches_outcome(const run_result& run, const std::string& wanted)
 {
-    if (actual_outcome(run) == wanted)
-        return true;
-    // An error that the manager made itself counts when the registered one recognises it.
-    const outcome& client = run.trace.outcomes.front();
-    if (!wanted.starts_with("throws ") || !client.error || client.stuck != none ||
-        find_source(run.trace, client.error) != none)
-        return false;
-    const error* known = find_error(wanted.substr(7));
-    return known && known->matches && known->matches(client.error);
+    return detail::ends_with(run.trace, run.trace.outcomes.front(), wanted);
 }
 
 std::string join_operations(const std::vector<operation_id>& ids)
@@ -72,6 +48,21 @@ std::vector<operation_id> actual_events(const run_result& run)
         if (op.role != role::body && op.started != none)
             ids.push_back(op.id);
     return ids;
+}
+
+/// Why an operation that happened did not do what the plan says, or nothing.
+std::string why_refused(const run_result& run, const perturbation& p)
+{
+    const auto& ops = run.trace.operations;
+    const auto there = std::find_if(
+        ops.begin(), ops.end(), [&](const operation_record& op) { return op.id == p.at && p.is_fault(); });
+    if (there == ops.end())
+        return {};
+    if (p.fails_body)
+        return ": the body does not make it";
+    if (p.fault.kind == fault_kind::empty)
+        return ": only a create can yield nothing";
+    return there->blocking ? ": it is a synchronous call, which cannot hang" : "";
 }
 
 std::vector<std::string> broken_names(const verdict& v)
@@ -145,6 +136,7 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
         std::vector<std::string> names;
         for (const operation_id& id : happened)
             names.push_back(to_string(id));
+        const std::string refusal = why_refused(run, p);
         const std::string near = nearest(to_string(p.at), names);
         fail(result,
             fmt::format("{}: the {} at {} never fired, so this scenario tests nothing{}\n  the run had  {}\n",
@@ -156,7 +148,10 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
                 p.interrupts && p.interrupts->when == moment::steps
                     ? fmt::format("step {}", p.interrupts->steps)
                     : to_string(p.at),
-                near.empty() ? "" : fmt::format("; did you mean {}?", near), join_operations(happened)));
+                !refusal.empty() ? refusal
+                : near.empty()   ? ""
+                                 : fmt::format("; did you mean {}?", near),
+                join_operations(happened)));
         result.status = scenario_status::invalid;
     }
     if (result.status == scenario_status::invalid) {
@@ -193,7 +188,7 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     if (s.expect.reports) {
         std::vector<std::string> reports;
         for (const report_record& r : run.trace.reports)
-            reports.push_back(name_of(run.trace, r.error));
+            reports.push_back(detail::name_of_error(run.trace, r.error));
         if (reports != *s.expect.reports)
             differs("list of reports", fmt::format("[{}]", fmt::join(*s.expect.reports, ", ")),
                 fmt::format("[{}]", fmt::join(reports, ", ")));

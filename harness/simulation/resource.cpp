@@ -94,6 +94,29 @@ awaitable<void> resource::close()
     return operate(role::close, name);
 }
 
+detail::world& resource::home() const
+{
+    if (detail::world::current() != world_)
+        throw std::logic_error("a mishap::resource of kind '" + std::string(kind_.text()) +
+                               "' was used outside the run in which it was made");
+    return *world_;
+}
+
+void resource::now(role what, symbol name)
+{
+    if (const index done = home().perform(*this, what, name); done != none)
+        world_->finish(done);
+}
+
+void resource::now(role what, symbol name, boost::system::error_code& error) noexcept
+{
+    error.clear();
+    if (const index done = home().perform(*this, what, name); done != none) {
+        world_->deliver(done);
+        error = world_->error_of(done).code;
+    }
+}
+
 void resource::force_close() noexcept
 {
     if (detail::world::current() == world_)

@@ -2,6 +2,8 @@
 
 #include "world.hpp"
 
+#include "vocabulary/expectations.hpp"
+
 #include <stdexcept>
 
 namespace mishap {
@@ -73,7 +75,12 @@ run_result run(const manager& under_test, const fault_plan& plan, const run_opti
 {
     detail::runner once(
         under_test, options.contract.value_or(under_test.promises), options.limits, options.chooser);
-    return std::move(once.run(plan));
+    run_result& done = once.run(plan);
+    if (detail::watch)
+        for (const violation& v : done.verdict.violations)
+            if (v.invariant == detail::expectation_name)
+                detail::watch->broke(v);
+    return std::move(done);
 }
 
 } // namespace mishap

@@ -2,6 +2,9 @@
 
 #include "executor.hpp"
 
+#include "vocabulary/expectations.hpp"
+#include "vocabulary/site.hpp"
+
 #include <mishap/error.hpp>
 #include <mishap/input_error.hpp>
 
@@ -92,32 +95,30 @@ const std::exception_ptr& aborted_error()
 /// A new one for each operation: where an error came from is told by its identity.
 std::exception_ptr peer_gone_error()
 {
-    return std::make_exception_ptr(
-        boost::system::system_error(asio::error::make_error_code(asio::error::connection_aborted)));
+    return std::make_exception_ptr(boost::system::system_error(peer_gone_code()));
 }
 
 /// What an operation comes to that ends by itself.
 result planned_result(const operation_record& op) noexcept
 {
     const bool fails = (op.fault.kind == fault_kind::fail && !op.fails_body) ||
-                       op.fault.kind == fault_kind::fail_after_effect;
+                       op.fault.kind == fault_kind::fail_after_effect ||
+                       op.fault.kind == fault_kind::bad_alloc;
     return fails ? result::failed : result::ok;
+}
+
+/// What the operation throws. A plain code is marked, so that whoever copies it is still found out.
+std::exception_ptr make_injected(symbol name, index operation)
+{
+    const error& known = get_error(name);
+    return known.is_plain_code
+               ? std::make_exception_ptr(boost::system::system_error(marked(known.code, operation)))
+               : known.make();
 }
 
 bool later(const auto& a, const auto& b) noexcept { return a.at != b.at ? a.at > b.at : a.order > b.order; }
 
 } // namespace
-
-/// A handler that waits for its operation to end.
-class world::suspended
-{
-public:
-    explicit suspended(index operation) noexcept : operation(operation) {}
-    virtual ~suspended() = default;
-    virtual void queue(world& in) = 0;
-
-    index operation;
-};
 
 namespace {
 
@@ -161,7 +162,17 @@ void world::run(const manager& under_test, const contract& promises, const limit
     running_world = this;
     struct restore
     {
-        ~restore() { running_world = nullptr; }
+        restore()
+        {
+            if (watch)
+                watch->begin();
+        }
+        ~restore()
+        {
+            if (watch)
+                watch->end();
+            running_world = nullptr;
+        }
     } const restore;
 
     reset(promises, bounds, order, plan, happened);
@@ -1267,16 +1278,22 @@ void world::decide(operation_record& op)
     // Fresh clients are there to see whether the manager still serves, not to be hurt.
     if (op.in_probe)
         return;
+    // A synchronous call cannot hang: the program would, for ever.
+    const auto fits = [&](const fault& chosen) {
+        return !op.blocking || (chosen.kind != fault_kind::hang && chosen.kind != fault_kind::deaf);
+    };
     if (const perturbation* chosen = plan_->find(op.id);
         chosen && (op.in_body || !chosen->fails_body) &&
         (op.role == role::create || chosen->fault.kind != fault_kind::empty)) {
+        if (!fits(chosen->fault))
+            return;
         matched_[static_cast<std::size_t>(chosen - plan_->perturbations.data())] = true;
         op.fault = chosen->fault;
         op.fails_body = chosen->fails_body;
         op.fails_before = chosen->fails_before;
         op.perturbed = op.fault.kind != fault_kind::ok;
     } else if (plan_->lazy) {
-        if (const auto drawn = draw(op)) {
+        if (const auto drawn = draw(op); drawn && fits(*drawn)) {
             ++lazily_fired_;
             op.fault = *drawn;
             op.perturbed = true;
@@ -1284,7 +1301,7 @@ void world::decide(operation_record& op)
     }
 }
 
-index world::begin_operation(const resource& on, role what, symbol name, lane running)
+index world::begin_operation(const resource& on, role what, symbol name, lane running, bool blocking)
 {
     const lane in = lane_of(on, running);
     index entry = entry_of(on, in);
@@ -1322,11 +1339,12 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
     const index which = new_operation(id, what, entry);
     operation_record& op = trace_->operations[which];
     op.in_body = !by_ordinal && state_of(in).open_bodies > 0;
+    op.blocking = blocking;
     decide(op);
     if (op.fails_before) {
         // The body has something else to do: it fails.
         op.result = result::failed;
-        op.error = get_error(op.fault.error).make();
+        op.error = make_injected(op.fault.error, which);
         op.completed = record(event_kind::completed, in, which);
         return which;
     }
@@ -1339,6 +1357,10 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
             target.first_close = which;
         if (target.life == life::open)
             target.life = life::closing;
+    }
+    if (blocking) {
+        perform_blocking(which);
+        return which;
     }
     switch (op.fault.kind) {
     case fault_kind::ok:
@@ -1369,6 +1391,34 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
     return which;
 }
 
+index world::perform(const resource& on, role what, symbol name)
+{
+    if (!accepts_operations())
+        return none;
+    const lane in = running_lane_;
+    strike_before(on, what, name, in);
+    return begin_operation(on, what, name, in, true);
+}
+
+void world::perform_blocking(index operation)
+{
+    const fault& chosen = trace_->operations[operation].fault;
+    switch (chosen.kind) {
+    case fault_kind::delay:
+    case fault_kind::late:
+        // A blocked thread lets time pass, and timers are late.
+        seam_.now += chosen.after;
+        last_active_ = seam_.now;
+        break;
+    case fault_kind::cancel:
+        struck_.push_back(operation);
+        break;
+    default:
+        break;
+    }
+    complete(operation, planned_result(trace_->operations[operation]));
+}
+
 void world::complete(index operation, result how)
 {
     operation_record& op = trace_->operations[operation];
@@ -1390,7 +1440,7 @@ void world::complete(index operation, result how)
     if (how == result::failed && op.fault.kind == fault_kind::bad_alloc)
         op.error = std::make_exception_ptr(std::bad_alloc());
     else if (how == result::failed || op.fails_body)
-        op.error = get_error(op.fault.error).make();
+        op.error = make_injected(op.fault.error, operation);
     else if (how == result::aborted)
         op.error = aborted_error();
     else if (how == result::peer_gone)
@@ -1490,7 +1540,7 @@ bool world::settled(index operation) const noexcept
     return op.fault.kind == fault_kind::ok_now || op.fault.kind == fault_kind::bad_alloc || op.fails_before;
 }
 
-std::unique_ptr<world::suspended> world::take_suspended(index operation) noexcept
+std::unique_ptr<suspended> world::take_suspended(index operation) noexcept
 {
     for (auto& waiting : suspended_)
         if (waiting->operation == operation) {
@@ -1505,14 +1555,7 @@ awaitable<void> world::wait(index operation)
 {
     return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
         [this, operation]<class Handler>(Handler&& handler) {
-            const auto deliver = [this, operation] {
-                if (!trace_)
-                    return;
-                operation_record& op = trace_->operations[operation];
-                op.delivered = record(event_kind::delivered, op.id.lane, operation);
-                if (!strikes_.empty())
-                    arm_strikes(moment::after, op.id);
-            };
+            const auto deliver = [this, operation] { this->deliver(operation); };
             if (trace_->operations[operation].result != result::pending) {
                 queue_handler(*this, std::forward<Handler>(handler), deliver);
                 return;
@@ -1546,16 +1589,36 @@ awaitable<void> world::wait(index operation)
         asio::use_awaitable);
 }
 
+delivered_error world::error_of(index operation) const
+{
+    const operation_record& op = trace_->operations[operation];
+    if (!op.error)
+        return {};
+    switch (op.result) {
+    case result::aborted:
+        return {op.error, asio::error::make_error_code(asio::error::operation_aborted)};
+    case result::peer_gone:
+        return {op.error, marked(peer_gone_code(), operation)};
+    default:
+        return {op.error, marked(code_of(get_error(op.fault.error)), operation)};
+    }
+}
+
+void world::deliver(index operation)
+{
+    if (!trace_ || trace_->operations[operation].delivered != none)
+        return;
+    operation_record& op = trace_->operations[operation];
+    op.delivered = record(event_kind::delivered, op.id.lane, operation);
+    if (!strikes_.empty())
+        arm_strikes(moment::after, op.id);
+}
+
 void world::finish(index operation)
 {
-    operation_record& op = trace_->operations[operation];
-    if (op.delivered == none) {
-        op.delivered = record(event_kind::delivered, op.id.lane, operation);
-        if (!strikes_.empty())
-            arm_strikes(moment::after, op.id);
-    }
-    if (op.error)
-        std::rethrow_exception(op.error);
+    deliver(operation);
+    if (const std::exception_ptr error = trace_->operations[operation].error)
+        std::rethrow_exception(error);
 }
 
 void world::force_close(const resource& on) noexcept
@@ -1584,10 +1647,13 @@ void world::destroyed(const resource& which) noexcept
     if (!trace_ || which.run_ != run_number_ || which.index_ == none ||
         (tearing_down_ && trace_->world_abandoned == none))
         return;
-    const resource_record& target = trace_->resources[which.index_];
+    resource_record& target = trace_->resources[which.index_];
     // A close that is under way goes on without the object, unless nobody is left to run it.
-    if (target.life == life::open || (target.life == life::closing && trace_->world_abandoned != none))
-        record(event_kind::destroyed, running_lane_, which.index_);
+    if (target.life != life::open && !(target.life == life::closing && trace_->world_abandoned != none))
+        return;
+    record(event_kind::destroyed, running_lane_, which.index_);
+    if (contract_->closed_by != closing::operation)
+        target.life = life::closed;
 }
 
 life world::life_of(const resource& which) const noexcept
@@ -1695,6 +1761,17 @@ void world::report(std::exception_ptr error) noexcept
         return;
     trace_->reports.push_back({running_lane_, std::move(error)});
     record(event_kind::reported, running_lane_, static_cast<index>(trace_->reports.size() - 1));
+}
+
+void world::expectation_failed(expectation_record failed)
+{
+    // What is destroyed after the end never got what it expects.
+    if (!accepts_operations())
+        return;
+    failed.lane = running_lane_;
+    trace_->expectations.push_back(std::move(failed));
+    record(
+        event_kind::expectation_failed, running_lane_, static_cast<index>(trace_->expectations.size() - 1));
 }
 
 void world::note(std::string_view text)

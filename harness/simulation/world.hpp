@@ -55,9 +55,25 @@ public:
 
     // For resources.
     std::uint64_t run_number() const noexcept { return run_number_; }
-    index begin_operation(const resource& on, role, symbol name, lane in);
+    index begin_operation(const resource& on, role, symbol name, lane in, bool blocking = false);
+    /// A synchronous operation, from its start to its end; `none` where nothing is recorded any more.
+    index perform(const resource& on, role, symbol name);
     bool settled(index operation) const noexcept;
     awaitable<void> wait(index operation);
+    void suspend(std::unique_ptr<suspended> handler) { suspended_.push_back(std::move(handler)); }
+    bool accepts_operations() const noexcept { return trace_ && !tearing_down_; }
+    bool has_ended(index operation) const noexcept
+    {
+        return trace_->operations[operation].result != result::pending;
+    }
+    void request_stop(index operation)
+    {
+        if (trace_)
+            cancel(operation);
+    }
+    delivered_error error_of(index operation) const;
+    /// Records that the manager's code sees the result.
+    void deliver(index operation);
     void finish(index operation);
     void force_close(const resource& on) noexcept;
     void destroyed(const resource& which) noexcept;
@@ -72,8 +88,10 @@ public:
     awaitable<void> serve(std::function<awaitable<void>(client&)> one);
     /// Emits the cancellation that the plan has right before this operation; returns whether there was one.
     bool strike_before(const resource& on, role what, symbol name, lane in);
+    bool has_strikes() const noexcept { return !strikes_.empty(); }
     void report(std::exception_ptr error) noexcept;
     void note(std::string_view text);
+    void expectation_failed(expectation_record failed);
     const std::string* find_setting(std::string_view name) const;
     void freeze_time(bool frozen) noexcept { frozen_ += frozen ? 1 : -1; }
     void allow_outside(bool allowed) noexcept { outside_allowed_ += allowed ? 1 : -1; }
@@ -86,8 +104,6 @@ public:
     static bool virtual_time_is_linked();
 
 private:
-    class suspended;
-
     struct ready
     {
         task what;
@@ -229,6 +245,7 @@ private:
     std::optional<fault> draw(const operation_record& op);
     void complete(index operation, result how);
     void cancel(index operation);
+    void perform_blocking(index operation);
     std::unique_ptr<suspended> take_suspended(index operation) noexcept;
     void fail_hanging();
     void tear_down() noexcept;

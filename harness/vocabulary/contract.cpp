@@ -39,6 +39,19 @@ std::string_view to_string(close_error_policy policy) noexcept
     return "?";
 }
 
+std::string_view to_string(closing how) noexcept
+{
+    switch (how) {
+    case closing::operation:
+        return "operation";
+    case closing::destruction:
+        return "destruction";
+    case closing::either:
+        return "either";
+    }
+    return "?";
+}
+
 std::string_view to_string(executor_model model) noexcept
 {
     return model == executor_model::concurrent ? "concurrent" : "single_threaded";

@@ -1,4 +1,9 @@
+#include "site.hpp"
+
+#include <mishap/error.hpp>
 #include <mishap/trace.hpp>
+
+#include <boost/system/system_error.hpp>
 
 #include <fmt/format.h>
 
@@ -77,6 +82,7 @@ void trace::clear()
     escapes.clear();
     notes.clear();
     outside_calls.clear();
+    expectations.clear();
     stuck_work.clear();
     stray_work.clear();
     stray_reactor = false;
@@ -100,6 +106,11 @@ index source_of(const trace& happened, const std::exception_ptr& thrown, int dep
         return none;
     try {
         std::rethrow_exception(thrown);
+    } catch (const boost::system::system_error& made_of_code) {
+        if (const index marked = find_source(happened, made_of_code.code()); marked != none)
+            return marked;
+        const auto* wrapped = dynamic_cast<const std::nested_exception*>(&made_of_code);
+        return wrapped ? source_of(happened, wrapped->nested_ptr(), depth + 1) : none;
     } catch (const std::nested_exception& wrapped) {
         return source_of(happened, wrapped.nested_ptr(), depth + 1);
     } catch (...) {
@@ -112,6 +123,20 @@ index source_of(const trace& happened, const std::exception_ptr& thrown, int dep
 index find_source(const trace& happened, const std::exception_ptr& thrown)
 {
     return source_of(happened, thrown, 0);
+}
+
+index find_source(const trace& happened, const boost::system::error_code& code) noexcept
+{
+    // A code that was kept from an earlier run may bear the number of an operation that did not fail in this
+    // one.
+    const index marked = detail::marked_operation(code);
+    if (marked >= happened.operations.size() || !happened.operations[marked].error)
+        return none;
+    const operation_record& op = happened.operations[marked];
+    if (op.result == result::peer_gone)
+        return code == detail::peer_gone_code() ? marked : none;
+    const error* injected = find_error(op.fault.error);
+    return injected && code == code_of(*injected) ? marked : none;
 }
 
 std::string to_string(const trace& happened, const operation_record& op)

@@ -32,6 +32,16 @@ enum class close_error_policy : std::uint8_t
 
 std::string_view to_string(close_error_policy) noexcept;
 
+/// What counts as the close of a resource.
+enum class closing : std::uint8_t
+{
+    operation,   ///< a close operation, or a force_close
+    destruction, ///< the destruction of the resource's object while it is open
+    either,
+};
+
+std::string_view to_string(closing) noexcept;
+
 /// Which orders of ready handlers a manager must stand.
 enum class executor_model : std::uint8_t
 {
@@ -88,6 +98,10 @@ struct contract
     std::vector<std::string> timeout_errors = {"timed_out"};
 
     close_error_policy close_error = close_error_policy::either;
+
+    /// How a resource is closed. For RAII, where an object's destructor releases what it holds without an
+    /// operation that could fail, set `destruction`, or `either`.
+    closing closed_by = closing::operation;
 
     /// The operations that the scripted body makes on the resource it is lent, in order.
     std::vector<std::string> uses = {"use"};

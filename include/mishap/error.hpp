@@ -20,8 +20,12 @@ struct error
     std::function<std::exception_ptr()> make;
     /// Whether an exception that mishap did not make counts as this error (a manager's own time-out, say).
     std::function<bool(const std::exception_ptr&)> matches;
-    /// What operations that report error codes give; unset when this error can only be thrown.
+    /// What operations that report error codes give. Unset for an error that can only be thrown: they then
+    /// give a code of `error_category`.
     boost::system::error_code code;
+    /// It is thrown as a plain `system_error` of `code`. The code is then marked with the operation that
+    /// threw it, and recognised wherever it is copied to; `make` is used for any other.
+    bool is_plain_code = false;
     /// A resource that reported it must not be lent again.
     bool breaking = false;
     std::string about;
@@ -71,6 +75,15 @@ void register_error(std::string_view name, Exception example, error_options opti
 
 /// An error that is a code: thrown as `boost::system::system_error`, and recognised by its value.
 void register_error(std::string_view name, boost::system::error_code code, error_options options = {});
+
+/// The category of codes that stand for errors which can only be thrown, where an operation reports codes.
+/// The message is the error's name.
+const boost::system::error_category& error_category() noexcept;
+
+/// The code with which an operation that reports codes delivers this error.
+///
+/// Preconditions: the error is registered.
+boost::system::error_code code_of(const error&);
 
 /// The error of that name, or null.
 const error* find_error(symbol name) noexcept;

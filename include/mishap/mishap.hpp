@@ -18,6 +18,7 @@
 #include <mishap/plan.hpp>
 #include <mishap/replay.hpp>
 #include <mishap/report.hpp>
+#include <mishap/require.hpp>
 #include <mishap/resource.hpp>
 #include <mishap/run.hpp>
 #include <mishap/scenario.hpp>

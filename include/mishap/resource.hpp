@@ -1,9 +1,13 @@
 #pragma once
 
+#include <mishap/detail/completion.hpp>
 #include <mishap/manager.hpp>
 #include <mishap/operation.hpp>
 #include <mishap/symbol.hpp>
 #include <mishap/trace.hpp>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <string_view>
 #include <utility>
@@ -82,6 +86,52 @@ public:
 
     awaitable<void> close();
 
+    /// Any operation, for code that takes completion tokens: callbacks, `use_awaitable`, `deferred`,
+    /// `as_tuple` and the like.
+    ///
+    /// ```
+    /// template <class Token> auto async_query(Token&& token)
+    /// {
+    ///     return resource_.async<void(error_code, int)>(role::use, "query", std::forward<Token>(token), 42);
+    /// }
+    /// ```
+    ///
+    /// `Signature` is `void(E, R...)`, where `E` is `boost::system::error_code`, something made of one, or
+    /// `std::exception_ptr`. On success the handler is given `on_success`, otherwise an error and
+    /// default-constructed results. It is never called from within the initiation, and runs on its associated
+    /// executor, or on the simulation's; its cancellation slot stops the operation, which then completes with
+    /// `operation_aborted`.
+    ///
+    /// Errors: an error that can only be thrown arrives as a code of `mishap::error_category` where codes are
+    /// asked for. Codes are marked with their operation, so that copies of them are recognised.
+    /// Lifetimes: the resource must outlive the initiation, which lazy tokens put off.
+    template <class Signature, class Token, class... Results>
+    auto async(role what, symbol name, Token&& token, Results... on_success)
+    {
+        using results = typename detail::completion_signature<Signature>::results;
+        static_assert(std::is_constructible_v<results, Results...>,
+            "give resource::async one value for each result of its signature");
+        return boost::asio::async_initiate<Token, Signature>(
+            []<class Handler>(Handler&& handler, resource* on, role as, symbol called, results values) {
+                detail::start_async<Signature, std::decay_t<Handler>>(
+                    *on, as, called, std::forward<Handler>(handler), std::move(values));
+            },
+            token, this, what, name, results(std::move(on_success)...));
+    }
+
+    /// Any operation, for code that calls it synchronously and gets an exception.
+    ///
+    /// `delay` and `late` block the thread for their duration: virtual time passes, and nobody else runs.
+    /// `cancel` strikes after the step in which the call was made. `hang` and `deaf` cannot be expressed:
+    /// such a fault does not fire, and sweeps leave it out. While a run is torn down the call does nothing.
+    ///
+    /// Errors: throws what the plan injects. A destructor that lets it out ends the program, after printing
+    /// the line that repeats the run: destructors call the overload below.
+    void now(role what, symbol name);
+
+    /// Likewise, with the error as a code.
+    void now(role what, symbol name, boost::system::error_code& error) noexcept;
+
     /// Drops it at once. Cannot fail.
     void force_close() noexcept;
 
@@ -91,10 +141,15 @@ public:
     symbol kind() const noexcept { return kind_; }
 
 private:
+    friend class detail::async_operation;
     friend class detail::operation_run;
     friend class detail::world;
 
     awaitable<void> operate(role, symbol name);
+    /// The world it lives in.
+    ///
+    /// Errors: throws `std::logic_error` when that runs nothing any more.
+    detail::world& home() const;
 
     detail::world* world_ = nullptr;
     /// Which run of the world: a resource that outlives its run must not touch the next one's ledger.

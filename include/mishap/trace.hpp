@@ -4,6 +4,8 @@
 #include <mishap/operation.hpp>
 #include <mishap/plan.hpp>
 
+#include <boost/system/error_code.hpp>
+
 #include <cstdint>
 #include <exception>
 #include <limits>
@@ -36,6 +38,7 @@ enum class event_kind : std::uint8_t
     left,      ///< a call left the simulation
     stage,     ///< the run reached a stage of its end
     note,
+    expectation_failed, ///< a check of the test itself failed: an `EXPECT_*`, a mock's, `MISHAP_REQUIRE`
 };
 
 /// One thing that happened. `subject` indexes the table that its kind speaks of.
@@ -88,6 +91,7 @@ struct operation_record
     bool fails_before = false; ///< the body failed instead of starting it
     bool in_probe = false;     ///< of a client that came after the others, to see whether it is served
     bool in_body = false;      ///< started by the body rather than by the manager
+    bool blocking = false;     ///< a synchronous call, which nobody can cancel and which cannot hang
     index resource = none;
     index started = none;
     index cancel_requested = none;
@@ -173,6 +177,16 @@ struct outside_call
     std::uint64_t step = 0;
 };
 
+/// A check of the test itself that failed while the run was under way.
+struct expectation_record
+{
+    mishap::lane lane = 0;
+    std::string file = {}; ///< empty where the check cannot say
+    int line = 0;
+    std::string message = {};
+    bool ended_lane = false; ///< `MISHAP_REQUIRE`: its client does not go on, and may leave anything behind
+};
+
 /// Work on the executor that nothing had ended: a suspended coroutine, a pending timer, a work guard.
 struct work_record
 {
@@ -205,6 +219,7 @@ struct trace
     std::vector<std::exception_ptr> escapes;
     std::vector<std::string> notes;
     std::vector<outside_call> outside_calls;
+    std::vector<expectation_record> expectations;
     std::vector<work_record> stuck_work; ///< what was pending when the run was found stuck
     std::vector<work_record> stray_work; ///< what was left after the grace
     bool stray_reactor = false;          ///< the io_context itself still had something pending then
@@ -216,9 +231,13 @@ struct trace
     duration time_of(index event_index) const noexcept { return events[event_index].at; }
 };
 
-/// The operation whose injected error `thrown` is, or `none`. Recognised as the same exception object, or as
-/// one nested in it (`std::nested_exception`); never by message.
+/// The operation whose injected error `thrown` is, or `none`. Recognised as the same exception object, as one
+/// nested in it (`std::nested_exception`), or by the mark of the code in a `system_error`; never by message.
 index find_source(const trace&, const std::exception_ptr& thrown);
+
+/// The operation that delivered this code, or `none`. Recognised by the source location that injected codes
+/// carry, which copies keep; never by value. It is lost through `std::error_code`.
+index find_source(const trace&, const boost::system::error_code&) noexcept;
 
 /// `resource.create` as it reads in the timeline, with the lane where several clients ran.
 std::string to_string(const trace&, const operation_record&);

@@ -147,6 +147,8 @@ const std::vector<bad_file>& table()
             {"create phase", "5s", "unbounded"}},
         {"unknown_phase", scenario("contract: {unbounded: [crate]}\nfaults: {}\n"), "3:24",
             {"unknown phase 'crate'", "did you mean 'create'?"}},
+        {"unknown_way_to_be_closed", scenario("contract: {closed_by: destructor}\nfaults: {}\n"), "3:23",
+            {"unknown way to be closed 'destructor'", "(known: operation, destruction, either)"}},
         {"unknown_policy", scenario("contract: {close_error: rised}\nfaults: {}\n"), "3:25",
             {"'rised'", "did you mean 'raised'?"}},
         {"unknown_invariant", scenario("faults: {}\nexpect: {violates: [closes_evrything]}\n"), "4:21",
