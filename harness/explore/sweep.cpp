@@ -45,7 +45,12 @@ public:
     sweeper(detail::campaign& campaign, const sweep_options& options)
         : campaign_(campaign), options_(options),
           kinds_(options.kinds.empty() ? default_kinds() : options.kinds)
-    {}
+    {
+        if (options.kinds.empty() && campaign.promises().survives_deaf) {
+            kinds_.push_back(fault::deaf());
+            kinds_.push_back(fault::late(std::chrono::hours(1)));
+        }
+    }
 
     void sweep()
     {

@@ -19,7 +19,12 @@ void judge_closes_once(const evidence& e, violations& found)
                 continue;
             // Dropping by force what would not close is no second close.
             const bool first_succeeded = first.result == result::ok && first.completed < second.started;
-            if (second.role == role::force_close && !first_succeeded)
+            if ((second.role == role::force_close && !first_succeeded) || e.contract.idempotent_close)
+                continue;
+            // A close that did not succeed may be tried again, as often as the contract says.
+            const bool first_ended = first.completed != none && first.completed < second.started;
+            if (first_ended && first.result != result::ok && second.id.attempt <= e.contract.close_attempts &&
+                second.role == role::close)
                 continue;
             found.push_back({
                 .sentence = fmt::format("{} was closed twice", name_of_resource(e, second.resource)),

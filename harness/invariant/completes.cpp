@@ -155,7 +155,10 @@ void judge_completes(const evidence& e, violations& found)
             bool blamed = false;
             for (const waiting& wait : waits_at(e.trace, in, client.stuck)) {
                 // The body's own work may hang: nobody but the body promised anything about it.
-                if (wait.in == phase::body || e.contract.is_unbounded(wait.in)) {
+                const bool bounded =
+                    e.contract.whole_timeout || (e.contract.use_timeout && wait.operation != none &&
+                                                    e.trace.operations[wait.operation].role == role::use);
+                if ((wait.in == phase::body && !bounded) || e.contract.is_unbounded(wait.in)) {
                     // Waiting for a slot is one thing; sleeping while one is free is another.
                     const bool sleeps = wait.in == phase::acquire && wait.operation == none &&
                                         e.contract.capacity &&

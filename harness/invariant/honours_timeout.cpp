@@ -59,8 +59,9 @@ void judge_acquire(const evidence& e, lane in, violations& found)
         return;
     }
     const auto primaries = primaries_of(e, in);
-    const bool other_reason = std::any_of(primaries.begin(), primaries.end(),
-        [&](const primary& p) { return p.what != primary::kind::deadline && p.seen <= end; });
+    const bool other_reason = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
+        return p.what != primary::kind::deadline && p.what != primary::kind::whole && p.seen <= end;
+    });
     if (lasted > timeout + timer_precision) {
         // Clean-up after another reason may take its own time.
         if (!other_reason)
@@ -85,14 +86,50 @@ void judge_acquire(const evidence& e, lane in, violations& found)
             describe_error(e, client.error));
 }
 
-/// Whether the client's acquire deadline passed just then, which ends what it was waiting for.
-bool is_acquire_deadline(const evidence& e, lane in, index at)
+/// Whether a deadline of the client's own passed just then, which ends what it was waiting for.
+bool is_client_deadline(const evidence& e, lane in, index at)
 {
-    if (!e.contract.acquire_timeout || in < 0 || static_cast<std::size_t>(in) >= e.trace.outcomes.size())
+    if (in < 0 || static_cast<std::size_t>(in) >= e.trace.outcomes.size())
         return false;
     const duration lasted =
         e.trace.time_of(at) - e.trace.time_of(e.trace.outcomes[static_cast<std::size_t>(in)].started);
-    return lasted >= *e.contract.acquire_timeout && lasted <= *e.contract.acquire_timeout + timer_precision;
+    const auto is_now = [&](const std::optional<duration>& timeout) {
+        return timeout && lasted >= *timeout && lasted <= *timeout + timer_precision;
+    };
+    return is_now(e.contract.acquire_timeout) || is_now(e.contract.whole_timeout);
+}
+
+void judge_whole(const evidence& e, lane in, violations& found)
+{
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    const index end = end_of_work(e.trace, in);
+    if (end == none || client.started == none)
+        return; // stuck: `completes` speaks of it
+    const duration timeout = *e.contract.whole_timeout;
+    const duration lasted = e.trace.time_of(end) - e.trace.time_of(client.started);
+    const auto blame = [&](std::string sentence, std::string expected, std::string actual) {
+        found.push_back({
+            .sentence = std::move(sentence),
+            .lane = in,
+            .role = role::body,
+            .proof = {{client.started, "the clock starts"}, {end, "it ends"}},
+            .expected = std::move(expected),
+            .actual = std::move(actual),
+        });
+    };
+    const auto primaries = primaries_of(e, in);
+    const bool other_reason = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
+        return p.what != primary::kind::whole && p.what != primary::kind::deadline && p.seen <= end;
+    });
+    if (lasted > timeout + timer_precision)
+        blame(fmt::format("{} was still at work after {}", name_of_client(e, in), to_string(lasted)),
+            fmt::format("stopped between {} and {} + 1us", to_string(timeout), to_string(timeout)),
+            fmt::format("after {}", to_string(lasted)));
+    else if (lasted >= timeout && client.error && !other_reason && !is_timeout(e.contract, client.error))
+        blame(fmt::format("{} was stopped after {}, but saw {}", name_of_client(e, in), to_string(lasted),
+                  describe_error(e, client.error)),
+            fmt::format("one of: {}", fmt::join(e.contract.timeout_errors, ", ")),
+            describe_error(e, client.error));
 }
 
 } // namespace
@@ -103,6 +140,10 @@ void judge_honours_timeout(const evidence& e, violations& found)
         for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i)
             if (is_judged(e, static_cast<lane>(i)))
                 judge_acquire(e, static_cast<lane>(i), found);
+    if (e.contract.whole_timeout)
+        for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i)
+            if (is_judged(e, static_cast<lane>(i)))
+                judge_whole(e, static_cast<lane>(i), found);
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& op = e.trace.operations[i];
         const auto timeout = deadline_of(e.contract, op);
@@ -112,7 +153,9 @@ void judge_honours_timeout(const evidence& e, violations& found)
         const index end = end_of_wait(e.trace, op);
         if (end == none)
             continue; // stuck: `completes` speaks of it
-        const duration lasted = e.trace.time_of(end) - e.trace.time_of(op.started);
+        // Attempts share one deadline.
+        const index clock_starts = e.trace.operations[attempt_of(e, i).first].started;
+        const duration lasted = e.trace.time_of(end) - e.trace.time_of(clock_starts);
         const bool ended_by_itself = op.delivered == end && op.cancel_requested == none;
         const auto blame = [&](std::string sentence, std::string expected, std::string actual) {
             found.push_back({
@@ -120,7 +163,7 @@ void judge_honours_timeout(const evidence& e, violations& found)
                 .lane = op.id.lane,
                 .resource = op.resource,
                 .role = op.role,
-                .proof = {{op.started, "the clock starts"}, {end, "given up"}},
+                .proof = {{clock_starts, "the clock starts"}, {end, "given up"}},
                 .expected = std::move(expected),
                 .actual = std::move(actual),
             });
@@ -136,8 +179,10 @@ void judge_honours_timeout(const evidence& e, violations& found)
             continue;
         if (lasted < *timeout) {
             // Somebody else's reason to stop is no early time-out.
-            if (cancelled_before(e.trace, op.id.lane, end) || is_acquire_deadline(e, op.id.lane, end))
+            if (cancelled_before(e.trace, op.id.lane, end) || is_client_deadline(e, op.id.lane, end))
                 continue;
+            if (op.role == role::create && e.contract.create_attempts > 1)
+                continue; // a time-out for each attempt is the manager's own affair
             const auto& client = e.trace.outcomes;
             const bool has_client = op.id.lane >= 0 && static_cast<std::size_t>(op.id.lane) < client.size();
             if (has_client) {

@@ -28,7 +28,7 @@ void judge_preserves_error(const evidence& e, violations& found)
             return is_early && is_passed_on(e, p, client.error);
         });
         // A time-out under another name is the business of `honours_timeout`.
-        if (kept || first->what == primary::kind::deadline)
+        if (kept || first->what == primary::kind::deadline || first->what == primary::kind::whole)
             continue;
         violation v{
             .sentence = fmt::format("{}, but {} saw {}", describe(e, *first), name_of_client(e, in),
@@ -39,6 +39,7 @@ void judge_preserves_error(const evidence& e, violations& found)
             .actual = describe_error(e, client.error),
         };
         v.proof.push_back({first->operation != none && first->what != primary::kind::deadline &&
+                                   first->what != primary::kind::whole &&
                                    e.trace.operations[first->operation].delivered != none
                                ? e.trace.operations[first->operation].delivered
                                : first->seen,

@@ -4,6 +4,7 @@
 #include <mishap/error.hpp>
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/experimental/channel_error.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <fmt/format.h>
@@ -24,7 +25,8 @@ bool is_abort(const std::exception_ptr& thrown)
     try {
         std::rethrow_exception(thrown);
     } catch (const boost::system::system_error& e) {
-        return e.code() == boost::asio::error::operation_aborted;
+        return e.code() == boost::asio::error::operation_aborted ||
+               e.code() == boost::asio::experimental::error::channel_cancelled;
     } catch (...) {
         return false;
     }
@@ -45,6 +47,8 @@ std::optional<duration> deadline_of(const contract& promises, const operation_re
         return promises.create_timeout;
     if (op.role == role::close)
         return promises.close_timeout;
+    if (op.role == role::use)
+        return promises.use_timeout;
     return std::nullopt;
 }
 
@@ -80,6 +84,38 @@ bool is_nested_body(const trace& happened, index body)
             return outer.lane == inner.lane && outer.entered < inner.entered && outer.left > inner.entered &&
                    inner.left <= outer.left; // `none` is the greatest index
         });
+}
+
+index end_of_work(const trace& happened, lane in)
+{
+    index end = none;
+    for (const body_record& body : happened.bodies) {
+        if (body.lane != in)
+            continue;
+        if (body.left == none)
+            return none;
+        end = end == none ? body.left : std::max(end, body.left);
+    }
+    return end == none ? end_of_acquire(happened, in) : end;
+}
+
+attempt attempt_of(const evidence& e, index operation)
+{
+    const operation_record& last = e.trace.operations[operation];
+    attempt found{operation, 1};
+    if (last.role != role::create || e.contract.create_attempts == 1)
+        return found;
+    for (index i = operation; i-- > 0;) {
+        const operation_record& op = e.trace.operations[i];
+        if (op.id.lane != last.id.lane || op.id.kind != last.id.kind || op.role != role::create)
+            continue;
+        // What succeeded was no attempt that failed.
+        if (op.result == result::ok || op.result == result::pending || op.started == none)
+            break;
+        found.first = i;
+        ++found.number;
+    }
+    return found;
 }
 
 bool is_judged(const evidence& e, lane in)
@@ -128,6 +164,32 @@ bool is_tried_again(const evidence& e, const body_record& failed)
 
 } // namespace
 
+namespace {
+
+/// Whether a primary is the registered error of that name, by what was injected, or else by what it is.
+bool is_named(const evidence& e, const primary& p, const std::string& name)
+{
+    if (p.operation != none && !e.trace.operations[p.operation].fault.error.empty())
+        return e.trace.operations[p.operation].fault.error.text() == name;
+    const mishap::error* known = find_error(name);
+    return p.error && known && known->matches && known->matches(p.error);
+}
+
+/// Whether the manager tried again after this create, as the contract lets it.
+bool is_retried(const evidence& e, index create)
+{
+    const operation_record& op = e.trace.operations[create];
+    if (op.role != role::create || attempt_of(e, create).number >= e.contract.create_attempts)
+        return false;
+    return std::any_of(
+        e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& next) {
+            return next.id.lane == op.id.lane && next.id.kind == op.id.kind && next.role == role::create &&
+                   next.started != none && next.started > op.delivered;
+        });
+}
+
+} // namespace
+
 std::vector<primary> primaries_of(const evidence& e, lane in)
 {
     std::vector<primary> found;
@@ -138,12 +200,16 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
         if (op.id.lane != in)
             continue;
         // Inside the body, what counts is what leaves it: the body may well handle an error of its own.
-        if (op.result == result::failed && op.delivered != none && !op.in_body &&
-            (op.role == role::create || op.role == role::use))
-            found.push_back({primary::kind::operation, op.delivered, i, op.error});
+        const bool matters = !op.in_body && (op.role == role::create || op.role == role::use);
+        if (matters && op.result == result::failed && op.delivered != none)
+            found.push_back({primary::kind::operation, op.delivered, i, op.error, is_retried(e, i)});
+        // What hung until the end of the run failed then, whoever was still there to see it.
+        if (matters && op.result == result::peer_gone && op.delivered != none)
+            found.push_back({primary::kind::operation, op.delivered, i, op.error, true});
         if (op.role == role::create && e.contract.create_timeout && op.started != none) {
             const index end = end_of_wait(happened, op);
-            const duration limit = happened.time_of(op.started) + *e.contract.create_timeout;
+            const duration limit = happened.time_of(happened.operations[attempt_of(e, i).first].started) +
+                                   *e.contract.create_timeout;
             if (end != none && happened.time_of(end) >= limit) {
                 const bool arrived = op.completed != none && op.result != result::aborted &&
                                      happened.time_of(op.completed) <= limit + timer_precision;
@@ -164,6 +230,19 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
     if (client.cancelled != none)
         found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr,
             only_closes_after(happened, in, client.cancelled)});
+    if (e.contract.whole_timeout && client.started != none) {
+        const index end = end_of_work(happened, in);
+        const duration limit = happened.time_of(client.started) + *e.contract.whole_timeout;
+        if (end != none && happened.time_of(end) >= limit) {
+            // What ended by itself at that very instant may be told as it ended.
+            const bool was_stopped = std::any_of(happened.bodies.begin(), happened.bodies.end(),
+                [&](const body_record& body) { return body.left == end && is_abort(body.error); });
+            found.push_back({primary::kind::whole, end, none, nullptr, !was_stopped && end != client.ended});
+        }
+    }
+    for (primary& p : found)
+        p.optional = p.optional || std::any_of(e.contract.suppresses.begin(), e.contract.suppresses.end(),
+                                       [&](const std::string& name) { return is_named(e, p, name); });
     std::stable_sort(
         found.begin(), found.end(), [](const primary& a, const primary& b) { return a.seen < b.seen; });
     return found;
@@ -177,6 +256,7 @@ bool is_passed_on(const evidence& e, const primary& p, const std::exception_ptr&
     case primary::kind::cancellation:
         return is_abort(error);
     case primary::kind::deadline:
+    case primary::kind::whole:
         return is_timeout(e.contract, error);
     case primary::kind::operation:
     case primary::kind::body:
@@ -185,7 +265,13 @@ bool is_passed_on(const evidence& e, const primary& p, const std::exception_ptr&
     if (error == p.error)
         return true;
     const index source = find_source(e.trace, error);
-    return source != none && source == p.operation;
+    if (source != none && source == p.operation)
+        return true;
+    return std::any_of(
+        e.contract.translates.begin(), e.contract.translates.end(), [&](const contract::translation& t) {
+            const mishap::error* to = find_error(t.to);
+            return is_named(e, p, t.from) && to && to->matches && to->matches(error);
+        });
 }
 
 std::string name_of(const evidence& e, index operation)
@@ -223,8 +309,7 @@ std::string describe(const evidence& e, const primary& p)
 {
     switch (p.what) {
     case primary::kind::operation:
-        return fmt::format(
-            "{} failed with {}", name_of(e, p.operation), e.trace.operations[p.operation].fault.error.text());
+        return fmt::format("{} failed with {}", name_of(e, p.operation), mishap::describe(p.error));
     case primary::kind::body:
         if (p.operation != none && e.trace.operations[p.operation].role != role::body &&
             !e.trace.operations[p.operation].fails_body)
@@ -233,6 +318,8 @@ std::string describe(const evidence& e, const primary& p)
         return fmt::format("the body failed with {}", mishap::describe(p.error));
     case primary::kind::cancellation:
         return "the caller cancelled";
+    case primary::kind::whole:
+        return fmt::format("the work had not ended after {}", to_string(*e.contract.whole_timeout));
     case primary::kind::deadline:
         if (p.operation == none)
             return fmt::format("no resource was there after {}", to_string(*e.contract.acquire_timeout));

@@ -20,7 +20,8 @@ struct primary
         operation,
         body,
         cancellation,
-        deadline
+        deadline,
+        whole, ///< the deadline of all that the client did
     };
 
     kind what;
@@ -50,6 +51,19 @@ bool yielded_nothing(const operation_record&) noexcept;
 
 bool is_abort(const std::exception_ptr&);
 bool is_timeout(const contract&, const std::exception_ptr&);
+
+/// The first create of the attempts that this one belongs to, and which of them it is, from 1. Each operation
+/// that is no create, or after which the contract grants no other, is its own first.
+struct attempt
+{
+    index first;
+    std::uint32_t number;
+};
+attempt attempt_of(const evidence&, index operation);
+
+/// When a client had left its body for the last time, or given up waiting for a resource. `none` if it did
+/// not.
+index end_of_work(const trace&, lane);
 
 /// The deadline of the phase that this operation is, if the contract bounds it.
 std::optional<duration> deadline_of(const contract&, const operation_record&);

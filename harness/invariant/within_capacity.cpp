@@ -54,7 +54,8 @@ void judge_within_capacity(const evidence& e, violations& found)
         else if (op.role == role::create && at.kind == event_kind::completed)
             set(op.resource,
                 op.result == result::ok && !yielded_nothing(op) && !is_late_and_closed(e.trace, op));
-        else if ((op.role == role::close || op.role == role::force_close) && at.kind == event_kind::started)
+        else if ((op.role == role::close || op.role == role::force_close) &&
+                 at.kind == (e.contract.closing_counts ? event_kind::completed : event_kind::started))
             set(op.resource, false);
         else
             continue;

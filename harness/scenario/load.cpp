@@ -372,6 +372,33 @@ void read_contract(const reader& at, contract& into)
         {
             {"create_timeout",
                 [&](const reader& v) { into.create_timeout = read_duration(v, "create_timeout"); }},
+            {"create_attempts",
+                [&](const reader& v) {
+                    into.create_attempts = v.number<std::uint32_t>("create_attempts", 1, 1'000);
+                }},
+            {"close_attempts",
+                [&](const reader& v) {
+                    into.close_attempts = v.number<std::uint32_t>("close_attempts", 1, 1'000);
+                }},
+            {"use_timeout", [&](const reader& v) { into.use_timeout = read_duration(v, "use_timeout"); }},
+            {"whole_timeout",
+                [&](const reader& v) { into.whole_timeout = read_duration(v, "whole_timeout"); }},
+            {"idempotent_close",
+                [&](const reader& v) { into.idempotent_close = read_bool(v, "idempotent_close"); }},
+            {"closing_counts",
+                [&](const reader& v) { into.closing_counts = read_bool(v, "closing_counts"); }},
+            {"survives_deaf", [&](const reader& v) { into.survives_deaf = read_bool(v, "survives_deaf"); }},
+            {"suppresses", [&](const reader& v) { into.suppresses = read_errors(v, "suppresses"); }},
+            {"translates",
+                [&](const reader& v) {
+                    into.translates.clear();
+                    v.for_entries(
+                        "translates", [&](const reader& key, const std::string& from, const reader& value) {
+                            check_error(key, from);
+                            check_error(value, value.text("an error"));
+                            into.translates.push_back({from, value.text("an error")});
+                        });
+                }},
             {"close_timeout",
                 [&](const reader& v) { into.close_timeout = read_duration(v, "close_timeout"); }},
             {"acquire_timeout",

@@ -67,8 +67,9 @@ awaitable<void> resource::operate(role what, symbol name)
     if (world_->strike_before(*this, what, name, in)) {
         // Asio would throw at the co_await that starts the operation, unless its client is shielded.
         const auto state = co_await boost::asio::this_coro::cancellation_state;
-        if (state.cancelled() != boost::asio::cancellation_type::none &&
-            co_await boost::asio::this_coro::throw_if_cancelled())
+        if (state.cancelled() == boost::asio::cancellation_type::none)
+            world_->strike_again(in);
+        else if (co_await boost::asio::this_coro::throw_if_cancelled())
             throw boost::system::system_error(
                 boost::asio::error::make_error_code(boost::asio::error::operation_aborted));
     }

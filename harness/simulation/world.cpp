@@ -235,6 +235,7 @@ void world::reset(
     plan_ = &plan;
     trace_ = &happened;
     happened.clear();
+    happened.unwrap = promises.unwrap;
     matched_.assign(plan.perturbations.size(), false);
     lazily_fired_ = 0;
     uses_.assign(promises.uses.begin(), promises.uses.end());
@@ -984,9 +985,17 @@ bool world::strike_before(const resource& on, role what, symbol name, lane in)
         strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
         emit(static_cast<std::size_t>(waiting.what.interrupts->client), waiting.what.interrupts->type,
             waiting.plan_index, waiting.what);
+        struck_before_ = waiting.what;
         return true;
     }
     return false;
+}
+
+void world::strike_again(lane in)
+{
+    if (struck_before_.interrupts && struck_before_.interrupts->client == in)
+        strikes_.push_back(
+            {.plan_index = none, .what = struck_before_, .armed = true, .due = trace_->steps + 1});
 }
 
 void world::fail_hanging()

@@ -89,6 +89,9 @@ public:
     /// Emits the cancellation that the plan has right before this operation; returns whether there was one.
     bool strike_before(const resource& on, role what, symbol name, lane in);
     bool has_strikes() const noexcept { return !strikes_.empty(); }
+    /// The client did not hear of it: a composition that is only being started has not connected its parts
+    /// yet. From outside nothing could come there, so it is said again between two steps.
+    void strike_again(lane in);
     void report(std::exception_ptr error) noexcept;
     void note(std::string_view text);
     void expectation_failed(expectation_record failed);
@@ -139,7 +142,7 @@ private:
     /// An interruption of the plan, waiting for its moment.
     struct strike
     {
-        std::size_t plan_index;
+        std::size_t plan_index; ///< `none` for one that is said again
         perturbation what;
         bool armed = false;
         std::uint64_t due = 0; ///< the step after which it strikes
@@ -312,6 +315,7 @@ private:
     std::deque<client> client_objects_;
     std::function<awaitable<void>(client&)> serve_;
     std::vector<strike> strikes_;
+    perturbation struck_before_;          ///< the last one that came before an operation
     std::vector<std::size_t> deviations_; ///< of the plan, by index
     std::vector<held> held_;
     std::vector<index>

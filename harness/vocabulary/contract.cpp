@@ -82,6 +82,19 @@ std::string contradiction(const contract& promises)
         return why;
     if (std::string why = check(promises.acquire_timeout, phase::acquire); !why.empty())
         return why;
+    if (std::string why = check(promises.use_timeout, phase::body); !why.empty())
+        return why;
+    if (promises.whole_timeout && *promises.whole_timeout <= duration(0))
+        return "whole_timeout is not positive: a time-out is longer than nothing";
+    if (promises.create_attempts == 0 || promises.close_attempts == 0)
+        return "create_attempts and close_attempts are one at least: the first attempt is one";
+    for (const std::string& name : promises.suppresses)
+        if (!find_error(name))
+            return unknown_word("error", name, error_names());
+    for (const contract::translation& t : promises.translates)
+        for (const std::string& name : {t.from, t.to})
+            if (!find_error(name))
+                return unknown_word("error", name, error_names());
     if (promises.capacity && *promises.capacity == 0)
         return "capacity is 0: nobody could ever be served";
     if (promises.body_attempts == 0)

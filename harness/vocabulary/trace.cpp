@@ -5,6 +5,8 @@
 
 #include <boost/system/system_error.hpp>
 
+#include <boost/asio/multiple_exceptions.hpp>
+
 #include <fmt/format.h>
 
 namespace mishap {
@@ -86,6 +88,7 @@ void trace::clear()
     stuck_work.clear();
     stray_work.clear();
     stray_reactor = false;
+    unwrap = nullptr;
     world_abandoned = none;
     steps = 0;
     hash = 0;
@@ -104,6 +107,10 @@ index source_of(const trace& happened, const std::exception_ptr& thrown, int dep
     constexpr int depth_max = 16;
     if (depth == depth_max)
         return none;
+    if (happened.unwrap)
+        if (const std::exception_ptr cause = happened.unwrap(thrown); cause && cause != thrown)
+            if (const index found = source_of(happened, cause, depth + 1); found != none)
+                return found;
     try {
         std::rethrow_exception(thrown);
     } catch (const boost::system::system_error& made_of_code) {
@@ -111,6 +118,9 @@ index source_of(const trace& happened, const std::exception_ptr& thrown, int dep
             return marked;
         const auto* wrapped = dynamic_cast<const std::nested_exception*>(&made_of_code);
         return wrapped ? source_of(happened, wrapped->nested_ptr(), depth + 1) : none;
+    } catch (const boost::asio::multiple_exceptions& several) {
+        // What `a || b` throws when it is cancelled.
+        return source_of(happened, several.first_exception(), depth + 1);
     } catch (const std::nested_exception& wrapped) {
         return source_of(happened, wrapped.nested_ptr(), depth + 1);
     } catch (...) {

@@ -4,6 +4,7 @@
 #include <mishap/symbol.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
@@ -63,6 +64,18 @@ struct contract
     /// `timeout_errors`. Unset: being stuck in a create breaks `completes`.
     std::optional<duration> create_timeout = {};
 
+    /// Permits so many creates, one after another that failed, before the client's own error; all of them
+    /// share the create time-out, whose clock starts with the first.
+    std::uint32_t create_attempts = 1;
+
+    /// Demands that a use that does not end is given up within [T, T + 1 us] of its start.
+    /// Unset: being stuck in the body's own work is nobody's fault.
+    std::optional<duration> use_timeout = {};
+
+    /// Demands that a client has left its body, or given up waiting for a resource, within [T, T + 1 us] of
+    /// its start, with one of `timeout_errors`. Clean-up may follow.
+    std::optional<duration> whole_timeout = {};
+
     /// Demands that a close that does not end is given up within [T, T + 1 us] of its start.
     /// Unset: being stuck in a close breaks `completes`.
     std::optional<duration> close_timeout = {};
@@ -98,6 +111,33 @@ struct contract
     std::vector<std::string> timeout_errors = {"timed_out"};
 
     close_error_policy close_error = close_error_policy::either;
+    /// Permits so many closes of one resource, each after one that did not succeed.
+    std::uint32_t close_attempts = 1;
+    /// Permits closing what is closed already.
+    bool idempotent_close = false;
+    /// Demands that a resource counts against the capacity until its close has ended, not only until it
+    /// starts.
+    bool closing_counts = false;
+
+    /// Errors, by name, that this manager may swallow.
+    std::vector<std::string> suppresses = {};
+
+    /// Errors, by name, that this manager turns into others: `{"connection_reset", "service_error"}`. Who
+    /// sees the second has been told of the first.
+    struct translation
+    {
+        std::string from;
+        std::string to;
+    };
+    std::vector<translation> translates = {};
+
+    /// Finds the error inside one that wraps it in a way of its own, or gives null; for managers whose errors
+    /// carry their cause otherwise than `std::nested_exception`.
+    std::exception_ptr (*unwrap)(const std::exception_ptr&) = nullptr;
+
+    /// Demands that the manager gives up what ignores being cancelled, too; sweeps then have `deaf` and a
+    /// long `late` among their default kinds. Structured concurrency asks to wait for it instead.
+    bool survives_deaf = false;
 
     /// How a resource is closed. For RAII, where an object's destructor releases what it holds without an
     /// operation that could fail, set `destruction`, or `either`.

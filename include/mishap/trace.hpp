@@ -223,7 +223,9 @@ struct trace
     std::vector<work_record> stuck_work; ///< what was pending when the run was found stuck
     std::vector<work_record> stray_work; ///< what was left after the grace
     bool stray_reactor = false;          ///< the io_context itself still had something pending then
-    index world_abandoned = none;        ///< the event after which nothing ran any more
+    /// The contract's own way to find an error inside another, or null.
+    std::exception_ptr (*unwrap)(const std::exception_ptr&) = nullptr;
+    index world_abandoned = none; ///< the event after which nothing ran any more
     std::uint64_t steps = 0;
     std::uint64_t hash = 0; ///< of all events; equal hashes mean equal traces
 

@@ -1,0 +1,432 @@
+// Goal: each term of the contract permits or demands what it says: a manager that needs the permission is
+// blamed without it and not with it, one that breaks the demand is blamed, and a twin that keeps it is not.
+// Method: one small manager per term; single runs and sweeps.
+
+#include "under_test.hpp"
+
+#include "shared/with_deadline.hpp"
+
+#include <mishap/error.hpp>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <stdexcept>
+
+namespace {
+
+using namespace selftest;
+
+contract with(const contract& base, auto change)
+{
+    contract changed = base;
+    change(changed);
+    return changed;
+}
+
+/// Lends and closes what is open; a failed close is told, unless something failed before.
+awaitable<void> lend_and_close(environment& env, mock_resource& resource)
+{
+    std::exception_ptr error;
+    try {
+        co_await env.body()(resource);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_await shield();
+    try {
+        co_await resource.close();
+    } catch (...) {
+        error = error ? error : std::current_exception();
+    }
+    if (error)
+        std::rethrow_exception(error);
+}
+
+// Attempts ------------------------------------------------------------------------------------------------
+
+mishap::adapter creating_in(int attempts)
+{
+    return [attempts](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        for (int i = 1;; ++i) {
+            try {
+                co_await resource.create();
+                break;
+            } catch (const std::exception&) {
+                if (i == attempts)
+                    throw;
+            }
+            if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+                throw boost::system::system_error(asio::error::operation_aborted);
+        }
+        co_await lend_and_close(env, resource);
+    };
+}
+
+TEST(create_attempts, permits_trying_again_and_no_more)
+{
+    const contract thrice = with(patient, [](contract& c) { c.create_attempts = 3; });
+    const char* fails_twice = "resource.create#1..2=fail(io_error)";
+    EXPECT_TRUE(holds(run_under(fails_twice, creating_in(3), thrice)));
+    EXPECT_TRUE(breaks_only(run_under(fails_twice, creating_in(3)), "swallows_no_error"));
+    EXPECT_TRUE(holds(run_under("resource.create#*=fail(io_error)", creating_in(3), thrice)));
+    EXPECT_TRUE(breaks_only(
+        run_under("resource.create#1..3=fail(io_error)", creating_in(4), thrice), "swallows_no_error"));
+    EXPECT_TRUE(holds_under_any_two_faults(creating_in(3), thrice));
+}
+
+TEST(create_attempts, share_one_deadline)
+{
+    const auto retries = [](bool shares) -> mishap::adapter {
+        return [shares](environment& env) -> awaitable<void> {
+            mock_resource resource;
+            const auto until = asio::steady_timer::clock_type::now() + 5s;
+            for (int i = 1;; ++i) {
+                const auto left = shares ? until - asio::steady_timer::clock_type::now() : 5s;
+                std::exception_ptr error;
+                try {
+                    co_await catalogue::with_deadline([&] { return resource.create(); }, left);
+                    break;
+                } catch (const catalogue::deadline_error&) {
+                    throw;
+                } catch (const std::exception&) {
+                    if (i == 3)
+                        throw;
+                }
+            }
+            co_await lend_and_close(env, resource);
+        };
+    };
+    const contract promises{.create_timeout = 5s, .create_attempts = 3, .unbounded = {phase::close}};
+    const char* slow = "resource.create=fail(io_error) resource.create#2=hang";
+    EXPECT_TRUE(holds(run_under(slow, retries(true), promises)));
+    EXPECT_TRUE(holds(run_under(slow, retries(false), promises))); // no time passed before the second
+    const auto pauses = [](bool shares) -> mishap::adapter {
+        return [shares](environment& env) -> awaitable<void> {
+            mock_resource resource;
+            asio::steady_timer pause(co_await asio::this_coro::executor);
+            const auto until = asio::steady_timer::clock_type::now() + 5s;
+            try {
+                co_await catalogue::with_deadline([&] { return resource.create(); }, 5s);
+            } catch (const catalogue::deadline_error&) {
+                throw;
+            } catch (const std::exception&) {
+                pause.expires_after(1s);
+            }
+            if (!resource.usable()) {
+                co_await pause.async_wait(asio::use_awaitable);
+                const auto left = shares ? until - asio::steady_timer::clock_type::now() : 5s;
+                co_await catalogue::with_deadline([&] { return resource.create(); }, left);
+            }
+            co_await lend_and_close(env, resource);
+        };
+    };
+    EXPECT_TRUE(holds(run_under(slow, pauses(true), promises)));
+    EXPECT_TRUE(breaks_only(run_under(slow, pauses(false), promises), "honours_timeout"));
+}
+
+mishap::adapter closing_in(int attempts)
+{
+    return [attempts](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        std::exception_ptr error;
+        try {
+            co_await env.body()(resource);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await shield();
+        for (int i = 1;; ++i) {
+            try {
+                co_await resource.close();
+                break;
+            } catch (...) {
+                env.report(std::current_exception());
+                if (i == attempts)
+                    break;
+            }
+        }
+        if (error)
+            std::rethrow_exception(error);
+    };
+}
+
+TEST(close_attempts, permits_closing_again_what_did_not_close)
+{
+    const contract twice = with(patient, [](contract& c) { c.close_attempts = 2; });
+    EXPECT_TRUE(holds(run_under("resource.close=fail(io_error)", closing_in(2), twice)));
+    EXPECT_TRUE(breaks_only(run_under("resource.close=fail(io_error)", closing_in(2)), "closes_once"));
+    EXPECT_TRUE(breaks_only(
+        run_under("resource.close=fail(io_error) resource.close#1.2=fail(io_error)", closing_in(3), twice),
+        "closes_once"));
+    EXPECT_TRUE(holds_under_any_two_faults(closing_in(2), twice));
+}
+
+TEST(idempotent_close, permits_closing_what_is_closed)
+{
+    const mishap::adapter closes_twice = [](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        co_await env.body()(resource);
+        co_await resource.close();
+        resource.force_close();
+    };
+    EXPECT_TRUE(breaks_only(run_under("", closes_twice), "closes_once"));
+    EXPECT_TRUE(
+        holds(run_under("", closes_twice, with(patient, [](contract& c) { c.idempotent_close = true; }))));
+}
+
+// Time ----------------------------------------------------------------------------------------------------
+
+mishap::adapter bounding(
+    std::optional<std::chrono::nanoseconds> use, std::optional<std::chrono::nanoseconds> whole)
+{
+    return [use, whole](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        const auto work = [&]() -> awaitable<void> {
+            co_await resource.create();
+            const auto body = [&](mock_resource& lent) -> awaitable<void> {
+                if (use)
+                    co_await catalogue::with_deadline([&] { return lent.use("query"); }, *use);
+                else
+                    co_await lent.use("query");
+            };
+            co_await env.body(body)(resource);
+        };
+        std::exception_ptr error;
+        try {
+            if (whole)
+                co_await catalogue::with_deadline(work, *whole);
+            else
+                co_await work();
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await shield();
+        if (resource.usable() || !error)
+            resource.force_close();
+        if (error)
+            std::rethrow_exception(error);
+    };
+}
+
+TEST(use_timeout, demands_that_a_use_is_given_up)
+{
+    const contract promises{.use_timeout = 5s, .unbounded = {phase::create, phase::close}};
+    for (const char* plan : {"resource.query=hang", "resource.query=delay(6s)"}) {
+        EXPECT_TRUE(holds(run_under(plan, bounding(5s, {}), promises))) << plan;
+        EXPECT_TRUE(breaks_only(run_under(plan, bounding(4s, {}), promises), "honours_timeout")) << plan;
+        EXPECT_FALSE(run_under(plan, bounding({}, {}), promises).holds()) << plan;
+    }
+    EXPECT_TRUE(run_under("resource.query=hang", bounding({}, {}), promises).violates("completes"));
+    EXPECT_TRUE(holds(run_under("resource.query=hang", bounding({}, {})))); // nobody promised
+    EXPECT_TRUE(holds_under_any_two_faults(bounding(5s, {}), promises));
+}
+
+TEST(whole_timeout, demands_that_all_work_is_given_up)
+{
+    const contract promises{.whole_timeout = 5s, .unbounded = {phase::close}};
+    for (const char* plan : {"resource.query=hang", "resource.create=hang", "resource.query=delay(6s)",
+             "resource.create=delay(3s) resource.query=delay(3s)"}) {
+        EXPECT_TRUE(holds(run_under(plan, bounding({}, 5s), promises))) << plan;
+        EXPECT_TRUE(run_under(plan, bounding({}, 6s), promises).violates("honours_timeout")) << plan;
+        EXPECT_FALSE(run_under(plan, bounding({}, {}), promises).holds()) << plan;
+    }
+    EXPECT_TRUE(holds_under_any_two_faults(bounding({}, 5s), promises));
+}
+
+// Errors --------------------------------------------------------------------------------------------------
+
+TEST(suppresses, permits_swallowing_what_it_names_and_nothing_else)
+{
+    const mishap::adapter tolerant = [](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        std::exception_ptr error;
+        try {
+            co_await env.body()(resource);
+        } catch (const std::invalid_argument&) {
+            // Not found is an answer, too.
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await shield();
+        co_await resource.close();
+        if (error)
+            std::rethrow_exception(error);
+    };
+    const contract promises = with(patient, [](contract& c) { c.suppresses = {"value_error"}; });
+    EXPECT_TRUE(holds(run_under("resource.use=fail(value_error)", tolerant, promises)));
+    EXPECT_TRUE(holds(run_under("body=fail(value_error)", tolerant, promises)));
+    EXPECT_TRUE(breaks_only(run_under("resource.use=fail(value_error)", tolerant), "swallows_no_error"));
+    EXPECT_TRUE(holds(run_under("resource.use=fail(io_error)", tolerant, promises)));
+    // What comes after it is the first error that counts.
+    EXPECT_TRUE(
+        holds(run_under("resource.use=fail(value_error) resource.close=fail(io_error)", tolerant, promises)));
+}
+
+TEST(translates, lets_an_error_become_another)
+{
+    const auto translating = [](std::exception_ptr to) -> mishap::adapter {
+        return [to](environment& env) -> awaitable<void> {
+            mock_resource resource;
+            co_await resource.create();
+            std::exception_ptr error;
+            try {
+                co_await env.body()(resource);
+            } catch (const boost::system::system_error& e) {
+                error = e.code() == boost::system::errc::io_error ? to : std::current_exception();
+            } catch (...) {
+                error = std::current_exception();
+            }
+            co_await shield();
+            co_await resource.close();
+            if (error)
+                std::rethrow_exception(error);
+        };
+    };
+    const auto invalid = translating(std::make_exception_ptr(std::invalid_argument("cannot be read")));
+    const auto other = translating(std::make_exception_ptr(std::runtime_error("something else")));
+    const contract promises = with(patient, [](contract& c) {
+        c.translates = {{"io_error", "value_error"}};
+    });
+    const char* plan = "resource.use=fail(io_error)";
+    EXPECT_TRUE(holds(run_under(plan, invalid, promises)));
+    EXPECT_TRUE(breaks_only(run_under(plan, invalid), "preserves_error"));
+    EXPECT_TRUE(breaks_only(run_under(plan, other, promises), "preserves_error"));
+    EXPECT_TRUE(holds(run_under("resource.use=fail(connection_reset)", invalid, promises)));
+}
+
+/// Carries its cause in a way of its own.
+struct service_error : std::runtime_error
+{
+    explicit service_error(std::exception_ptr why) : std::runtime_error("service"), cause(std::move(why)) {}
+    std::exception_ptr cause;
+};
+
+TEST(unwrap, finds_the_cause_inside_an_error_of_the_managers_own)
+{
+    const auto wrapping = [](bool keeps) -> mishap::adapter {
+        return [keeps](environment& env) -> awaitable<void> {
+            mock_resource resource;
+            co_await resource.create();
+            std::exception_ptr error;
+            try {
+                co_await env.body()(resource);
+            } catch (...) {
+                error = std::make_exception_ptr(service_error(keeps ? std::current_exception() : nullptr));
+            }
+            co_await shield();
+            co_await resource.close();
+            if (error)
+                std::rethrow_exception(error);
+        };
+    };
+    const contract promises = with(patient, [](contract& c) {
+        c.unwrap = [](const std::exception_ptr& thrown) -> std::exception_ptr {
+            try {
+                std::rethrow_exception(thrown);
+            } catch (const service_error& e) {
+                return e.cause;
+            } catch (...) {
+                return nullptr;
+            }
+        };
+    });
+    const char* plan = "resource.use=fail(foreign)";
+    EXPECT_TRUE(holds(run_under(plan, wrapping(true), promises)));
+    EXPECT_TRUE(breaks_only(run_under(plan, wrapping(true)), "preserves_error"));
+    EXPECT_TRUE(breaks_only(run_under(plan, wrapping(false), promises), "preserves_error"));
+}
+
+TEST(errors, are_found_inside_what_an_or_of_two_throws)
+{
+    // Both operands fail: Asio throws multiple_exceptions, with the first of them inside.
+    const mishap::adapter either = [](environment& env) -> awaitable<void> {
+        using namespace asio::experimental::awaitable_operators;
+        mock_resource resource;
+        co_await resource.create();
+        std::exception_ptr error;
+        const auto body = [](mock_resource& lent) -> awaitable<void> {
+            co_await (lent.use("query") || lent.use("other"));
+        };
+        try {
+            co_await env.body(body)(resource);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await shield();
+        co_await resource.close();
+        if (error)
+            std::rethrow_exception(error);
+    };
+    const contract promises = with(patient, [](contract& c) { c.pipelined = true; });
+    const run_result done =
+        run_under("resource.query=fail(io_error) resource.other=fail(foreign)", either, promises);
+    EXPECT_TRUE(holds(done));
+    EXPECT_NE(mishap::find_source(done.trace, done.trace.outcomes[0].error), mishap::none);
+}
+
+// Pools ---------------------------------------------------------------------------------------------------
+
+TEST(closing_counts, demands_a_free_slot_only_when_the_close_has_ended)
+{
+    // One slot; a session that is done is closed beside the next one's create, or before it.
+    const auto pool = [](bool waits) -> mishap::adapter {
+        return [waits](environment& env) -> awaitable<void> {
+            bool taken = false;
+            asio::steady_timer free(env.executor(), asio::steady_timer::time_point::max());
+            co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+                while (taken) {
+                    boost::system::error_code ignored;
+                    co_await free.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+                }
+                taken = true;
+                mock_resource session("session");
+                co_await session.create();
+                co_await client.body(session);
+                if (!waits) {
+                    taken = false;
+                    free.cancel();
+                }
+                co_await session.close();
+                taken = false;
+                free.cancel();
+            });
+        };
+    };
+    const contract promises{
+        .unbounded = {phase::create, phase::close, phase::acquire, phase::other}, .capacity = 1};
+    const contract counts = with(promises, [](contract& c) { c.closing_counts = true; });
+    EXPECT_TRUE(run_under("c0/session.close=delay(1s)", pool(false), counts).violates("within_capacity"));
+    EXPECT_FALSE(run_under("c0/session.close=delay(1s)", pool(false), promises).violates("within_capacity"));
+    EXPECT_TRUE(holds(run_under("c0/session.close=delay(1s)", pool(true), counts)));
+}
+
+TEST(survives_deaf, demands_giving_up_what_does_not_listen)
+{
+    // Waits for what it cancelled, as structured concurrency asks.
+    const auto waits = bounding({}, 5s);
+    const contract structured{.whole_timeout = 5s, .unbounded = {phase::close}};
+    const contract survives = with(structured, [](contract& c) { c.survives_deaf = true; });
+    const mishap::manager under_test("waits", waits, structured);
+    EXPECT_TRUE(mishap::sweep(under_test, {.perturbations = 1}).holds());
+    const auto strict = mishap::sweep(under_test, {.perturbations = 1, .contract = survives});
+    EXPECT_FALSE(strict.holds());
+    EXPECT_NE(strict.covered.find("deaf"), std::string::npos) << strict.covered;
+}
+
+TEST(contract, refuses_terms_that_cannot_be_meant)
+{
+    for (const contract& bad : {contract{.create_attempts = 0}, contract{.close_attempts = 0},
+             contract{.use_timeout = 0s}, contract{.whole_timeout = -1s}, contract{.suppresses = {"nothing"}},
+             contract{.translates = {{"io_error", "nothing"}}}})
+        EXPECT_FALSE(mishap::contradiction(bad).empty());
+}
+
+} // namespace
