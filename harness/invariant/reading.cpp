@@ -175,6 +175,23 @@ bool is_named(const evidence& e, const primary& p, const std::string& name)
     return p.error && known && known->matches && known->matches(p.error);
 }
 
+/// The client that a failed create was for. That is who ended with its error, if the lane in which it ran did
+/// not: with callbacks, whoever gives something back may well open a resource for the next one in line.
+lane served_by(const evidence& e, index create)
+{
+    const lane ran_in = e.trace.operations[create].id.lane;
+    lane found = ran_in;
+    for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
+        const outcome& client = e.trace.outcomes[i];
+        if (!client.error || find_source(e.trace, client.error) != create)
+            continue;
+        if (static_cast<lane>(i) == ran_in)
+            return ran_in;
+        found = static_cast<lane>(i);
+    }
+    return found;
+}
+
 /// Whether the manager tried again after this create, as the contract lets it.
 bool is_retried(const evidence& e, index create)
 {
@@ -197,7 +214,7 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
     const outcome& client = happened.outcomes[static_cast<std::size_t>(in)];
     for (index i = 0; i < happened.operations.size(); ++i) {
         const operation_record& op = happened.operations[i];
-        if (op.id.lane != in)
+        if ((op.role == role::create && op.result == result::failed ? served_by(e, i) : op.id.lane) != in)
             continue;
         // Inside the body, what counts is what leaves it: the body may well handle an error of its own.
         const bool matters = !op.in_body && (op.role == role::create || op.role == role::use);
@@ -229,7 +246,7 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
             found.push_back({primary::kind::body, body.left, find_source(happened, body.error), body.error});
     if (client.cancelled != none)
         found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr,
-            only_closes_after(happened, in, client.cancelled)});
+            client.unheard || only_closes_after(happened, in, client.cancelled)});
     if (e.contract.whole_timeout && client.started != none) {
         const index end = end_of_work(happened, in);
         const duration limit = happened.time_of(client.started) + *e.contract.whole_timeout;

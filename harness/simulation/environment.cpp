@@ -58,6 +58,22 @@ void refuse_setting(std::string_view name, const std::string& text)
     throw unreadable(name, text, "number that fits what the adapter asks for");
 }
 
+unheard_wait::unheard_wait(const boost::asio::any_io_executor& of) : world_(world::current())
+{
+    if (!world_)
+        return;
+    const auto* own = of.target<executor>();
+    run_ = world_->run_number();
+    lane_ = own ? own->in() : world_->running_lane();
+    world_->wait_unheard(lane_, 1);
+}
+
+unheard_wait::~unheard_wait()
+{
+    if (world_ && world::current() == world_ && world_->run_number() == run_)
+        world_->wait_unheard(lane_, -1);
+}
+
 } // namespace detail
 
 environment& environment::current()

@@ -243,6 +243,7 @@ void world::reset(
         state.uses.clear();
         state.resources.clear();
         state.bodies = state.open_bodies = 0;
+        state.unheard_waits = 0;
     }
     seam_.now = duration(0);
     seam_.horizon = bounds.horizon;
@@ -855,8 +856,11 @@ void world::emit(std::size_t client, cancellation type, std::size_t plan_index, 
         return; // it never came, or it has gone
     const auto in = static_cast<lane>(client);
     const index struck = record(event_kind::client_cancelled, in, static_cast<index>(client));
-    if (trace_->outcomes[client].cancelled == none)
-        trace_->outcomes[client].cancelled = struck;
+    outcome& mine = trace_->outcomes[client];
+    const bool unheard = state_of(in).unheard_waits > 0;
+    mine.unheard = unheard && (mine.unheard || mine.cancelled == none);
+    if (mine.cancelled == none)
+        mine.cancelled = struck;
     if (plan_index != none) {
         matched_[plan_index] = true;
         trace_->strikes.push_back({plan_index, what, struck});

@@ -94,6 +94,7 @@ public:
     void strike_again(lane in);
     void report(std::exception_ptr error) noexcept;
     void note(std::string_view text);
+    void wait_unheard(lane in, int more) { state_of(in).unheard_waits += more; }
     void expectation_failed(expectation_record failed);
     const std::string* find_setting(std::string_view name) const;
     void freeze_time(bool frozen) noexcept { frozen_ += frozen ? 1 : -1; }
@@ -137,6 +138,7 @@ private:
         std::vector<counter> resources;
         std::uint32_t bodies = 0;
         std::uint32_t open_bodies = 0;
+        int unheard_waits = 0; ///< for callbacks
     };
 
     /// An interruption of the plan, waiting for its moment.

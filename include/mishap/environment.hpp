@@ -65,6 +65,21 @@ void read_setting(std::string_view name, const std::string& text, std::string& i
 /// Throws `input_error`: the number does not fit what it is asked for as.
 [[noreturn]] void refuse_setting(std::string_view name, const std::string& text);
 
+/// While it lives, the lane of that executor waits for a callback, and hears of no cancellation.
+class unheard_wait
+{
+public:
+    explicit unheard_wait(const boost::asio::any_io_executor& of);
+    ~unheard_wait();
+    unheard_wait(const unheard_wait&) = delete;
+    unheard_wait& operator=(const unheard_wait&) = delete;
+
+private:
+    world* world_;
+    std::uint64_t run_ = 0;
+    lane lane_ = 0;
+};
+
 } // namespace detail
 
 /// The scripted work, as a callable that a manager takes for its body: `co_await body(lent)` makes the uses
@@ -275,7 +290,8 @@ private:
 };
 
 /// Awaits code that takes a callback: `start` is called with a copyable handler of `void(Args...)` and must
-/// see to it that it is called once. Gives the arguments as a tuple.
+/// see to it that it is called once. Gives the arguments as a tuple. The code that is awaited does not hear
+/// of a cancellation, so one that comes meanwhile shows after it, or not at all.
 ///
 /// ```
 /// auto [error, connection] = co_await mishap::from_callback<error_code, connection*>(
@@ -286,11 +302,12 @@ awaitable<std::tuple<Args...>> from_callback(Start start)
 {
     return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(std::tuple<Args...>)>(
         [](auto handler, Start begin) {
+            auto executor = boost::asio::get_associated_executor(handler);
             auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-            begin([shared](Args... args) {
-                auto executor = boost::asio::get_associated_executor(*shared);
+            auto waits = std::make_shared<detail::unheard_wait>(executor);
+            begin([shared, waits, executor](Args... args) {
                 boost::asio::post(
-                    executor, [shared, result = std::tuple<Args...>(std::move(args)...)]() mutable {
+                    executor, [shared, waits, result = std::tuple<Args...>(std::move(args)...)]() mutable {
                         std::move (*shared)(std::move(result));
                     });
             });

@@ -148,6 +148,8 @@ struct outcome
     index started = none;
     index ended = none;
     index cancelled = none;
+    /// It waited for a callback whenever it was cancelled, which hears of no cancellation.
+    bool unheard = false;
     index abandoned = none;
     index stuck = none;      ///< the stage event at which it was found waiting for ever
     std::uint32_t began = 0; ///< the step in which its own code was entered; 0 until then
