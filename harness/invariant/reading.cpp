@@ -17,6 +17,12 @@ bool yielded_nothing(const operation_record& op) noexcept
     return op.role == role::create && op.fault.kind == fault_kind::empty && op.result == result::ok;
 }
 
+bool was_reported(const trace& happened, index operation)
+{
+    return std::any_of(happened.reports.begin(), happened.reports.end(),
+        [&](const report_record& report) { return find_source(happened, report.error) == operation; });
+}
+
 bool is_abort(const std::exception_ptr& thrown)
 {
     if (!thrown)
@@ -99,9 +105,9 @@ bool cancelled_before(const trace& happened, lane in, index event)
 
 namespace {
 
-/// Whether the client suspended in nothing but closes after that event. A cancellation that strikes there may
+/// Whether the client suspended in nothing but the ends of things after that event. A cancellation that strikes there may
 /// go unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
-bool only_closes_after(const trace& happened, lane in, index event)
+bool only_ends_things_after(const trace& happened, lane in, index event)
 {
     for (const body_record& body : happened.bodies)
         if (body.lane == in && body.entered > event)
@@ -111,7 +117,9 @@ bool only_closes_after(const trace& happened, lane in, index event)
             continue;
         if (op.blocking)
             continue; // no suspension
-        if (op.role != role::close && op.role != role::force_close)
+        // A manager may well finish a commit once the body has returned.
+        if (op.role != role::close && op.role != role::force_close && op.role != role::commit &&
+            op.role != role::rollback)
             return false;
     }
     return true;
@@ -139,7 +147,8 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
             continue;
         // Inside the body, what counts is what leaves it: the body may well handle an error of its own.
         if (op.result == result::failed && op.delivered != none && !op.in_body &&
-            (op.role == role::create || op.role == role::use))
+            (op.role == role::create || op.role == role::use || op.role == role::begin ||
+                op.role == role::commit))
             found.push_back({primary::kind::operation, op.delivered, i, op.error});
         if (op.role == role::create && e.contract.create_timeout && op.started != none) {
             const index end = end_of_wait(happened, op);
@@ -163,7 +172,7 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
             found.push_back({primary::kind::body, body.left, find_source(happened, body.error), body.error});
     if (client.cancelled != none)
         found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr,
-            only_closes_after(happened, in, client.cancelled)});
+            only_ends_things_after(happened, in, client.cancelled)});
     std::stable_sort(
         found.begin(), found.end(), [](const primary& a, const primary& b) { return a.seen < b.seen; });
     return found;
