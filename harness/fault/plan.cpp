@@ -599,8 +599,8 @@ fault_plan parse_plan(std::string_view line)
     for (const auto& [name, offset] : invalid_at) {
         if (!plan.settings.contains(name))
             throw input_error(
-                fmt::format("the setting '{}' is invalid, but has no value here; write with({}=...) too", name,
-                    name),
+                fmt::format(
+                    "the setting '{}' is invalid, but has no value here; write with({}=...) too", name, name),
                 offset);
         plan.invalid_settings.insert(name);
     }

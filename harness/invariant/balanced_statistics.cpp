@@ -46,9 +46,10 @@ public:
         if (counter.what == quantity::in_use) {
             for (index i = 0; i < e_.trace.bodies.size(); ++i) {
                 const body_record& body = e_.trace.bodies[i];
-                const bool fits = counter.kind.empty() ? !is_nested_body(e_.trace, i)
-                                                       : body.resource != none &&
-                                      e_.trace.resources[body.resource].kind == counter.kind;
+                const bool fits =
+                    counter.kind.empty()
+                        ? !is_nested_body(e_.trace, i)
+                        : body.resource != none && e_.trace.resources[body.resource].kind == counter.kind;
                 if (fits && has_happened(body.entered) && !has_happened(body.left))
                     sum.add(yes);
             }
@@ -79,13 +80,9 @@ private:
         case quantity::created:
             return known ? yes : perhaps;
         case quantity::closed:
-            return closing == progress::not_begun ? no
-                   : closing == progress::done && known ? yes
-                                                        : perhaps;
+            return closing == progress::not_begun ? no : closing == progress::done && known ? yes : perhaps;
         case quantity::open:
-            return closing == progress::done ? no
-                   : closing == progress::not_begun && known ? yes
-                                                             : perhaps;
+            return closing == progress::done ? no : closing == progress::not_begun && known ? yes : perhaps;
         case quantity::in_use:
             break;
         }

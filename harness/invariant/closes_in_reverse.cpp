@@ -17,8 +17,8 @@ struct life_span
     index closing = none; ///< the start of its first close
 };
 
-/// `none` everywhere where this resource is not judged: its create was given up, another lane closed it, or it
-/// was lent to another client.
+/// `none` everywhere where this resource is not judged: its create was given up, another lane closed it, or
+/// it was lent to another client.
 life_span span_of(const evidence& e, index resource)
 {
     const resource_record& r = e.trace.resources[resource];
@@ -48,11 +48,10 @@ life_span span_of(const evidence& e, index resource)
 /// Whether something had gone wrong with that resource before the event: what was opened then may replace it.
 bool had_failed(const evidence& e, index resource, index before)
 {
-    return std::any_of(
-        e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
-            return op.resource == resource && op.completed != none && op.completed < before &&
-                   op.result != result::ok;
-        });
+    return std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+        return op.resource == resource && op.completed != none && op.completed < before &&
+               op.result != result::ok;
+    });
 }
 
 /// Whether the lane's body was run while both were open. Lives that merely overlap are no nest: what helps to
@@ -82,8 +81,7 @@ void judge_closes_in_reverse(const evidence& e, violations& found)
             continue;
         for (index inner = 0; inner < spans.size(); ++inner) {
             if (inner == outer || spans[inner].closing == none || e.trace.resources[inner].home != in ||
-                spans[inner].opening < spans[outer].opened ||
-                spans[outer].closing > spans[inner].closing ||
+                spans[inner].opening < spans[outer].opened || spans[outer].closing > spans[inner].closing ||
                 !lent_within_both(e, in, spans[outer], spans[inner]) ||
                 had_failed(e, outer, spans[inner].opening))
                 continue;

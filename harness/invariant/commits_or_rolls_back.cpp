@@ -66,8 +66,9 @@ private:
     bool begin(index i)
     {
         if (is_owed(op(i).started) && !lent_again(op(i).started))
-            return blame(i, fmt::format("{} was started inside the transaction of {}", name_of(e_, i),
-                                name_of(e_, current_.begin)),
+            return blame(i,
+                fmt::format("{} was started inside the transaction of {}", name_of(e_, i),
+                    name_of(e_, current_.begin)),
                 "begins again", "a commit or a rollback first");
         if (!ends_by(op(i).started))
             return false;
@@ -83,8 +84,8 @@ private:
         const index now = op(i).started;
         const std::string name = name_of(e_, i);
         if (end_of(op(current_.begin), now) == known::failure)
-            return blame(i, fmt::format("{} was started although {} had failed", name,
-                                name_of(e_, current_.begin)),
+            return blame(i,
+                fmt::format("{} was started although {} had failed", name, name_of(e_, current_.begin)),
                 "commits what never began", "nothing is owed after a failed begin");
         if (current_.commit != none)
             return blame(i, fmt::format("{} was started after {}", name, name_of(e_, current_.commit)),
@@ -100,8 +101,9 @@ private:
             return blame(i, fmt::format("{} was started before the body returned", name), "commits too early",
                 "a commit after the body has returned");
         if (body->error)
-            return blame(i, fmt::format("{} was started although the body had failed with {}", name,
-                                describe_error(e_, body->error)),
+            return blame(i,
+                fmt::format("{} was started although the body had failed with {}", name,
+                    describe_error(e_, body->error)),
                 "commits all the same", "a rollback", body->left);
         return true;
     }
@@ -115,12 +117,14 @@ private:
             return before != none && end_of(op(before), now) == known::success;
         };
         if (done(current_.commit))
-            return blame(i, fmt::format("{} was started after {} had succeeded", name_of(e_, i),
-                                name_of(e_, current_.commit)),
+            return blame(i,
+                fmt::format(
+                    "{} was started after {} had succeeded", name_of(e_, i), name_of(e_, current_.commit)),
                 "rolls back what was committed", "one commit or one rollback");
         if (done(current_.rollback))
-            return blame(i, fmt::format("{} was started after {} had succeeded", name_of(e_, i),
-                                name_of(e_, current_.rollback)),
+            return blame(i,
+                fmt::format(
+                    "{} was started after {} had succeeded", name_of(e_, i), name_of(e_, current_.rollback)),
                 "rolls back again", "one commit or one rollback");
         current_.rollback = i;
         return true;
@@ -165,9 +169,9 @@ private:
             return true;
         const operation_record& begun = op(current_.begin);
         if (const body_record* again = lent_again(at))
-            return blame(current_.begin, fmt::format("{} was lent to {} inside the transaction of {}",
-                                             name_of_resource(e_, session_), name_of_client(e_, again->lane),
-                                             name_of(e_, current_.begin)),
+            return blame(current_.begin,
+                fmt::format("{} was lent to {} inside the transaction of {}", name_of_resource(e_, session_),
+                    name_of_client(e_, again->lane), name_of(e_, current_.begin)),
                 "begins", "a commit, a rollback, or a close, and not lent again before that", again->entered);
         const auto& all = e_.trace.operations;
         const auto close = std::find_if(all.begin(), all.end(), [&](const operation_record& o) {
@@ -181,8 +185,8 @@ private:
                 fmt::format("the transaction of {} was neither committed nor rolled back{}",
                     name_of(e_, current_.begin), after_rollback()),
                 "begins", "a commit or a rollback");
-        if (e_.contract.close_rolls_back || close->role == role::force_close ||
-            current_.rollback != none || is_broken(close->started))
+        if (e_.contract.close_rolls_back || close->role == role::force_close || current_.rollback != none ||
+            is_broken(close->started))
             return true;
         return blame(static_cast<index>(close - all.begin()),
             fmt::format("{} was started with the transaction of {} neither committed nor rolled back",
@@ -194,9 +198,9 @@ private:
 
     std::string after_rollback() const
     {
-        return current_.rollback == none
-                   ? std::string()
-                   : fmt::format(": {} did not succeed, and nothing came of it", name_of(e_, current_.rollback));
+        return current_.rollback == none ? std::string()
+                                         : fmt::format(": {} did not succeed, and nothing came of it",
+                                               name_of(e_, current_.rollback));
     }
 
     /// Whether there was no point in a rollback: the connection was gone.

@@ -35,7 +35,8 @@ constexpr invariant table[] = {
     {"closes_in_reverse", "what is lent together by one client is closed last opened first",
         detail::judge_closes_in_reverse},
     {"commits_or_rolls_back",
-        "a transaction ends by one commit, after the body has returned, or by one rollback, or its session is dropped",
+        "a transaction ends by one commit, after the body has returned, or by one rollback, or its session "
+        "is dropped",
         detail::judge_commits_or_rolls_back},
     {"validates_first", "a setting that is declared invalid is refused before anything is created",
         detail::judge_validates_first},

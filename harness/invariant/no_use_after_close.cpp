@@ -11,7 +11,8 @@ void judge_no_use_after_close(const evidence& e, violations& found)
         const operation_record& op = e.trace.operations[i];
         const bool uses = op.role == role::use || op.role == role::maintenance || op.role == role::begin;
         const bool ends_transaction = op.role == role::commit || op.role == role::rollback;
-        if ((!uses && !ends_transaction) || op.resource == none || op.started == none || e.excused(op.id.lane))
+        if ((!uses && !ends_transaction) || op.resource == none || op.started == none ||
+            e.excused(op.id.lane))
             continue;
         if (const index create = e.trace.resources[op.resource].create;
             uses && create != none && yielded_nothing(e.trace.operations[create]) &&

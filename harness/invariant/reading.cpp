@@ -105,8 +105,8 @@ bool cancelled_before(const trace& happened, lane in, index event)
 
 namespace {
 
-/// Whether the client suspended in nothing but the ends of things after that event. A cancellation that strikes there may
-/// go unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
+/// Whether the client suspended in nothing but the ends of things after that event. A cancellation that
+/// strikes there may go unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
 bool only_ends_things_after(const trace& happened, lane in, index event)
 {
     for (const body_record& body : happened.bodies)

@@ -66,8 +66,8 @@ run_result& runner::run(const fault_plan& plan)
     inert_.clear();
     for (const std::string& name : plan.invalid_settings)
         if (!plan.settings.contains(name))
-            throw input_error(
-                "the setting " + name + " is to be refused, but the plan gives it no value: add it to `settings`");
+            throw input_error("the setting " + name +
+                              " is to be refused, but the plan gives it no value: add it to `settings`");
     if (&plan != &result_.plan)
         result_.plan = plan;
     thread_world().run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);

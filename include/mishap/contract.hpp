@@ -103,8 +103,8 @@ struct contract
     /// operation that could fail, set `destruction`, or `either`.
     closing closed_by = closing::operation;
 
-    /// Demands that a clean-up error (of a close, rollback or release) which yields to another one is given to
-    /// the report sink. A `close_error` of `reported` demands it too.
+    /// Demands that a clean-up error (of a close, rollback or release) which yields to another one is given
+    /// to the report sink. A `close_error` of `reported` demands it too.
     bool reports_cleanup_errors = false;
 
     /// Permits closing what was lent together in any order, where nothing depends on anything else.

@@ -252,8 +252,8 @@ public:
     /// ```
     ///
     /// The name says what is counted, of all resources or with `kind.` in front of those of a kind: `open`
-    /// (created, and the close has not ended), `created` and `closed` (so far), `in_use` (clients inside their
-    /// body). At its end a counter of what there is now is zero, unless something was left open.
+    /// (created, and the close has not ended), `created` and `closed` (so far), `in_use` (clients inside
+    /// their body). At its end a counter of what there is now is zero, unless something was left open.
     ///
     /// Errors: throws `input_error` for an unknown name, and for one that is watched already.
     /// Lifetimes: what `value` looks at must outlive the result, so declare it first.

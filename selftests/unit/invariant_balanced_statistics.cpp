@@ -109,7 +109,8 @@ testing::AssertionResult survives_any_two_mishaps(mishap::adapter under_test, co
 TEST(balanced_statistics, holds_for_counters_updated_in_the_resumed_coroutine)
 {
     EXPECT_TRUE(holds(run_under("", counting(counts::rightly))));
-    EXPECT_TRUE(holds(run_under("session.create=delay(1s) session.close=delay(1s)", counting(counts::rightly))));
+    EXPECT_TRUE(
+        holds(run_under("session.create=delay(1s) session.close=delay(1s)", counting(counts::rightly))));
     EXPECT_TRUE(survives_any_two_mishaps(counting(counts::rightly), patient));
 }
 
@@ -123,8 +124,8 @@ TEST(balanced_statistics, blames_a_counter_that_drops_before_the_close_has_ended
 
 TEST(balanced_statistics, blames_a_counter_that_rises_before_anything_is_there)
 {
-    EXPECT_TRUE(breaks_only(
-        run_under("session.create=delay(1s)", counting(counts::counts_before_create)), "balanced_statistics"));
+    EXPECT_TRUE(breaks_only(run_under("session.create=delay(1s)", counting(counts::counts_before_create)),
+        "balanced_statistics"));
 }
 
 TEST(balanced_statistics, blames_who_counts_creations_that_failed)
@@ -205,8 +206,9 @@ TEST(balanced_statistics, counts_over_all_clients)
     contract promises = patient;
     promises.clients = 2;
     EXPECT_TRUE(survives_any_two_mishaps(several(counts::rightly), promises));
-    EXPECT_TRUE(breaks_only(run_under("c1/session.use=fail(io_error)", several(counts::forgets_on_error), promises),
-        "balanced_statistics"));
+    EXPECT_TRUE(
+        breaks_only(run_under("c1/session.use=fail(io_error)", several(counts::forgets_on_error), promises),
+            "balanced_statistics"));
 }
 
 TEST(balanced_statistics, says_when_no_resource_of_that_kind_was_ever_made)
@@ -216,8 +218,9 @@ TEST(balanced_statistics, says_when_no_resource_of_that_kind_was_ever_made)
         const auto active = env.statistics("sesion.created", [&] { return stats.created; });
         co_await with_session(env, stats, counts::rightly);
     };
-    EXPECT_EQ(sentence_of(run_under("", misspelt)), "sesion.created was 1 in the end, but the ledger has 0 (no "
-                                                    "sesion was ever made, but session)");
+    EXPECT_EQ(sentence_of(run_under("", misspelt)),
+        "sesion.created was 1 in the end, but the ledger has 0 (no "
+        "sesion was ever made, but session)");
 }
 
 TEST(balanced_statistics, refuses_names_that_count_nothing)

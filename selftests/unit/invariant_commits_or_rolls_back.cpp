@@ -212,8 +212,8 @@ TEST(commits_or_rolls_back, does_not_blame_who_drops_a_broken_session)
 {
     EXPECT_TRUE(holds(run_with("session.use=fail(connection_reset)", {.drops_broken = true})));
     EXPECT_TRUE(survives_any_two_mishaps({.drops_broken = true}));
-    EXPECT_TRUE(breaks_only(
-        run_with("session.use=fail(io_error)", {.drops_always = true}), "commits_or_rolls_back"));
+    EXPECT_TRUE(
+        breaks_only(run_with("session.use=fail(io_error)", {.drops_always = true}), "commits_or_rolls_back"));
 }
 
 TEST(commits_or_rolls_back, permits_leaving_it_to_the_close_where_the_contract_says_so)
@@ -263,7 +263,8 @@ TEST(commits_or_rolls_back, blames_who_leaves_a_transaction_to_the_next_client)
     EXPECT_TRUE(holds(run_under(plan, one_session_for_all(true), several)));
     const run_result done = run_under(plan, one_session_for_all(false), several);
     EXPECT_TRUE(breaks_only(done, "commits_or_rolls_back"));
-    EXPECT_EQ(sentence_of(done), "c1/session.begin#1 was started inside the transaction of c0/session.begin#1");
+    EXPECT_EQ(
+        sentence_of(done), "c1/session.begin#1 was started inside the transaction of c0/session.begin#1");
 }
 
 // What the body does with transactions of its own is judged by itself.

@@ -70,8 +70,8 @@ TEST(validates_first, blames_who_creates_something)
 {
     const run_result done = run_under(invalid, fetching(validates::late));
     EXPECT_TRUE(breaks_only(done, "validates_first"));
-    EXPECT_EQ(sentence_of(done),
-        "resource.create#1 was started in spite of the invalid setting fetch_size = '-1'");
+    EXPECT_EQ(
+        sentence_of(done), "resource.create#1 was started in spite of the invalid setting fetch_size = '-1'");
     EXPECT_TRUE(breaks_only(run_under(invalid, fetching(validates::never)), "validates_first"));
 }
 
@@ -142,8 +142,8 @@ TEST(validates_first, a_scenario_declares_it)
     EXPECT_EQ(run_scenario(s, {.save_to = ""}).status, mishap::scenario_status::held);
     expect_refused([&] { read("with: {fetch_size: -1}\ninvalid: [fetch_sise]\nfaults: {}\n"); }, 0,
         {"scenario.yaml:4:11", "unknown setting 'fetch_sise'", "did you mean 'fetch_size'?"});
-    expect_refused([&] { read("with: {fetch_size: -1}\ninvalid: [fetch_size, fetch_size]\nfaults: {}\n"); }, 0,
-        {"scenario.yaml:4:23", "twice"});
+    expect_refused([&] { read("with: {fetch_size: -1}\ninvalid: [fetch_size, fetch_size]\nfaults: {}\n"); },
+        0, {"scenario.yaml:4:23", "twice"});
 }
 
 } // namespace
