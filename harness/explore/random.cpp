@@ -206,6 +206,7 @@ void detail::draw_into(campaign& campaign, const random_options& options)
         const rc::Random mine = random.split();
         fault_plan plan = plans(mine, 100).value();
         plan.settings = options.settings;
+        plan.invalid_settings = options.invalid_settings;
         plan.step_cost = options.step_cost;
         plan.clients = options.clients;
         draw_clients(plan, campaign.promises(), options);

@@ -56,6 +56,7 @@ public:
     {
         fault_plan plan;
         plan.settings = options_.settings;
+        plan.invalid_settings = options_.invalid_settings;
         plan.step_cost = options_.step_cost;
         plan.clients = options_.clients;
         plan.arrivals = options_.arrivals;

@@ -533,12 +533,15 @@ std::string to_string(const fault_plan& plan)
         words.push_back(to_word(*plan.lazy));
     for (const auto& [name, value] : plan.settings)
         words.push_back(fmt::format("with({}={})", quote(name), quote(value)));
+    for (const std::string& name : plan.invalid_settings)
+        words.push_back(fmt::format("invalid({})", quote(name)));
     return fmt::format("{}", fmt::join(words, " "));
 }
 
 fault_plan parse_plan(std::string_view line)
 {
     fault_plan plan;
+    std::map<std::string, std::size_t> invalid_at;
     for (const word& w : split_words(line)) {
         if (const auto setting = arguments_of(w, "with")) {
             const auto equals = setting->text.find('=');
@@ -551,6 +554,11 @@ fault_plan parse_plan(std::string_view line)
                 name, unquote(setting->text.substr(equals + 1), setting->offset + equals + 1));
             if (!added.second)
                 throw input_error(fmt::format("the setting '{}' is set twice", name), w.offset);
+        } else if (const auto refused = arguments_of(w, "invalid")) {
+            std::string name = unquote(refused->text, refused->offset);
+            if (invalid_at.contains(name))
+                throw input_error(fmt::format("the setting '{}' is invalid twice", name), w.offset);
+            invalid_at[std::move(name)] = w.offset;
         } else if (const auto clients = arguments_of(w, "clients")) {
             plan.clients = parse_number<std::uint32_t>(clients->text, clients->offset);
             if (plan.clients == 0 || plan.clients > clients_max)
@@ -587,6 +595,14 @@ fault_plan parse_plan(std::string_view line)
                 throw input_error(fmt::format("'{}' is perturbed twice", to_string(p.at)), w.offset);
             plan.perturbations.push_back(p);
         }
+    }
+    for (const auto& [name, offset] : invalid_at) {
+        if (!plan.settings.contains(name))
+            throw input_error(
+                fmt::format(
+                    "the setting '{}' is invalid, but has no value here; write with({}=...) too", name, name),
+                offset);
+        plan.invalid_settings.insert(name);
     }
     return plan;
 }

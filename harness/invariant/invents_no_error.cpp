@@ -41,6 +41,14 @@ void judge_invents_no_error(const evidence& e, violations& found)
         if (std::any_of(e.trace.operations.begin(), e.trace.operations.end(),
                 [&](const operation_record& op) { return op.id.lane == in && yielded_nothing(op); }))
             continue;
+        // A client that came when every peer had gone.
+        if (const index source = find_source(e.trace, client.error);
+            source != none && e.trace.operations[source].result == result::peer_gone &&
+            e.trace.operations[source].role != role::close)
+            continue;
+        // A setting was declared invalid, and this is how it is refused.
+        if (!e.plan.invalid_settings.empty() && find_source(e.trace, client.error) == none)
+            continue;
         const bool from_close = stems_from_close(e, in, client.error);
         if (from_close && e.contract.close_error != close_error_policy::reported)
             continue;

@@ -10,10 +10,12 @@ void judge_no_use_after_close(const evidence& e, violations& found)
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& op = e.trace.operations[i];
         const bool uses = op.role == role::use || op.role == role::maintenance || op.role == role::begin;
-        if (!uses || op.resource == none || op.started == none || e.excused(op.id.lane))
+        const bool ends_transaction = op.role == role::commit || op.role == role::rollback;
+        if ((!uses && !ends_transaction) || op.resource == none || op.started == none ||
+            e.excused(op.id.lane))
             continue;
         if (const index create = e.trace.resources[op.resource].create;
-            create != none && yielded_nothing(e.trace.operations[create]) &&
+            uses && create != none && yielded_nothing(e.trace.operations[create]) &&
             e.trace.operations[create].completed < op.started) {
             found.push_back({
                 .sentence = fmt::format(

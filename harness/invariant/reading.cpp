@@ -18,6 +18,12 @@ bool yielded_nothing(const operation_record& op) noexcept
     return op.role == role::create && op.fault.kind == fault_kind::empty && op.result == result::ok;
 }
 
+bool was_reported(const trace& happened, index operation)
+{
+    return std::any_of(happened.reports.begin(), happened.reports.end(),
+        [&](const report_record& report) { return find_source(happened, report.error) == operation; });
+}
+
 bool is_abort(const std::exception_ptr& thrown)
 {
     if (!thrown)
@@ -135,9 +141,9 @@ bool cancelled_before(const trace& happened, lane in, index event)
 
 namespace {
 
-/// Whether the client suspended in nothing but closes after that event. A cancellation that strikes there may
-/// go unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
-bool only_closes_after(const trace& happened, lane in, index event)
+/// Whether the client suspended in nothing but the ends of things after that event. A cancellation that
+/// strikes there may go unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
+bool only_ends_things_after(const trace& happened, lane in, index event)
 {
     for (const body_record& body : happened.bodies)
         if (body.lane == in && body.entered > event)
@@ -147,7 +153,9 @@ bool only_closes_after(const trace& happened, lane in, index event)
             continue;
         if (op.blocking)
             continue; // no suspension
-        if (op.role != role::close && op.role != role::force_close)
+        // A manager may well finish a commit once the body has returned.
+        if (op.role != role::close && op.role != role::force_close && op.role != role::commit &&
+            op.role != role::rollback)
             return false;
     }
     return true;
@@ -217,7 +225,8 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
         if ((op.role == role::create && op.result == result::failed ? served_by(e, i) : op.id.lane) != in)
             continue;
         // Inside the body, what counts is what leaves it: the body may well handle an error of its own.
-        const bool matters = !op.in_body && (op.role == role::create || op.role == role::use);
+        const bool matters = !op.in_body && (op.role == role::create || op.role == role::use ||
+                                                op.role == role::begin || op.role == role::commit);
         if (matters && op.result == result::failed && op.delivered != none)
             found.push_back({primary::kind::operation, op.delivered, i, op.error, is_retried(e, i)});
         // What hung until the end of the run failed then, whoever was still there to see it.
@@ -246,7 +255,7 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
             found.push_back({primary::kind::body, body.left, find_source(happened, body.error), body.error});
     if (client.cancelled != none)
         found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr,
-            client.unheard || only_closes_after(happened, in, client.cancelled)});
+            client.unheard || only_ends_things_after(happened, in, client.cancelled)});
     if (e.contract.whole_timeout && client.started != none) {
         const index end = end_of_work(happened, in);
         const duration limit = happened.time_of(client.started) + *e.contract.whole_timeout;

@@ -49,6 +49,9 @@ std::string describe_error(const evidence&, const std::exception_ptr&);
 /// A create that succeeded with a null handle.
 bool yielded_nothing(const operation_record&) noexcept;
 
+/// Whether this operation's error was given to the report sink.
+bool was_reported(const trace&, index operation);
+
 bool is_abort(const std::exception_ptr&);
 bool is_timeout(const contract&, const std::exception_ptr&);
 

@@ -23,7 +23,7 @@ void judge_recovers(const evidence& e, violations& found)
             in = static_cast<lane>(i);
         }
     }
-    if (!failed || e.excused(in))
+    if (!failed || e.excused(in) || !e.plan.invalid_settings.empty())
         return;
     for (std::size_t i = 0; i < e.consequence.size(); ++i)
         if (e.consequence[i])

@@ -7,16 +7,6 @@
 
 namespace mishap::detail {
 
-namespace {
-
-bool was_reported(const trace& happened, index operation)
-{
-    return std::any_of(happened.reports.begin(), happened.reports.end(),
-        [&](const report_record& report) { return find_source(happened, report.error) == operation; });
-}
-
-} // namespace
-
 void judge_swallows_no_error(const evidence& e, violations& found)
 {
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {

@@ -81,6 +81,11 @@ std::string to_scenario(const counterexample& c)
         for (const auto& [name, value] : c.minimal.fired.settings)
             text += fmt::format("  {}: {}\n", name, quoted(value));
     }
+    if (!c.minimal.fired.invalid_settings.empty()) {
+        text += "invalid:\n";
+        for (const std::string& name : c.minimal.fired.invalid_settings)
+            text += fmt::format("  - {}\n", quoted(name));
+    }
     if (c.minimal.fired.step_cost != duration(0))
         text += fmt::format("step_cost: {}\n", to_string(c.minimal.fired.step_cost));
     const fault_plan& fired = c.minimal.fired;

@@ -355,6 +355,21 @@ void read_arrivals(const reader& at, fault_plan& into)
     });
 }
 
+/// `invalid: [fetch_size]`: which settings must be refused.
+void read_invalid(const reader& at, fault_plan& into)
+{
+    std::vector<std::string> given;
+    for (const auto& [name, value] : into.settings)
+        given.push_back(name);
+    for (const reader& item : at.items("invalid")) {
+        const std::string name = item.text("the name of a setting");
+        if (!into.settings.contains(name))
+            item.refuse(unknown_word("setting", name, given) + "; say under 'with' which value is invalid");
+        if (!into.invalid_settings.insert(name).second)
+            item.refuse(fmt::format("the setting '{}' is there twice: remove one", name));
+    }
+}
+
 /// Reads one, or a list of them.
 template <class Read>
 void read_some(const reader& at, std::string_view key, Read read)
@@ -455,6 +470,14 @@ void read_contract(const reader& at, contract& into)
                         v.refuse(unknown_word("way to be closed", name, known));
                     into.closed_by = static_cast<closing>(found - known.begin());
                 }},
+            {"reports_cleanup_errors",
+                [&](const reader& v) {
+                    into.reports_cleanup_errors = read_bool(v, "reports_cleanup_errors");
+                }},
+            {"closes_in_any_order",
+                [&](const reader& v) { into.closes_in_any_order = read_bool(v, "closes_in_any_order"); }},
+            {"close_rolls_back",
+                [&](const reader& v) { into.close_rolls_back = read_bool(v, "close_rolls_back"); }},
             {"grace", [&](const reader& v) { into.grace = read_duration(v, "grace"); }},
             {"executor",
                 [&](const reader& v) {
@@ -582,7 +605,8 @@ scenario read(const YAML::Node& root, const std::string& file)
     scenario s;
     s.where = {file, 1, 1};
     bool has_version = false;
-    std::optional<reader> contract_at, faults_at, expect_at, explore_at, cancel_at, abandon_at, schedule_at;
+    std::optional<reader> contract_at, faults_at, expect_at, explore_at, cancel_at, abandon_at, schedule_at,
+        invalid_at;
     at.for_keys("a scenario",
         {
             {"mishap",
@@ -613,6 +637,7 @@ scenario read(const YAML::Node& root, const std::string& file)
                             value.node().IsScalar() ? value.node().Scalar() : value.text("a setting");
                     });
                 }},
+            {"invalid", [&](const reader& v) { invalid_at.emplace(v); }},
             {"clients",
                 [&](const reader& v) {
                     s.plan.clients = v.number<std::uint32_t>("clients", 1, clients_max);
@@ -634,6 +659,8 @@ scenario read(const YAML::Node& root, const std::string& file)
         at.refuse("the key 'manager' is missing: say which registered manager this is about");
     if (s.equivalent_to == s.manager)
         at.refuse(fmt::format("{} is compared with itself: name another manager", s.manager));
+    if (invalid_at)
+        read_invalid(*invalid_at, s.plan);
     s.contract = get_manager(s.manager).promises;
     if (contract_at) {
         read_contract(*contract_at, s.contract);

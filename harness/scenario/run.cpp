@@ -234,6 +234,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         sweep_options sweeping = *s.sweep;
         sweeping.contract = s.contract;
         sweeping.settings = s.plan.settings;
+        sweeping.invalid_settings = s.plan.invalid_settings;
         sweeping.step_cost = s.plan.step_cost;
         sweeping.clients = s.plan.clients;
         sweeping.arrivals = s.plan.arrivals;
@@ -245,6 +246,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         random_options drawing = *s.random;
         drawing.contract = s.contract;
         drawing.settings = s.plan.settings;
+        drawing.invalid_settings = s.plan.invalid_settings;
         drawing.step_cost = s.plan.step_cost;
         drawing.clients = s.plan.clients;
         drawing.arrivals = s.plan.arrivals;

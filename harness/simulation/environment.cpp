@@ -53,6 +53,21 @@ void read_setting(std::string_view name, const std::string& text, double& into)
 
 void read_setting(std::string_view, const std::string& text, std::string& into) { into = text; }
 
+statistic_record parse_statistic(std::string_view name)
+{
+    const auto point = name.rfind('.');
+    const std::string_view what = point == std::string_view::npos ? name : name.substr(point + 1);
+    std::vector<std::string> known;
+    for (const quantity q : {quantity::open, quantity::created, quantity::closed, quantity::in_use}) {
+        if (what == to_string(q) && point != 0)
+            return {std::string(name),
+                point == std::string_view::npos ? symbol() : symbol(name.substr(0, point)), q};
+        known.emplace_back(to_string(q));
+    }
+    throw input_error(unknown_word("statistic", name, known) +
+                      "; in front of it may stand the kind of the resources, as in session.open");
+}
+
 void refuse_setting(std::string_view name, const std::string& text)
 {
     throw unreadable(name, text, "number that fits what the adapter asks for");
@@ -96,6 +111,17 @@ awaitable<void> environment::clients(std::function<awaitable<void>(client&)> ser
 }
 
 void environment::report(std::exception_ptr error) noexcept { world_->report(std::move(error)); }
+
+statistic environment::statistics(std::string_view name, std::function<long()> value) const
+{
+    return {*world_, world_->watch_statistic(detail::parse_statistic(name), std::move(value))};
+}
+
+statistic::~statistic()
+{
+    if (world_)
+        world_->end_statistic(id_);
+}
 
 void environment::note(std::string_view text) { world_->note(text); }
 

@@ -89,6 +89,24 @@ awaitable<void> resource::use(symbol name) { return operate(role::use, name); }
 
 awaitable<void> resource::maintain(symbol name) { return operate(role::maintenance, name); }
 
+awaitable<void> resource::begin()
+{
+    static const symbol name("begin");
+    return operate(role::begin, name);
+}
+
+awaitable<void> resource::commit()
+{
+    static const symbol name("commit");
+    return operate(role::commit, name);
+}
+
+awaitable<void> resource::rollback()
+{
+    static const symbol name("rollback");
+    return operate(role::rollback, name);
+}
+
 awaitable<void> resource::close()
 {
     static const symbol name("close");

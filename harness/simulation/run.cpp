@@ -4,6 +4,8 @@
 
 #include "vocabulary/expectations.hpp"
 
+#include <mishap/input_error.hpp>
+
 #include <stdexcept>
 
 namespace mishap {
@@ -36,6 +38,7 @@ void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fi
     fired.lazy.reset();
     fired.step_cost = plan.step_cost;
     fired.settings = plan.settings;
+    fired.invalid_settings = plan.invalid_settings;
 }
 
 } // namespace
@@ -61,6 +64,10 @@ runner::runner(const manager& under_test, contract promises, limits bounds, choo
 run_result& runner::run(const fault_plan& plan)
 {
     inert_.clear();
+    for (const std::string& name : plan.invalid_settings)
+        if (!plan.settings.contains(name))
+            throw input_error("the setting " + name +
+                              " is to be refused, but the plan gives it no value: add it to `settings`");
     if (&plan != &result_.plan)
         result_.plan = plan;
     thread_world().run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);

@@ -210,6 +210,7 @@ void world::run(const manager& under_test, const contract& promises, const limit
     signals_.clear();
     client_objects_.clear();
     serve_ = nullptr;
+    statistics_.clear();
     trace_ = nullptr;
 }
 
@@ -370,6 +371,8 @@ world::pause world::drive()
             if (poll_reactor() || has_ready())
                 continue;
         }
+        for (const watched& counter : statistics_)
+            sample(counter, false);
         if (has_ended())
             return pause::ended;
         // What runs outside takes real time: it gets some before virtual time passes, and more before all is
@@ -1799,6 +1802,52 @@ const std::string* world::find_setting(std::string_view name) const
 {
     const auto found = plan_->settings.find(name);
     return found == plan_->settings.end() ? nullptr : &found->second;
+}
+
+std::uint64_t world::watch_statistic(statistic_record named, std::function<long()> value)
+{
+    const auto& known = trace_->statistics;
+    if (std::any_of(known.begin(), known.end(),
+            [&](const statistic_record& other) { return other.name == named.name; }))
+        throw input_error("the statistic " + named.name + " was given twice: add the counters up");
+    trace_->statistics.push_back(std::move(named));
+    statistics_.push_back({next_statistic_, static_cast<index>(trace_->statistics.size() - 1), running_lane_,
+        std::move(value)});
+    return next_statistic_++;
+}
+
+void world::end_statistic(std::uint64_t id) noexcept
+{
+    const auto ended = std::find_if(
+        statistics_.begin(), statistics_.end(), [&](const watched& counter) { return counter.id == id; });
+    if (ended == statistics_.end())
+        return;
+    // What an abandoned client leaves is destroyed in no order that its counters could show.
+    const auto client = static_cast<std::size_t>(ended->in);
+    const bool gone = tearing_down_ || (ended->in >= 0 && client < trace_->outcomes.size() &&
+                                           trace_->outcomes[client].abandoned != none);
+    if (trace_ && !gone)
+        sample(*ended, true);
+    statistics_.erase(ended);
+}
+
+void world::sample(const watched& counter, bool last) noexcept
+{
+    try {
+        const long value = counter.value();
+        const auto position = static_cast<index>(trace_->events.size());
+        for (auto before = trace_->samples.rbegin(); !last && before != trace_->samples.rend(); ++before) {
+            if (before->statistic != counter.record)
+                continue;
+            if (before->value == value && before->position == position)
+                return; // nothing happened since
+            break;
+        }
+        trace_->samples.push_back({counter.record, value, position, last});
+        trace_->hash = mix(trace_->hash, static_cast<std::uint64_t>(value));
+    } catch (...) {
+        escaped();
+    }
 }
 
 bool world::virtual_time_is_linked()

@@ -16,12 +16,18 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
 
 namespace mishap::detail {
+
+/// What the name of a counter speaks of: `open`, or `session.open`.
+///
+/// Errors: throws `input_error` for an unknown quantity.
+statistic_record parse_statistic(std::string_view name);
 
 /// One thread's simulation: an `io_context`, a ready queue and virtual time, used for one run after another.
 ///
@@ -97,6 +103,8 @@ public:
     void wait_unheard(lane in, int more) { state_of(in).unheard_waits += more; }
     void expectation_failed(expectation_record failed);
     const std::string* find_setting(std::string_view name) const;
+    std::uint64_t watch_statistic(statistic_record named, std::function<long()> value);
+    void end_statistic(std::uint64_t id) noexcept;
     void freeze_time(bool frozen) noexcept { frozen_ += frozen ? 1 : -1; }
     void allow_outside(bool allowed) noexcept { outside_allowed_ += allowed ? 1 : -1; }
 
@@ -157,6 +165,15 @@ private:
         index operation;
         lane first;
         std::uint32_t steps_left;
+    };
+
+    /// A counter that is compared with the ledger.
+    struct watched
+    {
+        std::uint64_t id;
+        index record;
+        lane in; ///< of who gave it
+        std::function<long()> value;
     };
 
     /// Something that is due at a time: the end of an operation, or the arrival of a client.
@@ -253,6 +270,7 @@ private:
     void perform_blocking(index operation);
     std::unique_ptr<suspended> take_suspended(index operation) noexcept;
     void fail_hanging();
+    void sample(const watched& counter, bool last) noexcept;
     void tear_down() noexcept;
     void reset(const contract&, const limits&, chooser*, const fault_plan&, trace&);
 
@@ -339,6 +357,8 @@ private:
     bool in_handler_ = false;
     bool tearing_down_ = false;
     bool left_ = false; ///< something that this run started lives outside the simulation
+    std::vector<watched> statistics_;
+    std::uint64_t next_statistic_ = 0;
     int frozen_ = 0;
     int outside_allowed_ = 0;
     std::uint64_t last_awaited_ = 0;

@@ -70,6 +70,21 @@ std::string_view to_string(ending e) noexcept
     return "?";
 }
 
+std::string_view to_string(quantity what) noexcept
+{
+    switch (what) {
+    case quantity::open:
+        return "open";
+    case quantity::created:
+        return "created";
+    case quantity::closed:
+        return "closed";
+    case quantity::in_use:
+        return "in_use";
+    }
+    return "?";
+}
+
 void trace::clear()
 {
     events.clear();
@@ -85,6 +100,8 @@ void trace::clear()
     notes.clear();
     outside_calls.clear();
     expectations.clear();
+    statistics.clear();
+    samples.clear();
     stuck_work.clear();
     stray_work.clear();
     stray_reactor = false;

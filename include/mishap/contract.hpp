@@ -143,6 +143,16 @@ struct contract
     /// operation that could fail, set `destruction`, or `either`.
     closing closed_by = closing::operation;
 
+    /// Demands that a clean-up error (of a close, rollback or release) which yields to another one is given
+    /// to the report sink. A `close_error` of `reported` demands it too.
+    bool reports_cleanup_errors = false;
+
+    /// Permits closing what was lent together in any order, where nothing depends on anything else.
+    bool closes_in_any_order = false;
+
+    /// Permits leaving a transaction to the close of its session, although that was not broken.
+    bool close_rolls_back = false;
+
     /// The operations that the scripted body makes on the resource it is lent, in order.
     std::vector<std::string> uses = {"use"};
 

@@ -13,6 +13,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -199,6 +200,20 @@ private:
     detail::world* world_;
 };
 
+/// While it lives, a counter of the manager's is compared with the ledger.
+class statistic
+{
+public:
+    statistic(detail::world& where, std::uint64_t id) : world_(&where), id_(id) {}
+    ~statistic();
+    statistic(statistic&& other) noexcept : world_(std::exchange(other.world_, nullptr)), id_(other.id_) {}
+    statistic& operator=(statistic&&) = delete;
+
+private:
+    detail::world* world_;
+    std::uint64_t id_;
+};
+
 /// What one run hands the adapter.
 ///
 /// Lifetimes: valid until the run ends. Thread safety: none; a run has one thread.
@@ -242,6 +257,22 @@ public:
     /// The report sink: to be called by the manager's own logging hook with errors that nobody sees
     /// otherwise.
     void report(std::exception_ptr error) noexcept;
+
+    /// Compares a counter of the manager's with the ledger (`balanced_statistics`): whenever nothing is ready
+    /// to run, and when the result is destroyed.
+    ///
+    /// ```
+    /// app::counters counters;
+    /// const auto active = env.statistics("session.open", [&] { return counters.active_sessions; });
+    /// ```
+    ///
+    /// The name says what is counted, of all resources or with `kind.` in front of those of a kind: `open`
+    /// (created, and the close has not ended), `created` and `closed` (so far), `in_use` (clients inside
+    /// their body). At its end a counter of what there is now is zero, unless something was left open.
+    ///
+    /// Errors: throws `input_error` for an unknown name, and for one that is watched already.
+    /// Lifetimes: what `value` looks at must outlive the result, so declare it first.
+    [[nodiscard]] statistic statistics(std::string_view name, std::function<long()> value) const;
 
     /// The value of a setting that a scenario gives under `with:`, or `otherwise`.
     ///

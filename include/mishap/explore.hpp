@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,8 @@ struct sweep_options
     /// Stops here; the result then says "incomplete".
     std::uint64_t runs_max = 1'000'000;
     std::map<std::string, std::string, std::less<>> settings = {};
+    /// As in `fault_plan`.
+    std::set<std::string, std::less<>> invalid_settings = {};
     /// Also abandons every client, and the world, after every step.
     bool abandon = false;
     /// Also lets every other client take a step before each operation completes.
@@ -78,6 +81,8 @@ struct random_options
     std::optional<std::uint64_t> seed = {};
     std::vector<fault_kind> kinds = {};
     std::map<std::string, std::string, std::less<>> settings = {};
+    /// As in `fault_plan`.
+    std::set<std::string, std::less<>> invalid_settings = {};
     /// Also draws clients, and at times the world, to be abandoned.
     bool abandon = false;
     /// Also draws departures from first come, first served.

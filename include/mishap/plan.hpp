@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -152,6 +153,8 @@ struct fault_plan
     duration step_cost{0};
     /// Settings that the adapter reads with `environment::setting`.
     std::map<std::string, std::string, std::less<>> settings;
+    /// Which of the settings have a value that the manager must refuse before it creates anything.
+    std::set<std::string, std::less<>> invalid_settings;
 
     /// What an operation of that identity does by this plan's own list, or null.
     const perturbation* find(const operation_id&) const noexcept;
@@ -166,7 +169,8 @@ struct fault_plan
 /// The plan on one line, which `parse_plan` reads back to an equal plan:
 /// `session.query#2=fail(io_error) session.close=hang with(timeout=5s)`. An empty plan is an empty line.
 /// Interruptions and deviations read `cancel(c1 queued c0/session.use#1 +2)`, `abandon(world after
-/// session.create#1)` and `run(c1 before c0/session.close#1)`.
+/// session.create#1)` and `run(c1 before c0/session.close#1)`; settings that must be refused
+/// `with(fetch_size=-1) invalid(fetch_size)`.
 std::string to_string(const fault_plan&);
 
 /// Reads a plan's line.

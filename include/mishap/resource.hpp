@@ -84,6 +84,11 @@ public:
     /// An operation of the manager's own on this resource, such as a ping before it is lent.
     awaitable<void> maintain(symbol name);
 
+    /// Begins a transaction. As `commit` and `rollback`, an operation named after itself.
+    awaitable<void> begin();
+    awaitable<void> commit();
+    awaitable<void> rollback();
+
     awaitable<void> close();
 
     /// Any operation, for code that takes completion tokens: callbacks, `use_awaitable`, `deferred`,

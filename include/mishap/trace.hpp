@@ -205,6 +205,34 @@ struct strike_record
     index event = none;
 };
 
+/// What the ledger can count, to be compared with a counter of the manager's.
+enum class quantity : std::uint8_t
+{
+    open,    ///< resources that were created and whose close has not ended
+    created, ///< creates that gave a resource, so far
+    closed,  ///< resources whose close has ended, so far
+    in_use,  ///< clients that are inside their body now
+};
+
+std::string_view to_string(quantity) noexcept;
+
+/// A counter that the adapter gave to `environment::statistics`.
+struct statistic_record
+{
+    std::string name;
+    symbol kind = {}; ///< of the resources that it counts; empty for every kind
+    quantity what = quantity::open;
+};
+
+/// What a counter showed when nothing was ready to run, or at its end.
+struct sample_record
+{
+    index statistic = none;
+    long value = 0;
+    index position = 0; ///< how many events had happened before
+    bool last = false;  ///< the counter goes away
+};
+
 /// What happened in a run, in order, with virtual times from the run's start.
 struct trace
 {
@@ -222,6 +250,8 @@ struct trace
     std::vector<std::string> notes;
     std::vector<outside_call> outside_calls;
     std::vector<expectation_record> expectations;
+    std::vector<statistic_record> statistics;
+    std::vector<sample_record> samples;
     std::vector<work_record> stuck_work; ///< what was pending when the run was found stuck
     std::vector<work_record> stray_work; ///< what was left after the grace
     bool stray_reactor = false;          ///< the io_context itself still had something pending then

@@ -89,7 +89,8 @@ const std::vector<bad_file>& table()
         {"stray_brace", scenario("faults: {}}\n"), "3:11", {"no YAML", "'}'"}},
         {"unknown_key", scenario("fault: {}\n"), "3:1",
             {"'fault'", "did you mean 'faults'?",
-                "(known: mishap, manager, equivalent_to, about, with, clients, arrivals, cancel, abandon, "
+                "(known: mishap, manager, equivalent_to, about, with, invalid, clients, arrivals, cancel, "
+                "abandon, "
                 "schedule, "
                 "step_cost, contract, faults, expect, explore"}},
         {"unknown_key_of_expect", scenario("faults: {}\nexpect: {outcomes: returns}\n"), "4:10",

@@ -122,6 +122,9 @@ rc::Gen<fault_plan> written_plans()
                     plan.perturbations.push_back(p);
             plan.lazy = std::get<1>(drawn);
             plan.settings = std::get<2>(drawn);
+            for (const auto& [name, value] : plan.settings)
+                if (value.size() % 2 == 1)
+                    plan.invalid_settings.insert(name);
             plan.arrivals = std::get<3>(drawn);
             return plan;
         });

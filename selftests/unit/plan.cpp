@@ -38,6 +38,8 @@ fault_plan with_everything()
     plan.lazy = mishap::lazy_faults{
         .seed = 0xfeedfacecafebeef, .per_mille = 350, .weights = {0, 1, 16, 4, 255}, .at_most = 8};
     plan.settings["timeout"] = "5s";
+    plan.settings["an odd (name)"] = "-1";
+    plan.invalid_settings = {"timeout", "an odd (name)"};
     return plan;
 }
 
@@ -77,6 +79,15 @@ TEST(plan, a_body_that_fails_after_an_operation_reads_back)
     plan.perturbations[0].at.lane = 2;
     EXPECT_EQ(to_string(plan), "c2/body=fail(foreign after c2/session.query#2)");
     EXPECT_EQ(parse_plan(to_string(plan)), plan);
+}
+
+TEST(plan, says_which_settings_are_invalid)
+{
+    const fault_plan plan = parse_plan("invalid(fetch_size) with(fetch_size=-1)");
+    EXPECT_EQ(plan.invalid_settings.count("fetch_size"), 1u);
+    EXPECT_EQ(to_string(plan), "with(fetch_size=-1) invalid(fetch_size)");
+    expect_refused([] { parse_plan("with(a=1) invalid(b)"); }, 10, {"'b'", "has no value"});
+    expect_refused([] { parse_plan("with(a=1) invalid(a) invalid(a)"); }, 21, {"'a'", "twice"});
 }
 
 // Settings are the only free text in a plan: whatever is in them must not be taken for structure.
