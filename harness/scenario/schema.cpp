@@ -134,29 +134,34 @@ json schema_of(std::string_view form, const std::string& path)
     return any_of(choices);
 }
 
-/// The faults as a scenario writes them, spelled out for completion, and what else the loader reads.
+/// The faults as a scenario writes them, spelled out for completion, and what else the loader reads: the
+/// spelling of a plan's line, and a body's `after session.query#2`, which no list could hold.
 json faults()
 {
     std::vector<std::string> words;
-    std::vector<std::string> with_parameter;
+    std::vector<std::string> patterns;
     for (const fault_description& row : fault_table()) {
         const std::string word(row.word);
+        std::vector<std::string> parameters;
         if (row.takes_error)
-            for (const std::string& name : error_names())
-                words.push_back(fmt::format("{} {}", word, name));
+            parameters = error_names();
+        if (row.takes_cancellation)
+            for (const auto type : {cancellation::terminal, cancellation::partial, cancellation::total})
+                parameters.emplace_back(to_string(type));
         if (!row.takes_duration)
             words.push_back(word);
-        if (row.takes_error || row.takes_duration || row.takes_cancellation)
-            with_parameter.push_back(word);
-        if (row.takes_cancellation)
-            for (const cancellation type : {cancellation::partial, cancellation::total})
-                words.push_back(fmt::format("{} {}", word, to_string(type)));
+        for (const std::string& parameter : parameters)
+            words.push_back(fmt::format("{} {}", word, parameter));
+        std::string spelt = word;
+        std::replace(spelt.begin(), spelt.end(), ' ', '.');
+        if (row.takes_duration)
+            patterns.push_back(spelt + "[ (].+");
+        else if (!parameters.empty())
+            patterns.push_back(fmt::format("{}[ (]({})([) ].*)?", spelt, fmt::join(parameters, "|")));
+        else if (spelt != word)
+            patterns.push_back(spelt);
     }
-    // The spelling of a plan's line, and a body's `after session.query#2`, which no list could hold.
-    for (std::string& word : with_parameter)
-        std::replace(word.begin(), word.end(), ' ', '.');
-    return any_of(
-        {one_of_words(words), text_like(fmt::format("^({})[ (].+$", fmt::join(with_parameter, "|")))});
+    return any_of({one_of_words(words), text_like(fmt::format("^({})$", fmt::join(patterns, "|")))});
 }
 
 std::vector<std::pair<std::string, json>> definitions()
@@ -172,7 +177,7 @@ std::vector<std::pair<std::string, json>> definitions()
         {"VALUE", object({{"type", array({quoted("string"), quoted("number"), quoted("boolean")})}})},
         {"DURATION", text_like("^[0-9]+([.][0-9]+)?(ns|us|ms|s|min|h)$")},
         {"CLIENT", text_like("^c[0-9]+$")},
-        {"OPERATION", text_like("^([^/]+/)?(body|[A-Za-z0-9_*]+[.][A-Za-z0-9_*]+)([#*].*)?$")},
+        {"OPERATION", text_like("^([^/]+/)?(body|[A-Za-z0-9_]+[.][A-Za-z0-9_]+)(#.+)?$")},
         {"FAULT", faults()},
         {"KIND", any_of({object({{"$ref", quoted("#/$defs/FAULT")}}), one_of_words({"delay"})})},
         {"ERROR", one_of_words(error_names())},
