@@ -19,13 +19,13 @@ constexpr invariant table[] = {
     {"leaves_the_simulation",
         "nothing is started that runs outside the simulation: threads, real descriptors",
         detail::judge_leaves_the_simulation, true},
-    {"blocks_the_thread",
-        "nothing blocks the thread: sleeps, waits, `run()` on the simulation's own context",
+    {"blocks_the_thread", "nothing blocks the thread: sleeps, waits, `run()` on the simulation's own context",
         detail::judge_blocks_the_thread, true},
     {"no_escape", "no exception leaves a handler into the executor", detail::judge_no_escape},
     {"livelock", "a run ends within the limit of steps", detail::judge_livelock, true},
     {"completes",
-        "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded; who "
+        "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded; "
+        "who "
         "waits for a slot is not left asleep until its deadline while one is free",
         detail::judge_completes},
     {"expectation",
@@ -74,9 +74,9 @@ constexpr invariant table[] = {
 };
 
 constexpr invariant between_runs[] = {
-    {"equivalent",
-        "with `equivalent_to`: both managers give the same operations, results, times, reports and ends, lane "
-        "by lane"},
+    {"equivalent", "with `equivalent_to`: both managers give the same operations, results, times, reports "
+                   "and ends, lane "
+                   "by lane"},
     {"nondeterministic", "equal plans give equal runs"},
 };
 
@@ -111,13 +111,11 @@ void register_invariant(const invariant& added)
     const auto is_taken = [&](std::span<const invariant> by) {
         return std::any_of(by.begin(), by.end(), [&](const invariant& i) { return has_name(i, added.name); });
     };
-    const bool is_word =
-        !added.name.empty() && std::all_of(added.name.begin(), added.name.end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-        });
+    const bool is_word = !added.name.empty() && std::all_of(added.name.begin(), added.name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
     if (!is_word)
-        throw input_error(
-            fmt::format("'{}' cannot be an invariant's name: use a-z, 0-9 and _", added.name));
+        throw input_error(fmt::format("'{}' cannot be an invariant's name: use a-z, 0-9 and _", added.name));
     if (is_taken(table) || is_taken(between_runs))
         throw input_error(
             fmt::format("'{}' is an invariant of mishap's own: give yours another name", added.name));
@@ -178,10 +176,7 @@ bool evidence::excused(lane in) const noexcept
            consequence[static_cast<std::size_t>(in)];
 }
 
-std::string evidence::name_of(const operation_record& op) const
-{
-    return to_string(trace, op);
-}
+std::string evidence::name_of(const operation_record& op) const { return to_string(trace, op); }
 
 std::string evidence::name_of(const resource_record& r) const
 {

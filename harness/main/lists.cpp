@@ -79,7 +79,7 @@ std::string form_in_words(std::string_view form)
         if (one == "{...}")
             words.emplace_back("a map");
         else if (one.starts_with('['))
-            words.push_back("a list of " + form_in_words(one.substr(1, one.size() - 1 - more.size())));
+            words.push_back(form_in_words(one.substr(1, one.size() - 1 - more.size())) + ", or a list");
         else
             words.push_back(code(one));
     }
@@ -105,7 +105,9 @@ table errors(bool markdown)
     table t{{}, {"error", "what is thrown, or given as a code"}, {}};
     for (const std::string& name : error_names()) {
         const error& e = get_error(name);
-        t.rows.push_back({markdown ? code(name) : name, e.about + (e.breaking ? "; breaking" : "")});
+        t.rows.push_back(
+            {markdown ? code(name) : name, (e.about.empty() ? "an error of this program's own" : e.about) +
+                                               (e.breaking ? "; breaking" : "")});
     }
     return t;
 }

@@ -315,8 +315,8 @@ const std::vector<command>& commands()
         {"replay", "replay TOKEN", "repeat the run of a report", &replay},
         {"list", "list managers|faults|invariants|errors|contract|keys [SECTION] [--format markdown]",
             "what this program knows", &list},
-        {"schema", "schema", "a JSON Schema of scenario files, for editors", &print_schema},
         {"check", "check [FILE|DIR ...]", "read scenario files without running them", &check_files},
+        {"schema", "schema", "a JSON Schema of scenario files, for editors", &print_schema},
         {"help", "help", "this text", &help},
     };
     return all;

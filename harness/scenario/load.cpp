@@ -294,9 +294,11 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
     {"perturbations", "0..8", "2", "at most so many in a run",
         [](const value& v, sweep_options& o) { o.perturbations = v.number<unsigned>(); }},
     {"kinds", "[KIND, ...]",
-        "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes), `hang`, `delay`, `late` by 1 "
+        "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes), `hang`, `delay`, `late` by "
+        "1 "
         "us, `cancel`",
-        "what an operation may do instead; a bare `delay` stands for the contract's deadlines T - 1 us and T; "
+        "what an operation may do instead; a bare `delay` stands for the contract's deadlines T - 1 us and "
+        "T; "
         "`cancel` also for cancelling any client after any step",
         [](const value& v, sweep_options& o) { o.kinds = read_kinds(v); }},
     {"abandon", "true|false", "false", "also abandon every client, and the world, after every step",
@@ -392,8 +394,9 @@ constexpr key_row<draft> keys_of_scenario[] = {
     {"schedule", "[run CLIENT before OPERATION, ...]", "",
         "an example: lets another client take a step before that operation completes",
         [](const value& v, draft& d) { d.schedule.emplace(v); }},
-    {"step_cost", "DURATION", "0", "virtual time that each step takes: without it, time stands still while "
-                                   "handlers run",
+    {"step_cost", "DURATION", "0",
+        "virtual time that each step takes: without it, time stands still while "
+        "handlers run",
         [](const value& v, draft& d) { d.s.plan.step_cost = v.time(); }},
     {"contract", "{...}", "the registration's", "terms that replace those of the registration; see below",
         [](const value& v, draft& d) { d.contract.emplace(v); }},

@@ -73,7 +73,8 @@ std::string replaced(std::string text, std::string_view what, std::string_view b
 
 bool is_number(std::string_view text)
 {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
@@ -101,9 +102,9 @@ json schema_of(std::string_view form, const std::string& path)
             choices.push_back(object({{"type", quoted("array")}, {"items", item}}));
         } else if (one.starts_with('{')) {
             const auto colon = inner.find(": ");
-            choices.push_back(object({{"type", quoted("object")},
-                {"propertyNames", schema_of(inner.substr(0, colon), path)},
-                {"additionalProperties", schema_of(inner.substr(colon + 2), path)}}));
+            choices.push_back(object(
+                {{"type", quoted("object")}, {"propertyNames", schema_of(inner.substr(0, colon), path)},
+                    {"additionalProperties", schema_of(inner.substr(colon + 2), path)}}));
         } else if (const auto dots = one.find(".."); dots != std::string_view::npos) {
             choices.push_back(object({{"type", quoted("integer")}, {"minimum", json(one.substr(0, dots))},
                 {"maximum", json(one.substr(dots + 2))}}));
@@ -252,9 +253,9 @@ std::string scenario_schema()
             root = schema_of(section);
         else
             defined.emplace_back(section.path, schema_of(section));
-    root.insert(1, fmt::format("\"$schema\": {}, \"title\": {}, ",
-                       quoted("https://json-schema.org/draft/2020-12/schema"),
-                       quoted("a scenario of mishap")));
+    root.insert(
+        1, fmt::format("\"$schema\": {}, \"title\": {}, ",
+               quoted("https://json-schema.org/draft/2020-12/schema"), quoted("a scenario of mishap")));
     root.insert(root.size() - 1, ", \"$defs\": " + object(defined));
     return indented(root);
 }

@@ -95,8 +95,7 @@ std::vector<const invariant*> select_invariants(std::span<const std::string> nam
 ///
 /// Verdict hygiene: for a client that hung against its contract, and for a lane from which an exception
 /// escaped, that alone is reported.
-verdict judge(
-    const contract&, const fault_plan&, const trace&, std::span<const invariant* const> only = {});
+verdict judge(const contract&, const fault_plan&, const trace&, std::span<const invariant* const> only = {});
 
 namespace detail {
 

@@ -5,10 +5,15 @@
 #include "refusal.hpp"
 #include "under_test.hpp"
 
+#include "invariant/document_rules.hpp"
+
 #include <mishap/gtest.hpp>
 #include <mishap/invariant.hpp>
 #include <mishap/report.hpp>
 #include <mishap/scenario.hpp>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -177,6 +182,13 @@ TEST(own_invariant, can_be_expected_to_break)
         mishap::scenario_status::failed);
 }
 
+TEST(document_rules, are_checked_by_invariants_that_exist)
+{
+    for (const mishap::detail::document_rule& rule : mishap::detail::document_rules())
+        for (const std::string_view name : rule.checked_by)
+            EXPECT_NO_THROW(mishap::select_invariants(std::vector<std::string>{std::string(name)})) << name;
+}
+
 TEST(registration, refuses_what_no_rule_could_be)
 {
     const auto judge = [](const evidence&, std::vector<violation>&) {};
@@ -216,8 +228,8 @@ TEST(narrowing, judges_only_what_it_names)
     EXPECT_TRUE(
         breaks_only(mishap::run(leaks, {}, {.invariants = {"closes_everything"}}), "closes_everything"));
     EXPECT_TRUE(holds(mishap::run(leaks, {}, {.invariants = {"fair", "exclusive"}})));
-    EXPECT_TRUE(
-        mishap::sweep(leaks, {.perturbations = 1, .invariants = {"fair", "asks_once"}}).violates("asks_once"));
+    EXPECT_TRUE(mishap::sweep(leaks, {.perturbations = 1, .invariants = {"fair", "asks_once"}})
+                    .violates("asks_once"));
     EXPECT_FALSE(mishap::sweep(leaks, {.perturbations = 1, .invariants = {"fair", "asks_once"}})
                      .violates("closes_everything"));
 }
@@ -226,7 +238,7 @@ TEST(narrowing, keeps_what_would_make_the_verdict_worthless)
 {
     const auto for_ever = [](environment& env) -> awaitable<void> {
         for (;;)
-            co_await env.body()();
+            co_await asio::post(env.executor(), asio::use_awaitable);
     };
     mishap::run_options options{.contract = patient, .limits = {.steps_max = 200}, .invariants = {"fair"}};
     EXPECT_TRUE(breaks_only(mishap::run(for_ever, {}, options), "livelock"));
