@@ -43,9 +43,9 @@ bool is_same(const violation& v, const trace& happened, const violation& wanted,
 } // namespace
 
 campaign::campaign(const manager& under_test, const std::optional<contract>& promises, const limits& bounds,
-    std::string name)
+    std::string name, std::span<const std::string> only)
     : under_test_(under_test), promises_(promises.value_or(under_test.promises)),
-      runner_(under_test, promises_, bounds)
+      runner_(under_test, promises_, bounds, nullptr, only)
 {
     result_.manager = !name.empty() ? std::move(name) : under_test.name;
     if (result_.manager.empty())

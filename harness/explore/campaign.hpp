@@ -6,6 +6,7 @@
 #include <mishap/explore.hpp>
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,7 @@ class campaign
 {
 public:
     campaign(const manager& under_test, const std::optional<contract>& promises, const limits& bounds,
-        std::string name);
+        std::string name, std::span<const std::string> only = {});
 
     /// Has each run judged once more, after the invariants, by what may change the verdict.
     void judge_also(std::function<void(run_result&)> judge) { judge_also_ = std::move(judge); }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace mishap {
 
@@ -172,6 +173,8 @@ namespace {
 template <class Options, class Explore>
 campaign_result compare(const manager& first, const manager& second, const Options& options, Explore explore)
 {
+    if (!options.invariants.empty())
+        throw std::logic_error("where managers are compared, nothing but 'equivalent' is judged");
     const contract promises = options.contract.value_or(first.promises);
     const std::string name = second.name.empty() ? "the second manager" : second.name;
     detail::comparison comparison(second, promises, options.limits, name);

@@ -233,7 +233,7 @@ void detail::draw_into(campaign& campaign, const random_options& options)
 
 campaign_result random_campaign(const manager& under_test, const random_options& options)
 {
-    detail::campaign campaign(under_test, options.contract, options.limits, options.name);
+    detail::campaign campaign(under_test, options.contract, options.limits, options.name, options.invariants);
     if (!campaign.replayed())
         detail::draw_into(campaign, options);
     return campaign.finish();

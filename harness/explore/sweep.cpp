@@ -275,7 +275,7 @@ void detail::sweep_into(campaign& into, const sweep_options& options) { sweeper(
 
 campaign_result sweep(const manager& under_test, const sweep_options& options)
 {
-    detail::campaign campaign(under_test, options.contract, options.limits, options.name);
+    detail::campaign campaign(under_test, options.contract, options.limits, options.name, options.invariants);
     if (!campaign.replayed())
         detail::sweep_into(campaign, options);
     return campaign.finish();

@@ -17,7 +17,8 @@ namespace {
 constexpr fault_description table[fault_kinds] = {
     {fault_kind::ok, "ok", false, false, false, "succeeds, after one suspension"},
     {fault_kind::ok_now, "ok now", false, false, false, "succeeds without suspending"},
-    {fault_kind::fail, "fail", true, false, false, "has no effect and fails with the error"},
+    {fault_kind::fail, "fail", true, false, false,
+        "has no effect and fails with the error; a bare `fail` is `fail io_error`"},
     {fault_kind::fail_after_effect, "fail after effect", true, false, false,
         "takes effect, then fails with the error: its reply was lost"},
     {fault_kind::delay, "delay", false, true, false, "succeeds after the duration; stops when cancelled"},
@@ -28,9 +29,10 @@ constexpr fault_description table[fault_kinds] = {
     {fault_kind::empty, "empty", false, false, false,
         "a create succeeds and yields no resource, as a null handle does"},
     {fault_kind::bad_alloc, "bad_alloc", false, false, false,
-        "throws std::bad_alloc where it is started; has no effect"},
+        "throws `std::bad_alloc` where it is started; has no effect"},
     {fault_kind::cancel, "cancel", false, false, true,
-        "the client is cancelled while this operation is pending"},
+        "the client is cancelled while this operation is pending: `terminal` (default), `partial` or "
+        "`total`"},
 };
 
 const fault_description& row(fault_kind kind) { return table[static_cast<std::size_t>(kind)]; }

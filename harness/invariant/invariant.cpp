@@ -1,6 +1,12 @@
 #include "invariants.hpp"
+#include "reading.hpp"
 
 #include "vocabulary/expectations.hpp"
+
+#include <mishap/error.hpp>
+#include <mishap/input_error.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -10,27 +16,42 @@ namespace {
 
 // The first ones explain what follows them, so they come first.
 constexpr invariant table[] = {
-    {"leaves_the_simulation", "nothing is started that runs outside the simulation",
-        detail::judge_leaves_the_simulation},
-    {"blocks_the_thread", "nothing blocks the thread", detail::judge_blocks_the_thread},
+    {"leaves_the_simulation",
+        "nothing is started that runs outside the simulation: threads, real descriptors",
+        detail::judge_leaves_the_simulation, true},
+    {"blocks_the_thread", "nothing blocks the thread: sleeps, waits, `run()` on the simulation's own context",
+        detail::judge_blocks_the_thread, true},
     {"no_escape", "no exception leaves a handler into the executor", detail::judge_no_escape},
-    {"livelock", "a run ends within the limit of steps", detail::judge_livelock},
+    {"livelock", "a run ends within the limit of steps", detail::judge_livelock, true},
     {"completes",
-        "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded",
+        "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded; "
+        "who "
+        "waits for a slot is not left asleep until its deadline while one is free",
         detail::judge_completes},
-    {"expectation", "no check of the test itself fails inside the run: an EXPECT_*, a mock's, MISHAP_REQUIRE",
-        detail::judge_expectation},
+    {"expectation",
+        "no check of the test itself fails inside the run: an `EXPECT_*`, a mock's expectation, "
+        "`MISHAP_REQUIRE`",
+        detail::judge_expectation, true},
     {"no_stray_work", "nothing is left running when the last client has ended and the grace is over",
         detail::judge_no_stray_work},
-    {"closes_everything", "whatever was created is closed by the end", detail::judge_closes_everything},
-    {"closes_once", "nothing is closed twice", detail::judge_closes_once},
+    {"closes_everything",
+        "whatever was created is closed by the end; a close that the client's own cancellation struck does "
+        "not count",
+        detail::judge_closes_everything},
+    {"closes_once",
+        "nothing is closed twice; a `force_close` after a close that did not succeed is no second close",
+        detail::judge_closes_once},
     {"closes_only_what_exists", "nothing is closed that never was open",
         detail::judge_closes_only_what_exists},
     {"no_use_after_close", "no use starts on a resource that is closing or closed",
         detail::judge_no_use_after_close},
-    {"one_at_a_time", "no operation starts on a resource while another one of it is in flight",
+    {"one_at_a_time",
+        "no operation starts on a resource while another one of it is in flight; a close may, over one that "
+        "was asked to stop",
         detail::judge_one_at_a_time},
-    {"body_runs_once", "the body runs at most once, and not at all if create failed",
+    {"body_runs_once",
+        "a client's body runs at most once, or as often as `body_attempts` permits, and not at all if create "
+        "failed",
         detail::judge_body_runs_once},
     {"closes_in_reverse", "what is lent together by one client is closed last opened first",
         detail::judge_closes_in_reverse},
@@ -46,9 +67,12 @@ constexpr invariant table[] = {
     {"discards_broken", "a resource that reported a breaking error is not lent again",
         detail::judge_discards_broken},
     {"fair", "where it is promised, clients are served in the order in which they came", detail::judge_fair},
-    {"honours_timeout", "a bounded phase that does not end by itself is given up at its deadline",
+    {"honours_timeout",
+        "a bounded phase that does not end by itself is given up at its deadline, not before, and with a "
+        "time-out error",
         detail::judge_honours_timeout},
-    {"preserves_error", "the error that the caller sees is the first one", detail::judge_preserves_error},
+    {"preserves_error", "the error that the caller sees is the first one, by identity",
+        detail::judge_preserves_error},
     {"swallows_no_error", "an error reaches the caller; a close error alone at least the report sink",
         detail::judge_swallows_no_error},
     {"invents_no_error", "where nothing went wrong, the caller sees no error",
@@ -63,11 +87,93 @@ constexpr invariant table[] = {
         detail::judge_recovers},
 };
 
+constexpr invariant between_runs[] = {
+    {"equivalent", "with `equivalent_to`: both managers give the same operations, results, times, reports "
+                   "and ends, lane "
+                   "by lane"},
+    {"nondeterministic", "equal plans give equal runs"},
+};
+
 constexpr std::size_t first_causes = 5;
 
 } // namespace
 
-std::span<const invariant> invariants() noexcept { return table; }
+namespace {
+
+std::vector<invariant>& registry()
+{
+    static std::vector<invariant> all(std::begin(table), std::end(table));
+    return all;
+}
+
+std::vector<std::string>& refused()
+{
+    static std::vector<std::string> errors;
+    return errors;
+}
+
+bool has_name(const invariant& i, std::string_view name) { return i.name == name; }
+
+} // namespace
+
+std::span<const invariant> invariants() noexcept { return registry(); }
+
+std::span<const invariant> detail::invariants_between_runs() noexcept { return between_runs; }
+
+void register_invariant(const invariant& added)
+{
+    const auto is_taken = [&](std::span<const invariant> by) {
+        return std::any_of(by.begin(), by.end(), [&](const invariant& i) { return has_name(i, added.name); });
+    };
+    const bool is_word = !added.name.empty() && std::all_of(added.name.begin(), added.name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+    if (!is_word)
+        throw input_error(fmt::format("'{}' cannot be an invariant's name: use a-z, 0-9 and _", added.name));
+    if (is_taken(table) || is_taken(between_runs))
+        throw input_error(
+            fmt::format("'{}' is an invariant of mishap's own: give yours another name", added.name));
+    if (is_taken(registry()))
+        throw input_error(fmt::format("an invariant named '{}' is registered already", added.name));
+    if (added.rule.empty() || !added.judge)
+        throw input_error(
+            fmt::format("the invariant '{}' has no {}", added.name, added.judge ? "rule" : "function"));
+    invariant kept = added;
+    // Verdicts refer to these texts, so they must live as long as the process; symbols do.
+    kept.name = symbol(added.name).text();
+    kept.rule = symbol(added.rule).text();
+    registry().push_back(kept);
+}
+
+detail::invariant_registration::invariant_registration(
+    const invariant& added, std::string_view file, int line)
+{
+    try {
+        register_invariant(added);
+    } catch (const input_error& e) {
+        refused().push_back(fmt::format("{}:{}: {}", file, line, e.what()));
+    }
+}
+
+const std::vector<std::string>& detail::invariant_errors() noexcept { return refused(); }
+
+std::vector<const invariant*> select_invariants(std::span<const std::string> names)
+{
+    std::vector<const invariant*> selected;
+    for (const std::string& name : names) {
+        const auto all = invariants();
+        const auto found =
+            std::find_if(all.begin(), all.end(), [&](const invariant& i) { return has_name(i, name); });
+        if (found == all.end()) {
+            std::vector<std::string> known;
+            for (const invariant& i : all)
+                known.emplace_back(i.name);
+            throw input_error(unknown_word("invariant", name, known));
+        }
+        selected.push_back(&*found);
+    }
+    return selected;
+}
 
 bool verdict::violates(std::string_view name) const noexcept
 {
@@ -84,6 +190,33 @@ bool evidence::excused(lane in) const noexcept
            consequence[static_cast<std::size_t>(in)];
 }
 
+std::string evidence::name_of(const operation_record& op) const { return to_string(trace, op); }
+
+std::string evidence::name_of(const resource_record& r) const
+{
+    return detail::name_of_resource(*this, static_cast<index>(&r - trace.resources.data()));
+}
+
+std::string evidence::name_of_client(lane in) const { return detail::name_of_client(*this, in); }
+
+std::string evidence::name_of(const std::exception_ptr& error) const
+{
+    return detail::describe_error(*this, error);
+}
+
+violation evidence::broken_by(const operation_record& op, std::string sentence) const
+{
+    return {
+        .sentence = std::move(sentence),
+        .lane = op.id.lane,
+        .resource = op.resource,
+        .role = op.role,
+        .proof = {{op.started, "here"}},
+        .expected = "",
+        .actual = "",
+    };
+}
+
 namespace {
 
 /// What happened in that lane is consequence from now on; of the adapter's own, everything is.
@@ -98,11 +231,49 @@ void excuse(evidence& e, lane in)
 
 } // namespace
 
-verdict judge(const contract& promises, const fault_plan& plan, const trace& happened)
+namespace {
+
+/// A rule that mishap knows nothing of: it may throw, and may speak of what is not in the trace.
+void judge_by_users(const invariant& rule, const evidence& e, std::vector<violation>& found, verdict& result)
 {
+    std::exception_ptr thrown;
+    try {
+        rule.judge(e, found);
+    } catch (...) {
+        thrown = std::current_exception();
+    }
+    for (violation& v : found) {
+        if (e.excused(v.lane))
+            continue;
+        v.invariant = rule.name;
+        if (v.resource != none && v.resource >= e.trace.resources.size())
+            v.resource = none;
+        std::erase_if(v.proof, [&](const auto& proof) { return proof.event >= e.trace.events.size(); });
+        result.violations.push_back(std::move(v));
+    }
+    found.clear();
+    if (thrown)
+        result.violations.push_back({
+            .invariant = rule.name,
+            .sentence = fmt::format("the rule itself threw {}", describe(thrown)),
+            .expected = "a rule that judges every run",
+            .actual = "it threw",
+        });
+}
+
+} // namespace
+
+verdict judge(const contract& promises, const fault_plan& plan, const trace& happened,
+    std::span<const invariant* const> only)
+{
+    const auto is_asked_for = [&](const invariant& i) {
+        return only.empty() || i.always || std::find(only.begin(), only.end(), &i) != only.end();
+    };
     verdict result;
     evidence e{promises, plan, happened, {}};
     std::vector<violation> found;
+    std::vector<bool> first_consequence;
+    // Those that nobody asked for are judged, too: what follows from a hang is no violation of another rule.
     for (std::size_t i = 0; i < std::size(table); ++i) {
         if (i == first_causes && !result.violations.empty()) {
             e.consequence.assign(happened.outcomes.size(), false);
@@ -112,6 +283,7 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
                     e.consequence.assign(happened.outcomes.size(), true);
                 else
                     e.consequence[static_cast<std::size_t>(v.lane)] = true;
+            first_consequence = e.consequence;
         }
         // Who kept to no deadline has no error to pass on, or another one: that is the same fault once more.
         if (table[i].name == "preserves_error") {
@@ -133,6 +305,16 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
         }
         found.clear();
     }
+    const std::vector<invariant>& all = registry();
+    if (!only.empty())
+        std::erase_if(result.violations, [&](const violation& v) {
+            return !is_asked_for(*std::find_if(all.begin(), all.end(),
+                [&](const invariant& i) { return i.name.data() == v.invariant.data(); }));
+        });
+    e.consequence = std::move(first_consequence);
+    for (std::size_t i = std::size(table); i < all.size(); ++i)
+        if (is_asked_for(all[i]))
+            judge_by_users(all[i], e, found, result);
     return result;
 }
 

@@ -35,4 +35,7 @@ void judge_preserves_error(const evidence&, violations&);
 void judge_swallows_no_error(const evidence&, violations&);
 void judge_invents_no_error(const evidence&, violations&);
 
+/// Rules that are judged on several runs, by campaigns: they have names, but no function here.
+std::span<const invariant> invariants_between_runs() noexcept;
+
 } // namespace mishap::detail

@@ -1,3 +1,4 @@
+#include "lists.hpp"
 #include "options.hpp"
 #include "scenario_tests.hpp"
 
@@ -274,32 +275,24 @@ int replay(std::vector<std::string> words, const std::string& program)
 
 int list(std::vector<std::string> words, const std::string&)
 {
+    const arguments given(std::move(words), {"format"});
+    const std::vector<std::string> formats{"text", "markdown"};
+    const std::string format = given.option("format").value_or("text");
+    if (std::find(formats.begin(), formats.end(), format) == formats.end())
+        throw input_error("--format: " + unknown_word("format", format, formats));
+    if (given.rest().empty() || given.rest().size() > 2)
+        throw input_error(fmt::format("list takes one of: {}", fmt::join(detail::list_names(), ", ")));
+    const std::string part = given.rest().size() == 2 ? given.rest()[1] : "";
+    fmt::print("{}", detail::list_text(given.rest().front(), part, format == "markdown"));
+    return all_well;
+}
+
+int print_schema(std::vector<std::string> words, const std::string&)
+{
     const arguments given(std::move(words), {});
-    const std::vector<std::string> known{"managers", "faults", "invariants", "errors"};
-    if (given.rest().size() != 1)
-        throw input_error(fmt::format("list takes one of: {}", fmt::join(known, ", ")));
-    const std::string& what = given.rest().front();
-    if (what == "managers") {
-        for (const std::string& name : manager_names())
-            fmt::print("{:<32} {}:{}\n", name, get_manager(name).file, get_manager(name).line);
-    } else if (what == "faults") {
-        for (const auto& row : fault_table())
-            fmt::print("{:<16} {}\n",
-                fmt::format("{}{}", row.word,
-                    row.takes_error      ? " ERROR"
-                    : row.takes_duration ? " DURATION"
-                                         : ""),
-                row.about);
-    } else if (what == "invariants") {
-        for (const invariant& i : invariants())
-            fmt::print("{:<24} {}\n", i.name, i.rule);
-    } else if (what == "errors") {
-        for (const std::string& name : error_names())
-            fmt::print(
-                "{:<24} {}{}\n", name, get_error(name).about, get_error(name).breaking ? "; breaking" : "");
-    } else {
-        throw input_error(unknown_word("list", what, known));
-    }
+    if (!given.rest().empty())
+        throw input_error(fmt::format("'{}' is one word too many", given.rest().front()));
+    fmt::print("{}", scenario_schema());
     return all_well;
 }
 
@@ -320,8 +313,10 @@ const std::vector<command>& commands()
             "[--save DIR]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"replay", "replay TOKEN", "repeat the run of a report", &replay},
-        {"list", "list managers|faults|invariants|errors", "what this program knows", &list},
+        {"list", "list managers|faults|invariants|errors|contract|keys [SECTION] [--format markdown]",
+            "what this program knows", &list},
         {"check", "check [FILE|DIR ...]", "read scenario files without running them", &check_files},
+        {"schema", "schema", "a JSON Schema of scenario files, for editors", &print_schema},
         {"help", "help", "this text", &help},
     };
     return all;

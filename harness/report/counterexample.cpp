@@ -3,6 +3,7 @@
 #include <mishap/duration.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <boost/crc.hpp>
 
@@ -76,6 +77,8 @@ std::string to_scenario(const counterexample& c)
         for (std::string line; std::getline(lines, line);)
             text += "  " + line + '\n';
     }
+    if (!c.invariants.empty())
+        text += fmt::format("invariants: [{}]\n", fmt::join(c.invariants, ", "));
     if (!c.minimal.fired.settings.empty()) {
         text += "with:\n";
         for (const auto& [name, value] : c.minimal.fired.settings)

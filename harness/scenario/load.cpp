@@ -1,3 +1,5 @@
+#include "reader.hpp"
+
 #include <mishap/duration.hpp>
 #include <mishap/error.hpp>
 #include <mishap/invariant.hpp>
@@ -24,140 +26,13 @@ namespace {
 
 constexpr std::size_t file_size_max = 1'000'000;
 constexpr int format_version = 1;
-constexpr std::uint32_t clients_max = 100;
 
-/// A node, with the way back to its place in the file.
-class reader
-{
-public:
-    reader(const YAML::Node& node, const std::string& file) : node_(node), file_(file) {}
-
-    const YAML::Node& node() const { return node_; }
-
-    file_place place() const
-    {
-        const YAML::Mark mark = node_.Mark();
-        return {file_, std::max(mark.line, 0) + 1, std::max(mark.column, 0) + 1};
-    }
-
-    [[noreturn]] void refuse(const std::string& why) const { throw scenario_error(place(), why); }
-
-    reader of(const YAML::Node& child) const { return {child, file_}; }
-
-    /// Calls the handler of each key. Duplicate, unknown and non-scalar keys are refused.
-    void for_keys(std::string_view of_what,
-        const std::vector<std::pair<std::string, std::function<void(const reader&)>>>& handlers) const
-    {
-        std::vector<std::string> known;
-        for (const auto& [name, handler] : handlers)
-            known.push_back(name);
-        for_entries(of_what, [&](const reader& key, const std::string& name, const reader& value) {
-            const auto found = std::find_if(
-                handlers.begin(), handlers.end(), [&](const auto& h) { return h.first == name; });
-            if (found == handlers.end())
-                key.refuse(unknown_word(fmt::format("key of {}", of_what), name, known));
-            found->second(value);
-        });
-    }
-
-    /// The line of a key of this map.
-    int line_of(std::string_view name) const
-    {
-        for (const auto& entry : node_)
-            if (entry.first.IsScalar() && entry.first.Scalar() == name)
-                return of(entry.first).place().line;
-        return place().line;
-    }
-
-    template <class Handle>
-    void for_entries(std::string_view of_what, Handle handle) const
-    {
-        if (!node_.IsMap())
-            refuse(fmt::format("{} must be a map of keys and values, not {}", of_what, kind()));
-        std::vector<std::string> seen;
-        for (const auto& entry : node_) {
-            const reader key = of(entry.first);
-            if (!entry.first.IsScalar())
-                key.refuse(fmt::format("a key of {} must be a word, not {}", of_what, key.kind()));
-            const std::string& name = entry.first.Scalar();
-            if (std::find(seen.begin(), seen.end(), name) != seen.end())
-                key.refuse(fmt::format("the key '{}' of {} is there twice: remove one", name, of_what));
-            seen.push_back(name);
-            handle(key, name, of(entry.second));
-        }
-    }
-
-    std::string text(std::string_view what) const
-    {
-        if (!node_.IsScalar() || node_.Scalar().empty())
-            refuse(fmt::format("{} must be a text, not {}", what, kind()));
-        return node_.Scalar();
-    }
-
-    template <class Number>
-    Number number(std::string_view what, Number least, Number most) const
-    {
-        const std::string digits = text(what);
-        Number value{};
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-        if (error != std::errc() || end != digits.data() + digits.size() || value < least || value > most)
-            refuse(
-                fmt::format("{} must be a whole number from {} to {}, not '{}'", what, least, most, digits));
-        return value;
-    }
-
-    /// A list of words, or one word on its own.
-    std::vector<reader> items(std::string_view what) const
-    {
-        std::vector<reader> found;
-        if (node_.IsScalar() && !node_.Scalar().empty()) {
-            found.push_back(*this);
-        } else if (node_.IsSequence()) {
-            for (const auto& item : node_)
-                found.push_back(of(item));
-        } else {
-            refuse(fmt::format("{} must be a list such as [a, b], not {}", what, kind()));
-        }
-        return found;
-    }
-
-    /// Runs what parses this node's text, and gives its errors this node's place.
-    template <class Parse>
-    auto parse(std::string_view what, Parse parse) const
-    {
-        const std::string value = text(what);
-        try {
-            return parse(value);
-        } catch (const scenario_error&) {
-            throw;
-        } catch (const input_error& e) {
-            file_place at = place();
-            at.column += static_cast<int>(std::min(e.offset(), value.size()));
-            throw scenario_error(at, e.what());
-        }
-    }
-
-    std::string kind() const
-    {
-        switch (node_.Type()) {
-        case YAML::NodeType::Undefined:
-        case YAML::NodeType::Null:
-            return "nothing";
-        case YAML::NodeType::Scalar:
-            return node_.Scalar().empty() ? "an empty text"
-                                          : fmt::format("'{}'", node_.Scalar().substr(0, 60));
-        case YAML::NodeType::Sequence:
-            return "a list";
-        case YAML::NodeType::Map:
-            return "a map";
-        }
-        return "something else";
-    }
-
-private:
-    YAML::Node node_;
-    const std::string& file_;
-};
+using detail::clients_max;
+using detail::key_row;
+using detail::read_contract;
+using detail::read_keys;
+using detail::reader;
+using detail::value;
 
 std::vector<std::string> invariant_names()
 {
@@ -173,35 +48,6 @@ void check_invariant(const reader& at, const std::string& name, bool compares)
     const auto names = compares ? std::vector<std::string>{"equivalent"} : invariant_names();
     if (std::find(names.begin(), names.end(), name) == names.end())
         at.refuse(unknown_word("invariant", name, names));
-}
-
-void check_error(const reader& at, const std::string& name)
-{
-    if (!find_error(name))
-        at.refuse(unknown_word("error", name, error_names()));
-}
-
-duration read_duration(const reader& at, std::string_view what)
-{
-    return at.parse(what, [](const std::string& text) { return parse_duration(text); });
-}
-
-bool read_bool(const reader& at, std::string_view what)
-{
-    const std::string text = at.text(what);
-    if (text != "true" && text != "false")
-        at.refuse(fmt::format("{} is true or false, not '{}'", what, text));
-    return text == "true";
-}
-
-std::vector<std::string> read_errors(const reader& at, std::string_view what)
-{
-    std::vector<std::string> names;
-    for (const reader& item : at.items(what)) {
-        names.push_back(item.text(what));
-        check_error(item, names.back());
-    }
-    return names;
 }
 
 /// `body: fail io_error after session.query#2`
@@ -233,15 +79,15 @@ perturbation read_body_fault(const reader& at, const operation_id& body)
 
 void read_faults(const reader& at, scenario& into)
 {
-    at.for_entries("faults", [&](const reader& key, const std::string& name, const reader& value) {
+    at.for_entries("faults", [&](const reader& key, const std::string& name, const reader& given) {
         const operation_pattern pattern =
             key.parse("an operation", [](const std::string& text) { return parse_pattern(text); });
         static const symbol body("body");
         const operation_id& id = pattern.first;
         perturbation p = id.kind == body && id.name.empty() && !pattern.repeats
-                             ? read_body_fault(value, id)
+                             ? read_body_fault(given, id)
                              : perturbation{.at = id,
-                                   .fault = value.parse(
+                                   .fault = given.parse(
                                        "a fault", [](const std::string& text) { return parse_fault(text); }),
                                    .repeats = pattern.repeats};
         // The first that fits an operation strikes: a single operation may stand before a pattern.
@@ -252,14 +98,70 @@ void read_faults(const reader& at, scenario& into)
     });
 }
 
-std::size_t read_word(const reader& at, std::string_view what, const std::vector<std::string>& known)
+/// A cancellation or an abandonment, while it is read.
+struct interruption_draft
 {
-    const std::string text = at.text(what);
-    const auto found = std::find(known.begin(), known.end(), text);
-    if (found == known.end())
-        at.refuse(unknown_word(what, text, known));
-    return static_cast<std::size_t>(found - known.begin());
+    interruption::action what;
+    perturbation p = {};
+    interruption i = {};
+    bool during = false;
+    bool anchored = false;
+    std::optional<lane> client = {};
+};
+
+void read_anchor(const reader& at, interruption_draft& d)
+{
+    d.p.at = at.parse("an operation", [](const std::string& text) { return parse_operation(text); });
+    d.anchored = true;
 }
+
+void read_client(const value& v, interruption_draft& d)
+{
+    d.client = static_cast<lane>(v.number<std::uint32_t>());
+}
+
+void read_steps(const value& v, interruption_draft& d) { d.i.steps = v.number<std::uint32_t>(); }
+
+constexpr key_row<interruption_draft> keys_of_cancel[] = {
+    {"at", "OPERATION", "", "the operation that the moment is relative to",
+        [](const value& v, interruption_draft& d) { read_anchor(v, d); }},
+    {"when", "before|during|queued|after|steps", "during",
+        "before it starts, during it, queued (it has completed, its handler has not run), after its handler "
+        "ran, or steps (of the run)",
+        [](const value& v, interruption_draft& d) {
+            constexpr moment moments[] = {
+                moment::before, moment::queued, moment::queued, moment::after, moment::steps};
+            const std::size_t word = v.word("moment");
+            d.i.when = moments[word];
+            d.during = word == 1;
+        }},
+    {"client", "0..99", "the client of `at`", "who is cancelled", &read_client},
+    {"type", "terminal|partial|total", "terminal", "how much may have been done, as Asio has it",
+        [](const value& v, interruption_draft& d) {
+            d.i.type = static_cast<cancellation>(v.word("type of cancellation"));
+        }},
+    {"steps", "0..1000000", "0", "so many steps later; with `when: steps`, the number of the step",
+        &read_steps},
+};
+
+constexpr key_row<interruption_draft> keys_of_abandon[] = {
+    {"at", "OPERATION", "", "as in `cancel`",
+        [](const value& v, interruption_draft& d) { read_anchor(v, d); }},
+    {"when", "queued|after|steps", "queued", "as in `cancel`",
+        [](const value& v, interruption_draft& d) {
+            constexpr moment moments[] = {moment::queued, moment::after, moment::steps};
+            d.i.when = moments[v.word("moment")];
+        }},
+    {"client", "world|0..99", "the client of `at`",
+        "whose suspended coroutines are destroyed; the whole world is what a shut-down destroys",
+        [](const value& v, interruption_draft& d) {
+            if (v.node().IsScalar() && v.node().Scalar() == "world")
+                d.client = whole_world;
+            else
+                read_client(v, d);
+        }},
+    {"steps", "0..1000000", "0", "as in `cancel`", &read_steps},
+};
 
 /// `cancel: session.query`, or `cancel: {at: session.query, when: queued, type: partial, client: 1}`;
 /// `abandon` likewise, without a type, and with `client: world`.
@@ -267,57 +169,27 @@ void read_interruption(const reader& at, interruption::action what, scenario& in
 {
     const bool cancels = what == interruption::action::cancel;
     const std::string_view key = cancels ? "cancel" : "abandon";
-    perturbation p;
-    interruption i{.what = what};
-    bool during = cancels;
-    std::optional<lane> client;
-    bool anchored = false;
-    const auto read_anchor = [&](const reader& v) {
-        p.at = v.parse("an operation", [](const std::string& text) { return parse_operation(text); });
-        anchored = true;
-    };
-    const auto read_when = [&](const reader& v) {
-        static const std::vector<std::string> words[] = {
-            {"queued", "after", "steps"}, {"queued", "after", "steps", "before", "during"}};
-        constexpr moment moments[] = {
-            moment::queued, moment::after, moment::steps, moment::before, moment::queued};
-        const std::size_t word = read_word(v, "moment", words[cancels]);
-        i.when = moments[word];
-        during = word == 4;
-    };
-    const auto read_client = [&](const reader& v) {
-        if (!cancels && v.node().IsScalar() && v.text("client") == "world")
-            client = whole_world;
-        else
-            client = static_cast<lane>(v.number<std::uint32_t>("client", 0, clients_max - 1));
-    };
-    const auto read_steps = [&](const reader& v) {
-        i.steps = v.number<std::uint32_t>("steps", 0, 1'000'000);
-    };
-    const auto read_type = [&](const reader& v) {
-        i.type =
-            static_cast<cancellation>(read_word(v, "type of cancellation", {"terminal", "partial", "total"}));
-    };
+    interruption_draft d{.what = what};
+    d.i.what = what;
+    d.during = cancels;
     if (at.node().IsScalar())
-        read_anchor(at);
+        read_anchor(at, d);
     else if (cancels)
-        at.for_keys(key, {{"at", read_anchor}, {"when", read_when}, {"type", read_type},
-                             {"client", read_client}, {"steps", read_steps}});
+        read_keys(at, key, keys_of_cancel, d);
     else
-        at.for_keys(
-            key, {{"at", read_anchor}, {"when", read_when}, {"client", read_client}, {"steps", read_steps}});
-    if (!anchored && i.when != moment::steps)
+        read_keys(at, key, keys_of_abandon, d);
+    if (!d.anchored && d.i.when != moment::steps)
         at.refuse(fmt::format(
             "{} needs 'at', the operation that it is relative to (or when: steps, and steps: 7)", key));
-    if (during) {
-        if (client && *client != p.at.lane)
+    if (d.during) {
+        if (d.client && *d.client != d.p.at.lane)
             at.refuse("'during' is for the client's own operation: write 'queued' or 'after'");
-        p.fault = fault::cancel(i.type);
+        d.p.fault = fault::cancel(d.i.type);
     } else {
-        i.client = client.value_or(std::max<lane>(p.at.lane, 0));
-        p.interrupts = i;
+        d.i.client = d.client.value_or(std::max<lane>(d.p.at.lane, 0));
+        d.p.interrupts = d.i;
     }
-    into.plan.perturbations.push_back(p);
+    into.plan.perturbations.push_back(d.p);
     into.written_at.push_back(at.place());
 }
 
@@ -339,14 +211,15 @@ void read_deviation(const reader& at, scenario& into)
 }
 
 /// `arrivals: sequential`, or when single clients come: `arrivals: {c1: 2s}`.
-void read_arrivals(const reader& at, fault_plan& into)
+void read_arrivals(const value& at, fault_plan& into)
 {
     if (!at.node().IsMap()) {
-        into.sequential = read_word(at, "way to arrive", {"together", "sequential"}) == 1;
+        into.sequential = at.word("way to arrive") == 1;
         return;
     }
-    at.for_entries("arrivals", [&](const reader& key, const std::string& name, const reader& value) {
-        const auto when = read_duration(value, "the time at which a client arrives");
+    at.for_entries("arrivals", [&](const reader& key, const std::string& name, const reader& given) {
+        const auto when = given.parse("the time at which a client arrives",
+            [](const std::string& text) { return parse_duration(text); });
         try {
             into.arrivals.merge(parse_plan(fmt::format("arrive({} {})", name, to_string(when))).arrivals);
         } catch (const input_error&) {
@@ -381,156 +254,40 @@ void read_some(const reader& at, std::string_view key, Read read)
         read(at);
 }
 
-void read_contract(const reader& at, contract& into)
+struct expectation_draft
 {
-    at.for_keys("contract",
-        {
-            {"create_timeout",
-                [&](const reader& v) { into.create_timeout = read_duration(v, "create_timeout"); }},
-            {"create_attempts",
-                [&](const reader& v) {
-                    into.create_attempts = v.number<std::uint32_t>("create_attempts", 1, 1'000);
-                }},
-            {"close_attempts",
-                [&](const reader& v) {
-                    into.close_attempts = v.number<std::uint32_t>("close_attempts", 1, 1'000);
-                }},
-            {"use_timeout", [&](const reader& v) { into.use_timeout = read_duration(v, "use_timeout"); }},
-            {"whole_timeout",
-                [&](const reader& v) { into.whole_timeout = read_duration(v, "whole_timeout"); }},
-            {"idempotent_close",
-                [&](const reader& v) { into.idempotent_close = read_bool(v, "idempotent_close"); }},
-            {"closing_counts",
-                [&](const reader& v) { into.closing_counts = read_bool(v, "closing_counts"); }},
-            {"survives_deaf", [&](const reader& v) { into.survives_deaf = read_bool(v, "survives_deaf"); }},
-            {"suppresses", [&](const reader& v) { into.suppresses = read_errors(v, "suppresses"); }},
-            {"translates",
-                [&](const reader& v) {
-                    into.translates.clear();
-                    v.for_entries(
-                        "translates", [&](const reader& key, const std::string& from, const reader& value) {
-                            check_error(key, from);
-                            check_error(value, value.text("an error"));
-                            into.translates.push_back({from, value.text("an error")});
-                        });
-                }},
-            {"close_timeout",
-                [&](const reader& v) { into.close_timeout = read_duration(v, "close_timeout"); }},
-            {"acquire_timeout",
-                [&](const reader& v) { into.acquire_timeout = read_duration(v, "acquire_timeout"); }},
-            {"recovery_time",
-                [&](const reader& v) { into.recovery_time = read_duration(v, "recovery_time"); }},
-            {"capacity",
-                [&](const reader& v) {
-                    into.capacity = v.number<std::uint32_t>("capacity", 1, clients_max);
-                }},
-            {"clients",
-                [&](const reader& v) { into.clients = v.number<std::uint32_t>("clients", 1, clients_max); }},
-            {"shared", [&](const reader& v) { into.shared = read_bool(v, "shared"); }},
-            {"pipelined", [&](const reader& v) { into.pipelined = read_bool(v, "pipelined"); }},
-            {"body_attempts",
-                [&](const reader& v) {
-                    into.body_attempts = v.number<std::uint32_t>("body_attempts", 1, 1000);
-                }},
-            {"fair", [&](const reader& v) { into.fair = read_bool(v, "fair"); }},
-            {"cancelled_use_breaks",
-                [&](const reader& v) { into.cancelled_use_breaks = read_bool(v, "cancelled_use_breaks"); }},
-            {"unbounded",
-                [&](const reader& v) {
-                    into.unbounded.clear();
-                    for (const reader& item : v.items("unbounded")) {
-                        const std::string name = item.text("a phase");
-                        const std::vector<std::string> known{"acquire", "create", "close", "other"};
-                        const auto found = std::find(known.begin(), known.end(), name);
-                        if (found == known.end())
-                            item.refuse(unknown_word("phase", name, known));
-                        into.unbounded.push_back(name == "acquire"  ? phase::acquire
-                                                 : name == "create" ? phase::create
-                                                 : name == "close"  ? phase::close
-                                                                    : phase::other);
-                    }
-                }},
-            {"timeout_errors",
-                [&](const reader& v) { into.timeout_errors = read_errors(v, "timeout_errors"); }},
-            {"close_error",
-                [&](const reader& v) {
-                    const std::string name = v.text("close_error");
-                    const std::vector<std::string> known{"either", "raised", "reported"};
-                    const auto found = std::find(known.begin(), known.end(), name);
-                    if (found == known.end())
-                        v.refuse(unknown_word("close_error policy", name, known));
-                    into.close_error = static_cast<close_error_policy>(found - known.begin());
-                }},
-            {"closed_by",
-                [&](const reader& v) {
-                    const std::string name = v.text("closed_by");
-                    const std::vector<std::string> known{"operation", "destruction", "either"};
-                    const auto found = std::find(known.begin(), known.end(), name);
-                    if (found == known.end())
-                        v.refuse(unknown_word("way to be closed", name, known));
-                    into.closed_by = static_cast<closing>(found - known.begin());
-                }},
-            {"reports_cleanup_errors",
-                [&](const reader& v) {
-                    into.reports_cleanup_errors = read_bool(v, "reports_cleanup_errors");
-                }},
-            {"closes_in_any_order",
-                [&](const reader& v) { into.closes_in_any_order = read_bool(v, "closes_in_any_order"); }},
-            {"close_rolls_back",
-                [&](const reader& v) { into.close_rolls_back = read_bool(v, "close_rolls_back"); }},
-            {"grace", [&](const reader& v) { into.grace = read_duration(v, "grace"); }},
-            {"executor",
-                [&](const reader& v) {
-                    const std::string name = v.text("executor");
-                    const std::vector<std::string> known{"single_threaded", "concurrent"};
-                    const auto found = std::find(known.begin(), known.end(), name);
-                    if (found == known.end())
-                        v.refuse(unknown_word("executor model", name, known));
-                    into.executor = static_cast<executor_model>(found - known.begin());
-                }},
-            {"uses",
-                [&](const reader& v) {
-                    into.uses.clear();
-                    for (const reader& item : v.items("uses"))
-                        into.uses.push_back(item.text("the name of a use"));
-                }},
-        });
-    if (const std::string why = contradiction(into); !why.empty())
-        at.refuse(why);
-}
+    expectation& into;
+    bool compares;
+};
 
-void read_expectation(const reader& at, bool compares, expectation& into)
-{
-    at.for_keys("expect", {
-                              {"outcome",
-                                  [&](const reader& v) {
-                                      const std::string text = v.text("outcome");
-                                      const std::vector<std::string> known{
-                                          "returns", "throws ERROR", "cancelled", "hangs", "abandoned"};
-                                      if (text.starts_with("throws "))
-                                          check_error(v, text.substr(7));
-                                      else if (text != "returns" && text != "cancelled" && text != "hangs" &&
-                                               text != "abandoned")
-                                          v.refuse(unknown_word("outcome", text, known));
-                                      into.outcome = text;
-                                  }},
-                              {"reports", [&](const reader& v) { into.reports = read_errors(v, "reports"); }},
-                              {"events",
-                                  [&](const reader& v) {
-                                      into.events.emplace();
-                                      for (const reader& item : v.items("events"))
-                                          into.events->push_back(item.parse("an operation",
-                                              [](const std::string& text) { return parse_operation(text); }));
-                                  }},
-                              {"violates",
-                                  [&](const reader& v) {
-                                      for (const reader& item : v.items("violates")) {
-                                          into.violates.push_back(item.text("an invariant"));
-                                          check_invariant(item, into.violates.back(), compares);
-                                      }
-                                  }},
-                          });
-}
+constexpr key_row<expectation_draft> keys_of_expect[] = {
+    {"outcome", "returns|throws ERROR|cancelled|hangs|abandoned", "",
+        "how client 0 ends; it hangs if it was stuck until its caller gave up",
+        [](const value& v, expectation_draft& d) {
+            const std::string text = v.text("outcome");
+            if (text.starts_with("throws "))
+                v.expect_error(text.substr(7));
+            else
+                v.word("outcome");
+            d.into.outcome = text;
+        }},
+    {"reports", "[ERROR, ...]", "", "the errors that the manager gave to the report sink, in order",
+        [](const value& v, expectation_draft& d) { d.into.reports = v.errors(); }},
+    {"events", "[OPERATION, ...]", "", "the operations that were started, in order, all of them",
+        [](const value& v, expectation_draft& d) {
+            d.into.events.emplace();
+            for (const reader& item : v.items("events"))
+                d.into.events->push_back(item.parse(
+                    "an operation", [](const std::string& text) { return parse_operation(text); }));
+        }},
+    {"violates", "[INVARIANT, ...]", "", "invariants that must break: for managers known to be wrong",
+        [](const value& v, expectation_draft& d) {
+            for (const reader& item : v.items("violates")) {
+                d.into.violates.push_back(item.text("an invariant"));
+                check_invariant(item, d.into.violates.back(), d.compares);
+            }
+        }},
+};
 
 std::vector<fault> read_kinds(const reader& at)
 {
@@ -548,110 +305,163 @@ std::vector<fault> read_kinds(const reader& at)
     return kinds;
 }
 
+constexpr key_row<sweep_options> keys_of_sweep[] = {
+    {"perturbations", "0..8", "2", "at most so many in a run",
+        [](const value& v, sweep_options& o) { o.perturbations = v.number<unsigned>(); }},
+    {"kinds", "[KIND, ...]",
+        "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes), `hang`, `delay`, `late` by "
+        "1 "
+        "us, `cancel`",
+        "what an operation may do instead; a bare `delay` stands for the contract's deadlines T - 1 us and "
+        "T; "
+        "`cancel` also for cancelling any client after any step",
+        [](const value& v, sweep_options& o) { o.kinds = read_kinds(v); }},
+    {"abandon", "true|false", "false", "also abandon every client, and the world, after every step",
+        [](const value& v, sweep_options& o) { o.abandon = v.flag(); }},
+    {"deviate", "true|false", "false",
+        "also let every other client take a step before each operation completes",
+        [](const value& v, sweep_options& o) { o.deviate = v.flag(); }},
+    {"runs_max", "1..1000000000", "1000000", "stop here, and say \"incomplete\"",
+        [](const value& v, sweep_options& o) { o.runs_max = v.number<std::uint64_t>(); }},
+};
+
+constexpr key_row<random_options> keys_of_random[] = {
+    {"cases", "1..1000000000", "1000", "how many plans are drawn",
+        [](const value& v, random_options& o) { o.cases = v.number<std::uint64_t>(); }},
+    {"seed", "0..18446744073709551615", "`MISHAP_SEED`, else `RC_PARAMS`, else 1", "the seed of it all",
+        [](const value& v, random_options& o) { o.seed = v.number<std::uint64_t>(); }},
+    {"kinds", "[KIND, ...]", "all but `deaf`, `late` and `empty`", "which faults may take part",
+        [](const value& v, random_options& o) {
+            for (const fault& kind : read_kinds(v))
+                o.kinds.push_back(kind.kind);
+        }},
+    {"abandon", "true|false", "false", "also draw clients, and at times the world, to be abandoned",
+        [](const value& v, random_options& o) { o.abandon = v.flag(); }},
+    {"deviate", "true|false", "false", "also draw departures from first come, first served",
+        [](const value& v, random_options& o) { o.deviate = v.flag(); }},
+};
+
+constexpr key_row<scenario> keys_of_explore[] = {
+    {"sweep", "{...}", "", "exhaustively: every plan of at most so many perturbations",
+        [](const value& v, scenario& s) { read_keys(v, "sweep", keys_of_sweep, s.sweep.emplace()); }},
+    {"random", "{...}", "", "plans that RapidCheck draws",
+        [](const value& v, scenario& s) { read_keys(v, "random", keys_of_random, s.random.emplace()); }},
+};
+
 void read_exploration(const reader& at, scenario& into)
 {
-    constexpr std::uint64_t runs_most = 1'000'000'000;
-    at.for_keys("explore",
-        {
-            {"sweep",
-                [&](const reader& v) {
-                    auto& options = into.sweep.emplace();
-                    v.for_keys("sweep",
-                        {
-                            {"perturbations",
-                                [&](const reader& n) {
-                                    options.perturbations = n.number<unsigned>("perturbations", 0, 8);
-                                }},
-                            {"kinds", [&](const reader& k) { options.kinds = read_kinds(k); }},
-                            {"abandon", [&](const reader& n) { options.abandon = read_bool(n, "abandon"); }},
-                            {"deviate", [&](const reader& n) { options.deviate = read_bool(n, "deviate"); }},
-                            {"runs_max",
-                                [&](const reader& n) {
-                                    options.runs_max = n.number<std::uint64_t>("runs_max", 1, runs_most);
-                                }},
-                        });
-                }},
-            {"random",
-                [&](const reader& v) {
-                    auto& options = into.random.emplace();
-                    v.for_keys("random",
-                        {
-                            {"cases",
-                                [&](const reader& n) {
-                                    options.cases = n.number<std::uint64_t>("cases", 1, runs_most);
-                                }},
-                            {"seed",
-                                [&](const reader& n) {
-                                    options.seed = n.number<std::uint64_t>(
-                                        "seed", 0, std::numeric_limits<std::uint64_t>::max());
-                                }},
-                            {"kinds",
-                                [&](const reader& k) {
-                                    for (const fault& kind : read_kinds(k))
-                                        options.kinds.push_back(kind.kind);
-                                }},
-                            {"abandon", [&](const reader& n) { options.abandon = read_bool(n, "abandon"); }},
-                            {"deviate", [&](const reader& n) { options.deviate = read_bool(n, "deviate"); }},
-                        });
-                }},
-        });
+    read_keys(at, "explore", keys_of_explore, into);
     if (!into.sweep && !into.random)
         at.refuse("explore says nothing to do: write sweep: {} or random: {}");
+}
+
+/// A scenario, while it is read: some keys can be judged only when others are known.
+struct draft
+{
+    scenario s;
+    bool has_version = false;
+    std::optional<reader> contract, faults, expect, explore, cancel, abandon, schedule, invariants, invalid;
+};
+
+constexpr key_row<draft> keys_of_scenario[] = {
+    {"mishap", "1", "required", "the version of the format",
+        [](const value& v, draft& d) {
+            const std::string version = v.text("the version");
+            if (version != std::to_string(format_version))
+                v.refuse(fmt::format("this file has format version '{}', but this mishap reads version {}",
+                    version, format_version));
+            d.has_version = true;
+        }},
+    {"manager", "MANAGER", "required", "the name of a registered manager",
+        [](const value& v, draft& d) {
+            d.s.manager =
+                v.parse("the manager", [](const std::string& text) { return get_manager(text).name; });
+        }},
+    {"equivalent_to", "MANAGER", "",
+        "the name of another registered manager: both are run under each plan, and must do the same; nothing "
+        "else is judged then",
+        [](const value& v, draft& d) {
+            d.s.equivalent_to =
+                v.parse("the other manager", [](const std::string& text) { return get_manager(text).name; });
+        }},
+    {"about", "TEXT", "", "what this scenario is for, in a sentence",
+        [](const value& v, draft& d) { d.s.about = v.text("about"); }},
+    {"with", "{NAME: VALUE, ...}", "",
+        "settings for the adapter, which reads them with `env.setting<T>(\"name\", otherwise)`",
+        [](const value& v, draft& d) {
+            v.for_entries("with", [&](const reader&, const std::string& name, const reader& setting) {
+                // An empty setting is one, too.
+                d.s.plan.settings[name] =
+                    setting.node().IsScalar() ? setting.node().Scalar() : setting.text("a setting");
+            });
+        }},
+    {"invalid", "[NAME, ...]", "",
+        "settings of `with` whose value the manager must refuse before it creates anything; write it as an "
+        "example with `faults: {}`, since a refused run has nothing to be hurt",
+        [](const value& v, draft& d) { d.invalid.emplace(v); }},
+    {"clients", "1..100", "the contract's", "how many clients run, for managers that serve several",
+        [](const value& v, draft& d) { d.s.plan.clients = v.number<std::uint32_t>(); }},
+    {"arrivals", "together|sequential|{CLIENT: DURATION, ...}", "together",
+        "in sequence, each client starts when the one before it has ended; or when single clients start",
+        [](const value& v, draft& d) { read_arrivals(v, d.s.plan); }},
+    {"cancel", "[OPERATION|{...}, ...]", "",
+        "an example: cancels the client while that operation is pending, or as the keys say; see below",
+        [](const value& v, draft& d) { d.cancel.emplace(v); }},
+    {"abandon", "[OPERATION|{...}, ...]", "",
+        "an example: destroys what a client, or the world, has suspended; see below",
+        [](const value& v, draft& d) { d.abandon.emplace(v); }},
+    {"schedule", "[run CLIENT before OPERATION, ...]", "",
+        "an example: lets another client take a step before that operation completes",
+        [](const value& v, draft& d) { d.schedule.emplace(v); }},
+    {"step_cost", "DURATION", "0",
+        "virtual time that each step takes: without it, time stands still while "
+        "handlers run",
+        [](const value& v, draft& d) { d.s.plan.step_cost = v.time(); }},
+    {"contract", "{...}", "the registration's", "terms that replace those of the registration; see below",
+        [](const value& v, draft& d) { d.contract.emplace(v); }},
+    {"faults", "{OPERATION: FAULT, ...}", "",
+        "an example: what happens to which operation; `{}` for a run without any fault",
+        [](const value& v, draft& d) { d.faults.emplace(v); }},
+    {"expect", "{...}", "", "what must come of it; see below",
+        [](const value& v, draft& d) { d.expect.emplace(v); }},
+    {"explore", "{...}", "", "instead of `faults`: look for trouble; see below",
+        [](const value& v, draft& d) { d.explore.emplace(v); }},
+    {"invariants", "[INVARIANT, ...]", "all", "only these are judged, and those that always are; see below",
+        [](const value& v, draft& d) { d.invariants.emplace(v); }},
+};
+
+void read_invariants(const reader& at, scenario& s)
+{
+    if (!s.equivalent_to.empty())
+        at.refuse("where managers are compared, nothing but 'equivalent' is judged: leave 'invariants' out");
+    for (const reader& item : at.items("invariants")) {
+        s.invariants.push_back(item.text("an invariant"));
+        check_invariant(item, s.invariants.back(), false);
+    }
+    if (s.invariants.empty())
+        at.refuse("invariants is empty: leave it out to judge by all");
+}
+
+/// Nobody can break what is not judged.
+void check_that_it_is_judged(const reader& expect, const scenario& s)
+{
+    const std::vector<const invariant*> judged = select_invariants(s.invariants);
+    for (const invariant* wanted : select_invariants(s.expect.violates))
+        if (!wanted->always && std::find(judged.begin(), judged.end(), wanted) == judged.end())
+            expect.refuse(fmt::format(
+                "'{}' is expected to break, but it is none of the 'invariants' that are judged here",
+                wanted->name));
 }
 
 scenario read(const YAML::Node& root, const std::string& file)
 {
     const reader at(root, file);
-    scenario s;
+    draft d;
+    scenario& s = d.s;
     s.where = {file, 1, 1};
-    bool has_version = false;
-    std::optional<reader> contract_at, faults_at, expect_at, explore_at, cancel_at, abandon_at, schedule_at,
-        invalid_at;
-    at.for_keys("a scenario",
-        {
-            {"mishap",
-                [&](const reader& v) {
-                    const std::string version = v.text("the version");
-                    if (version != std::to_string(format_version))
-                        v.refuse(
-                            fmt::format("this file has format version '{}', but this mishap reads version {}",
-                                version, format_version));
-                    has_version = true;
-                }},
-            {"manager",
-                [&](const reader& v) {
-                    s.manager = v.parse(
-                        "the manager", [](const std::string& text) { return get_manager(text).name; });
-                }},
-            {"equivalent_to",
-                [&](const reader& v) {
-                    s.equivalent_to = v.parse(
-                        "the other manager", [](const std::string& text) { return get_manager(text).name; });
-                }},
-            {"about", [&](const reader& v) { s.about = v.text("about"); }},
-            {"with",
-                [&](const reader& v) {
-                    v.for_entries("with", [&](const reader&, const std::string& name, const reader& value) {
-                        // An empty setting is one, too.
-                        s.plan.settings[name] =
-                            value.node().IsScalar() ? value.node().Scalar() : value.text("a setting");
-                    });
-                }},
-            {"invalid", [&](const reader& v) { invalid_at.emplace(v); }},
-            {"clients",
-                [&](const reader& v) {
-                    s.plan.clients = v.number<std::uint32_t>("clients", 1, clients_max);
-                }},
-            {"arrivals", [&](const reader& v) { read_arrivals(v, s.plan); }},
-            {"cancel", [&](const reader& v) { cancel_at.emplace(v); }},
-            {"abandon", [&](const reader& v) { abandon_at.emplace(v); }},
-            {"schedule", [&](const reader& v) { schedule_at.emplace(v); }},
-            {"step_cost", [&](const reader& v) { s.plan.step_cost = read_duration(v, "step_cost"); }},
-            {"contract", [&](const reader& v) { contract_at.emplace(v); }},
-            {"faults", [&](const reader& v) { faults_at.emplace(v); }},
-            {"expect", [&](const reader& v) { expect_at.emplace(v); }},
-            {"explore", [&](const reader& v) { explore_at.emplace(v); }},
-        });
+    read_keys(at, "a scenario", keys_of_scenario, d);
+    auto& [ignored, has_version, contract_at, faults_at, expect_at, explore_at, cancel_at, abandon_at,
+        schedule_at, invariants_at, invalid_at] = d;
     if (!has_version)
         at.refuse(
             fmt::format("the key 'mishap' is missing: begin the file with 'mishap: {}'", format_version));
@@ -666,6 +476,8 @@ scenario read(const YAML::Node& root, const std::string& file)
         read_contract(*contract_at, s.contract);
         s.contract_terms = YAML::Dump(contract_at->node());
     }
+    if (invariants_at)
+        read_invariants(*invariants_at, s);
     if (faults_at && explore_at)
         explore_at->refuse("a scenario has faults (an example) or explore, not both: make it two files");
     const auto read_perturbations = [&](std::optional<reader>& from, const char* key, auto read_one) {
@@ -686,7 +498,10 @@ scenario read(const YAML::Node& root, const std::string& file)
         s.where.line = at.line_of("faults");
     }
     if (expect_at) {
-        read_expectation(*expect_at, !s.equivalent_to.empty(), s.expect);
+        expectation_draft expected{s.expect, !s.equivalent_to.empty()};
+        read_keys(*expect_at, "expect", keys_of_expect, expected);
+        if (!s.invariants.empty())
+            check_that_it_is_judged(*expect_at, s);
         if (explore_at && (s.expect.outcome || s.expect.reports || s.expect.events))
             expect_at->refuse("explore makes many runs, so only 'violates' can be expected of it");
     }
@@ -762,6 +577,32 @@ void expect_one_document(const std::string& text, const std::string& file)
 }
 
 } // namespace
+
+std::vector<detail::key_section> detail::key_sections()
+{
+    return {section_of("", keys_of_scenario), section_of("cancel", keys_of_cancel),
+        section_of("abandon", keys_of_abandon), section_of("expect", keys_of_expect),
+        section_of("explore", keys_of_explore), section_of("explore.sweep", keys_of_sweep),
+        section_of("explore.random", keys_of_random), contract_section()};
+}
+
+std::vector<std::string_view> detail::alternatives(std::string_view form)
+{
+    std::vector<std::string_view> found;
+    int depth = 0;
+    std::size_t start = 0;
+    for (std::size_t i = 0; i <= form.size(); ++i) {
+        if (i == form.size() || (form[i] == '|' && depth == 0)) {
+            found.push_back(form.substr(start, i - start));
+            start = i + 1;
+        } else if (form[i] == '[' || form[i] == '{') {
+            ++depth;
+        } else if (form[i] == ']' || form[i] == '}') {
+            --depth;
+        }
+    }
+    return found;
+}
 
 std::string to_string(const file_place& p) { return fmt::format("{}:{}:{}", p.file, p.line, p.column); }
 

@@ -109,7 +109,7 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     scenario_result result;
     result.line = s.where.line;
     result.runs = 1;
-    detail::runner once(get_manager(s.manager), s.contract, s.limits);
+    detail::runner once(get_manager(s.manager), s.contract, s.limits, nullptr, s.invariants);
     run_result& run = once.run(s.plan);
     if (!s.equivalent_to.empty()) {
         detail::comparison other(get_manager(s.equivalent_to), s.contract, s.limits, s.equivalent_to);
@@ -221,6 +221,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         }
         for (counterexample& c : campaign.counterexamples) {
             c.contract_terms = s.contract_terms;
+            c.invariants = s.invariants;
             if (std::find(result.broken.begin(), result.broken.end(), c.invariant) != result.broken.end())
                 continue;
             result.broken.push_back(c.invariant);
@@ -239,6 +240,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         sweeping.clients = s.plan.clients;
         sweeping.arrivals = s.plan.arrivals;
         sweeping.limits = s.limits;
+        sweeping.invariants = s.invariants;
         account(s.equivalent_to.empty() ? sweep(under_test, sweeping)
                                         : equivalent(under_test, get_manager(s.equivalent_to), sweeping));
     }
@@ -251,6 +253,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         drawing.clients = s.plan.clients;
         drawing.arrivals = s.plan.arrivals;
         drawing.limits = s.limits;
+        drawing.invariants = s.invariants;
         account(s.equivalent_to.empty() ? random_campaign(under_test, drawing)
                                         : equivalent(under_test, get_manager(s.equivalent_to), drawing));
     }
@@ -276,6 +279,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
 scenario_result run_scenario(const scenario& s, const scenario_options& options)
 {
     scenario_result result = s.sweep || s.random ? run_exploration(s, options) : run_example(s, options);
+    if (!s.invariants.empty())
+        result.summary += fmt::format(" (judged by {} alone)", fmt::join(s.invariants, ", "));
     if (!result.failure.empty() && !s.contract_terms.empty())
         result.failure += "  note      this scenario replaces terms of the contract, which a replay line "
                           "does not carry: run "

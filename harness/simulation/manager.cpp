@@ -1,4 +1,5 @@
 #include <mishap/input_error.hpp>
+#include <mishap/invariant.hpp>
 #include <mishap/manager.hpp>
 
 #include <fmt/format.h>
@@ -65,6 +66,9 @@ const std::vector<std::string>& registration_errors()
         all.errors.push_back(
             fmt::format("MISHAP_CONTRACT({}): {}", name, unknown_word("manager", name, manager_names())));
     all.contracts.clear();
+    static std::size_t told = 0;
+    for (; told < detail::invariant_errors().size(); ++told)
+        all.errors.push_back(detail::invariant_errors()[told]);
     return all.errors;
 }
 

@@ -43,9 +43,12 @@ void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fi
 
 } // namespace
 
-runner::runner(const manager& under_test, contract promises, limits bounds, chooser* order)
-    : manager_(&under_test), bounds_(bounds), order_(order)
+runner::runner(const manager& under_test, contract promises, limits bounds, chooser* order,
+    std::span<const std::string> only)
+    : manager_(&under_test), bounds_(bounds), order_(order), only_(select_invariants(only))
 {
+    if (!invariant_errors().empty())
+        throw std::logic_error(invariant_errors().front());
     if (!under_test.run)
         throw std::logic_error("this manager has no adapter to run");
     if (const std::string why = contradiction(promises); !why.empty())
@@ -72,7 +75,7 @@ run_result& runner::run(const fault_plan& plan)
         result_.plan = plan;
     thread_world().run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);
     collect_fired(result_.trace, result_.plan, result_.fired);
-    result_.verdict = judge(result_.contract, result_.plan, result_.trace);
+    result_.verdict = judge(result_.contract, result_.plan, result_.trace, only_);
     return result_;
 }
 
@@ -80,8 +83,8 @@ run_result& runner::run(const fault_plan& plan)
 
 run_result run(const manager& under_test, const fault_plan& plan, const run_options& options)
 {
-    detail::runner once(
-        under_test, options.contract.value_or(under_test.promises), options.limits, options.chooser);
+    detail::runner once(under_test, options.contract.value_or(under_test.promises), options.limits,
+        options.chooser, options.invariants);
     run_result& done = once.run(plan);
     if (detail::watch)
         for (const violation& v : done.verdict.violations)

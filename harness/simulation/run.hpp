@@ -2,6 +2,8 @@
 
 #include <mishap/run.hpp>
 
+#include <span>
+#include <string>
 #include <vector>
 
 namespace mishap::detail {
@@ -11,7 +13,8 @@ class runner
 {
 public:
     /// Errors: as `mishap::run`.
-    runner(const manager& under_test, contract promises, limits bounds, chooser* order = nullptr);
+    runner(const manager& under_test, contract promises, limits bounds, chooser* order = nullptr,
+        std::span<const std::string> only = {});
 
     /// Runs a plan and judges it; the result is overwritten by the next run.
     run_result& run(const fault_plan& plan);
@@ -25,6 +28,7 @@ private:
     const manager* manager_;
     limits bounds_;
     chooser* order_;
+    std::vector<const invariant*> only_;
     run_result result_;
     std::vector<std::size_t> inert_;
 };

@@ -26,6 +26,8 @@ struct counterexample
     std::string contract_terms = {};
     /// The manager that the run was compared with, where it was (`equivalent`).
     std::string equivalent_to = {};
+    /// What a scenario narrowed the verdict to; empty where all invariants apply.
+    std::vector<std::string> invariants = {};
     /// Runs spent on making it smaller.
     std::uint64_t shrink_runs = 0;
     /// The minimal plan, run again, gave another trace.
@@ -71,6 +73,8 @@ struct sweep_options
     std::string name = {};
     std::optional<mishap::contract> contract = {};
     mishap::limits limits = {};
+    /// Only these invariants are judged, and those that always are; empty means all.
+    std::vector<std::string> invariants = {};
 };
 
 /// What a random campaign draws.
@@ -94,6 +98,8 @@ struct random_options
     std::string name = {};
     std::optional<mishap::contract> contract = {};
     mishap::limits limits = {};
+    /// Only these invariants are judged, and those that always are; empty means all.
+    std::vector<std::string> invariants = {};
 };
 
 /// What many runs showed.

@@ -58,7 +58,7 @@ std::vector<std::string> manager_names();
 /// Makes a manager known by name. Registering a name twice is an error that `registration_errors` reports.
 void register_manager(manager);
 
-/// What went wrong while managers were registered; `mishap::main` prints it and exits with 2.
+/// What went wrong while managers and invariants were registered; `mishap::main` prints it and exits with 2.
 const std::vector<std::string>& registration_errors();
 
 namespace detail {

@@ -8,6 +8,7 @@
 #include <mishap/trace.hpp>
 
 #include <string>
+#include <vector>
 
 namespace mishap {
 
@@ -20,6 +21,8 @@ struct run_options
     /// Decides the order of handlers and completions; first come, first served when left out. Must outlive
     /// the run.
     mishap::chooser* chooser = nullptr;
+    /// Only these invariants are judged, and those that always are; empty means all.
+    std::vector<std::string> invariants = {};
 };
 
 /// One run, judged.
@@ -38,10 +41,11 @@ struct run_result
     bool violates(std::string_view invariant) const noexcept { return verdict.violates(invariant); }
 };
 
-/// Runs a manager once, in virtual time, under a plan, and judges it by every invariant.
+/// Runs a manager once, in virtual time, under a plan, and judges it.
 ///
 /// Errors: throws `std::runtime_error` when virtual time is not linked into the program, `std::logic_error`
-/// for a run inside a run and for a contract that contradicts itself. What the manager throws is its outcome.
+/// for a run inside a run, for a contract that contradicts itself and for an invariant whose registration was
+/// refused, `input_error` for an unknown invariant. What the manager throws is its outcome.
 /// Determinism: equal managers, plans and options give equal traces.
 /// Thread safety: runs on several threads at once do not touch each other.
 run_result run(const manager&, const fault_plan&, const run_options& = {});

@@ -62,6 +62,8 @@ struct scenario
     mishap::contract contract;
     /// The terms that this file replaces, as YAML; empty where it replaces none.
     std::string contract_terms;
+    /// What is judged, besides what always is; empty means all invariants.
+    std::vector<std::string> invariants;
     expectation expect;
     std::optional<sweep_options> sweep;
     std::optional<random_options> random;
@@ -98,6 +100,9 @@ struct scenario_result
     /// The report of what failed; empty when it held.
     std::string failure;
 };
+
+/// A JSON Schema (draft 2020-12) of scenario files, with the managers, errors and invariants of this program.
+std::string scenario_schema();
 
 /// How a scenario's failure is written down.
 struct scenario_options

@@ -103,9 +103,36 @@ TEST(golden, run_of_the_catalogue)
 TEST(golden, lists)
 {
     std::string all;
-    for (const char* what : {"faults", "invariants", "errors"})
+    for (const char* what : {"faults", "invariants", "errors", "contract", "keys"})
         all += run(fmt::format("'{}' list {}", MISHAP_PROGRAM, what)).output + "\n";
     compare(all, "lists.txt");
+}
+
+/// Between `<!-- list: WORDS -->` and `<!-- end of list -->` stands what `mishap list WORDS` prints.
+TEST(documents, reference_is_what_the_program_prints)
+{
+    const fs::path document = source_folder / "scenarios/README.md";
+    std::string text = read(document);
+    const std::string begin = "<!-- list: ", end = "<!-- end of list -->\n";
+    int found = 0;
+    for (std::size_t at = 0; (at = text.find(begin, at)) != std::string::npos; ++found) {
+        const std::size_t words = at + begin.size();
+        const std::size_t start = text.find(" -->\n", words) + 5;
+        const std::size_t stop = text.find(end, start);
+        ASSERT_NE(stop, std::string::npos) << "a list has no end";
+        const std::string what = text.substr(words, start - 5 - words);
+        const finished done = run(fmt::format("'{}' list {} --format markdown", MISHAP_PROGRAM, what));
+        EXPECT_EQ(done.exit_code, 0) << done.output;
+        if (std::getenv("MISHAP_ACCEPT"))
+            text.replace(start, stop - start, done.output);
+        else
+            EXPECT_EQ(text.substr(start, stop - start), done.output)
+                << "run with MISHAP_ACCEPT=1 to write list " << what << " into " << document;
+        at = start;
+    }
+    EXPECT_EQ(found, 10) << "a list is missing in " << document;
+    if (std::getenv("MISHAP_ACCEPT"))
+        std::ofstream(document, std::ios::binary) << text;
 }
 
 /// Every fenced block of a document that stands under `<!-- from: FILE -->` must be that file's text, or the

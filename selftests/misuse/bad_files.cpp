@@ -92,7 +92,7 @@ const std::vector<bad_file>& table()
                 "(known: mishap, manager, equivalent_to, about, with, invalid, clients, arrivals, cancel, "
                 "abandon, "
                 "schedule, "
-                "step_cost, contract, faults, expect, explore"}},
+                "step_cost, contract, faults, expect, explore, invariants"}},
         {"unknown_key_of_expect", scenario("faults: {}\nexpect: {outcomes: returns}\n"), "4:10",
             {"key of expect 'outcomes'", "did you mean 'outcome'?",
                 "(known: outcome, reports, events, violates"}},
@@ -154,6 +154,14 @@ const std::vector<bad_file>& table()
             {"'rised'", "did you mean 'raised'?"}},
         {"unknown_invariant", scenario("faults: {}\nexpect: {violates: [closes_evrything]}\n"), "4:21",
             {"unknown invariant 'closes_evrything'", "did you mean 'closes_everything'?"}},
+        {"unknown_invariant_to_judge", scenario("faults: {}\ninvariants: [closes_evrything]\n"), "4:14",
+            {"unknown invariant 'closes_evrything'", "did you mean 'closes_everything'?"}},
+        {"no_invariant_to_judge", scenario("faults: {}\ninvariants: []\n"), "4:13", {"invariants is empty"}},
+        {"expects_what_is_not_judged",
+            scenario("faults: {}\ninvariants: [fair]\nexpect: {violates: closes_once}\n"), "5:9",
+            {"'closes_once' is expected to break", "'invariants'"}},
+        {"judges_a_comparison", scenario("equivalent_to: bad_cleanup\nfaults: {}\ninvariants: [fair]\n"),
+            "5:13", {"nothing but 'equivalent' is judged"}},
         {"unknown_outcome", scenario("faults: {}\nexpect: {outcome: retuns}\n"), "4:19",
             {"unknown outcome 'retuns'", "did you mean 'returns'?"}},
         {"unknown_error_in_outcome", scenario("faults: {}\nexpect: {outcome: throws io_eror}\n"), "4:19",

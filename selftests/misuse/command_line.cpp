@@ -84,6 +84,11 @@ TEST_F(command_line, an_unknown_list_is_refused)
 {
     expect_refused({"list", "manager"}, {"'manager'", "did you mean 'managers'?"});
     expect_refused({"list"}, {"managers, faults, invariants, errors"});
+    expect_refused({"list", "faults", "cancel"}, {"'cancel' is one word too many"});
+    expect_refused({"list", "keys", "expct"}, {"unknown section of keys 'expct'", "did you mean 'expect'?"});
+    expect_refused(
+        {"list", "keys", "--format", "html"}, {"unknown format 'html'", "(known: text, markdown)"});
+    expect_refused({"schema", "good_cleanup"}, {"'good_cleanup' is one word too many"});
 }
 
 // Nothing ran ---------------------------------------------------------------------------------------------
@@ -205,7 +210,8 @@ TEST_F(command_line, the_seed_is_taken_from_the_environment)
 TEST_F(command_line, lists_and_help_are_well)
 {
     const std::pair<const char*, const char*> lists[] = {{"managers", "good_cleanup"},
-        {"faults", "delay DURATION"}, {"invariants", "closes_everything"}, {"errors", "connection_reset"}};
+        {"faults", "delay DURATION"}, {"invariants", "closes_everything"}, {"errors", "connection_reset"},
+        {"contract", "create_timeout"}, {"keys", "equivalent_to"}};
     for (const auto& [list, entry] : lists) {
         const misuse::ended child = mishap({"list", list});
         EXPECT_EQ(child.code, 0) << list;

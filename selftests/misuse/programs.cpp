@@ -46,6 +46,14 @@ TEST_F(programs, a_contract_of_nobody_is_refused)
         says(child.err, "MISHAP_CONTRACT(sesion): unknown manager 'sesion'; did you mean 'session'?"));
 }
 
+TEST_F(programs, an_invariant_with_a_name_of_mishaps_own_is_refused)
+{
+    const misuse::ended child = run(MISHAP_TWO_OF_A_NAME, {"list", "managers"});
+    EXPECT_EQ(child.code, 2);
+    EXPECT_TRUE(says(child.err, "'closes_once' is an invariant of mishap's own"));
+    EXPECT_TRUE(says(child.err, "two_of_a_name.cpp:"));
+}
+
 TEST_F(programs, a_registered_contract_that_contradicts_itself_is_refused)
 {
     const misuse::ended child = run(MISHAP_SMALL, {"sweep", "contradicting"});

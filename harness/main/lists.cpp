@@ -1,0 +1,202 @@
+#include "lists.hpp"
+
+#include "invariant/document_rules.hpp"
+#include "invariant/invariants.hpp"
+#include "scenario/keys.hpp"
+
+#include <mishap/error.hpp>
+#include <mishap/fault.hpp>
+#include <mishap/input_error.hpp>
+#include <mishap/manager.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace mishap::detail {
+
+namespace {
+
+struct table
+{
+    std::string title;
+    std::vector<std::string> columns;
+    std::vector<std::vector<std::string>> rows;
+};
+
+std::string code(std::string_view text) { return fmt::format("`{}`", text); }
+
+std::string escaped(const std::string& cell)
+{
+    std::string text;
+    for (const char c : cell)
+        text += c == '|' ? std::string("\\|") : std::string(1, c);
+    return text;
+}
+
+std::string as_markdown(const table& t)
+{
+    std::string text = t.title.empty() ? "" : fmt::format("{}\n\n", t.title);
+    const auto line = [&](const std::vector<std::string>& cells) {
+        for (const std::string& cell : cells)
+            text += cell.empty() ? "| " : fmt::format("| {} ", escaped(cell));
+        text += "|\n";
+    };
+    line(t.columns);
+    text += '|';
+    for (std::size_t i = 0; i < t.columns.size(); ++i)
+        text += "---|";
+    text += '\n';
+    for (const auto& row : t.rows)
+        line(row);
+    return text;
+}
+
+std::string as_text(const table& t)
+{
+    std::vector<std::size_t> widths(t.columns.size());
+    for (const auto& row : t.rows)
+        for (std::size_t i = 0; i < row.size(); ++i)
+            widths[i] = std::max(widths[i], row[i].size());
+    std::string text = t.title.empty() ? "" : fmt::format("{}\n", t.title);
+    for (const auto& row : t.rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i)
+            line += fmt::format("{:<{}}  ", row[i], widths[i]);
+        line.erase(line.find_last_not_of(' ') + 1);
+        text += line + '\n';
+    }
+    return text;
+}
+
+/// A form, with its alternatives told apart by commas.
+std::string form_in_words(std::string_view form)
+{
+    std::vector<std::string> words;
+    for (const std::string_view one : alternatives(form)) {
+        constexpr std::string_view more = ", ...]";
+        if (one == "{...}")
+            words.emplace_back("a map");
+        else if (one.starts_with('['))
+            words.push_back(form_in_words(one.substr(1, one.size() - 1 - more.size())) + ", or a list");
+        else
+            words.push_back(code(one));
+    }
+    return fmt::format("{}", fmt::join(words, ", "));
+}
+
+table faults(bool markdown)
+{
+    table t{{}, {"fault", "the operation ..."}, {}};
+    for (const fault_description& row : fault_table()) {
+        const std::string word = fmt::format("{}{}", row.word,
+            row.takes_error          ? " ERROR"
+            : row.takes_duration     ? " DURATION"
+            : row.takes_cancellation ? " TYPE"
+                                     : "");
+        t.rows.push_back({markdown ? code(word) : word, std::string(row.about)});
+    }
+    return t;
+}
+
+table errors(bool markdown)
+{
+    table t{{}, {"error", "what is thrown, or given as a code"}, {}};
+    for (const std::string& name : error_names()) {
+        const error& e = get_error(name);
+        t.rows.push_back(
+            {markdown ? code(name) : name, (e.about.empty() ? "an error of this program's own" : e.about) +
+                                               (e.breaking ? "; breaking" : "")});
+    }
+    return t;
+}
+
+table managers(bool markdown)
+{
+    table t{{}, {"manager", "registered at"}, {}};
+    for (const std::string& name : manager_names())
+        t.rows.push_back({markdown ? code(name) : name,
+            fmt::format("{}:{}", get_manager(name).file, get_manager(name).line)});
+    return t;
+}
+
+std::vector<table> rules(bool markdown)
+{
+    table t{{}, {"invariant", "rule"}, {}};
+    for (const auto& some : {invariants(), invariants_between_runs()})
+        for (const invariant& i : some)
+            t.rows.push_back({markdown ? code(i.name) : std::string(i.name),
+                std::string(i.rule) + (i.always ? "; always judged" : "")});
+    table map{"What documents on resource managers ask for, and the invariants that check it:",
+        {"the documents say", "mishap checks"}, {}};
+    for (const document_rule& rule : document_rules()) {
+        std::vector<std::string> names;
+        for (const std::string_view name : rule.checked_by)
+            names.push_back(markdown ? code(name) : std::string(name));
+        map.rows.push_back({std::string(rule.says), fmt::format("{}", fmt::join(names, ", "))});
+    }
+    return {std::move(t), std::move(map)};
+}
+
+table keys(const key_section& section, bool markdown, bool titled)
+{
+    table t{{}, {section.path == "contract" ? "term" : "key", "value", "default", "it says"}, {}};
+    if (titled)
+        t.title = section.path.empty() ? "a scenario:" : fmt::format("{}:", section.path);
+    for (const key_description& row : section.keys)
+        t.rows.push_back({markdown ? code(row.key) : std::string(row.key),
+            markdown ? form_in_words(row.form) : std::string(row.form), std::string(row.otherwise),
+            std::string(row.about)});
+    return t;
+}
+
+std::vector<table> all_keys(const std::string& part, bool markdown)
+{
+    std::vector<table> tables;
+    std::vector<std::string> known;
+    for (const key_section& section : key_sections()) {
+        known.emplace_back(section.path.empty() ? "scenario" : section.path);
+        if (part.empty() || part == known.back())
+            tables.push_back(keys(section, markdown, part.empty()));
+    }
+    if (tables.empty())
+        throw input_error(unknown_word("section of keys", part, known));
+    return tables;
+}
+
+} // namespace
+
+const std::vector<std::string>& list_names()
+{
+    static const std::vector<std::string> names{
+        "managers", "faults", "invariants", "errors", "contract", "keys"};
+    return names;
+}
+
+std::string list_text(const std::string& what, const std::string& part, bool markdown)
+{
+    if (!part.empty() && what != "keys")
+        throw input_error(fmt::format("'{}' is one word too many: only list keys has parts", part));
+    std::vector<table> tables;
+    if (what == "managers")
+        tables = {managers(markdown)};
+    else if (what == "faults")
+        tables = {faults(markdown)};
+    else if (what == "invariants")
+        tables = rules(markdown);
+    else if (what == "errors")
+        tables = {errors(markdown)};
+    else if (what == "contract")
+        tables = {keys(contract_section(), markdown, false)};
+    else if (what == "keys")
+        tables = all_keys(part, markdown);
+    else
+        throw input_error(unknown_word("list", what, list_names()));
+    std::string text;
+    for (const table& t : tables)
+        text += (text.empty() ? "" : "\n") + (markdown ? as_markdown(t) : as_text(t));
+    return text;
+}
+
+} // namespace mishap::detail
