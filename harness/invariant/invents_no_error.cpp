@@ -41,11 +41,6 @@ void judge_invents_no_error(const evidence& e, violations& found)
         if (std::any_of(e.trace.operations.begin(), e.trace.operations.end(),
                 [&](const operation_record& op) { return op.id.lane == in && yielded_nothing(op); }))
             continue;
-        // What still hung at the end of a run failed then: an error, though nobody chose it.
-        const index source = find_source(e.trace, client.error);
-        if (source != none && e.trace.operations[source].role != role::close &&
-            e.trace.operations[source].result == result::peer_gone)
-            continue;
         const bool from_close = stems_from_close(e, in, client.error);
         if (from_close && e.contract.close_error != close_error_policy::reported)
             continue;

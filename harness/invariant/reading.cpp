@@ -109,8 +109,9 @@ attempt attempt_of(const evidence& e, index operation)
         const operation_record& op = e.trace.operations[i];
         if (op.id.lane != last.id.lane || op.id.kind != last.id.kind || op.role != role::create)
             continue;
-        // What succeeded was no attempt that failed.
-        if (op.result == result::ok || op.result == result::pending || op.started == none)
+        // What succeeded was no attempt that failed, unless it had been given up before.
+        const bool given_up = op.cancel_requested < op.completed; // `none` is the greatest index
+        if (op.started == none || (!given_up && (op.result == result::ok || op.result == result::pending)))
             break;
         found.first = i;
         ++found.number;

@@ -118,7 +118,7 @@ public:
             hand_on(std::move(mine));
             co_return;
         }
-        if (const std::exception_ptr close_error = co_await close(*mine))
+        if (const std::exception_ptr close_error = co_await close_or_leave(std::move(mine)))
             log_(close_error);
         wanted_ = true;
         wake_.cancel();
@@ -134,8 +134,7 @@ public:
             co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         if (!idle_)
             co_return;
-        const auto last = std::exchange(idle_, nullptr);
-        if (const std::exception_ptr error = co_await close(*last))
+        if (const std::exception_ptr error = co_await close_or_leave(std::exchange(idle_, nullptr)))
             log_(error);
     }
 
@@ -147,17 +146,6 @@ private:
         explicit waiter(const asio::any_io_executor& executor) : timer(executor, open_timeout) {}
         asio::steady_timer timer;
         connection handed = nullptr;
-    };
-
-    struct attempt
-    {
-        explicit attempt(const asio::any_io_executor& executor) : timer(executor, 5s) {}
-        connection made = std::make_shared<Connection>();
-        asio::steady_timer timer;
-        asio::cancellation_signal stop;
-        std::exception_ptr error;
-        bool ended = false;
-        bool given_up = false;
     };
 
     asio::awaitable<connection> acquire()
@@ -218,34 +206,17 @@ private:
     /// Null if it failed, which is logged.
     asio::awaitable<connection> connect()
     {
-        const auto trying = std::make_shared<attempt>(executor_);
-        asio::co_spawn(executor_, trying->made->open(),
-            asio::bind_cancellation_slot(trying->stop.slot(),
-                [trying, executor = executor_, log_error = log_](std::exception_ptr error) {
-                    trying->ended = true;
-                    trying->error = error;
-                    trying->timer.cancel();
-                    if (trying->given_up && !error)
-                        asio::co_spawn(executor, close_late(trying->made, log_error), asio::detached);
-                }));
-        boost::system::error_code ignored;
-        co_await trying->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        if (!trying->ended) {
-            trying->given_up = true;
-            trying->stop.emit(asio::cancellation_type::terminal);
-            log_(std::make_exception_ptr(deadline_error()));
-            co_return nullptr;
+        auto made = std::make_shared<Connection>();
+        std::exception_ptr error;
+        try {
+            co_await open_or_leave(made, attempt_timeout, log_);
+        } catch (...) {
+            error = std::current_exception();
         }
-        if (!trying->error)
-            co_return trying->made;
-        log_(trying->error);
+        if (!error)
+            co_return made;
+        log_(error);
         co_return nullptr;
-    }
-
-    static asio::awaitable<void> close_late(connection late, log log_error)
-    {
-        if (const std::exception_ptr error = co_await close(*late))
-            log_error(error);
     }
 
     asio::any_io_executor executor_;
@@ -257,6 +228,38 @@ private:
     bool wanted_ = true;
     connection idle_;
     std::list<waiter*> waiters_;
+};
+
+/// (L) Counts its sessions where its own code goes on, which is a little later than they open and close.
+template <class Session>
+class counted_sessions
+{
+public:
+    explicit counted_sessions(log log_error) : log_(std::move(log_error)) {}
+
+    int open() const noexcept { return open_; }
+
+    template <class Body>
+    asio::awaitable<void> with_session(Body body)
+    {
+        Session session;
+        co_await with_deadline([&] { return session.open(); }, open_timeout);
+        ++open_;
+        std::exception_ptr error;
+        try {
+            co_await body(session);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        const std::exception_ptr close_error = co_await close(session);
+        --open_;
+        raise(error, close_error, log_);
+    }
+
+private:
+    log log_;
+    int open_ = 0;
 };
 
 /// (P) One connection that carries the requests of all at once. One that somebody had an error on is not lent

@@ -40,6 +40,7 @@ TEST(correct, a_pool_that_reconnects_in_the_background)
 
 TEST(correct, a_replacement_for_an_abandoned_create_that_arrives_late)
 {
+    EXPECT_TRUE(mutants::holds(kept(true), 2));
     for (const char* plan : {"bg/session.create#1=late(7s)", "bg/session.create#1=deaf",
              "bg/session.create#1=late(5s) bg/session.create#2=late(9s)",
              "bg/session.create#1=late(7s) bg/session.close#1=hang"})
@@ -63,6 +64,19 @@ TEST(correct, a_health_check_that_replaces_a_dead_connection)
             .cancelled_use_breaks = true});
     expect_holds(checked, 2000);
     EXPECT_THAT(run(checked, "c1/session.ping=fail(connection_reset)"), Holds());
+}
+
+TEST(correct, counters_updated_in_the_resumed_coroutine)
+{
+    const auto serve = [](environment& env) -> awaitable<void> {
+        counted_sessions<fake_session> counted(log_to(env));
+        co_await env.clients(
+            [&](client& one) -> awaitable<void> { co_await counted.with_session(one.body()); });
+        EXPECT_EQ(counted.open(), 0);
+    };
+    expect_holds({"counted_sessions", serve,
+                     {.create_timeout = open_timeout, .close_timeout = close_timeout, .clients = 2}},
+        2000);
 }
 
 TEST(correct, a_multiplexed_connection_lent_to_several)

@@ -218,6 +218,112 @@ asio::awaitable<void> with_deadlines_by_hand(Session& session, Body body, log lo
     raise(error, close_error, log_error);
 }
 
+/// Runs an operation apart, and waits for it so long and no longer: then it is asked to stop and left alone.
+/// `arrived_late` is called if it succeeds all the same.
+template <class Operation, class Late>
+asio::awaitable<void> or_left_after(
+    Operation operation, asio::steady_timer::duration timeout, Late arrived_late)
+{
+    struct attempt
+    {
+        explicit attempt(const asio::any_io_executor& executor) : timer(executor) {}
+        asio::steady_timer timer;
+        asio::cancellation_signal stop;
+        std::exception_ptr error;
+        bool ended = false;
+        bool left = false;
+    };
+    const auto executor = co_await asio::this_coro::executor;
+    const auto trying = std::make_shared<attempt>(executor);
+    trying->timer.expires_after(timeout);
+    asio::co_spawn(executor, operation(),
+        asio::bind_cancellation_slot(
+            trying->stop.slot(), [trying, operation, arrived_late](std::exception_ptr error) {
+                trying->ended = true;
+                trying->error = error;
+                trying->timer.cancel();
+                if (trying->left && !error)
+                    arrived_late();
+            }));
+    boost::system::error_code stopped;
+    co_await trying->timer.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+    if (!trying->ended) {
+        trying->left = true;
+        trying->stop.emit(asio::cancellation_type::terminal);
+        if (stopped)
+            throw boost::system::system_error(stopped);
+        throw deadline_error();
+    }
+    if (trying->error)
+        std::rethrow_exception(trying->error);
+}
+
+inline constexpr auto attempt_timeout = 5s;
+inline constexpr auto attempts_timeout = 10s;
+
+/// Closes within its time-out, and waits no longer for it; gives the error.
+template <class Session>
+asio::awaitable<std::exception_ptr> close_or_leave(std::shared_ptr<Session> session)
+{
+    const auto close = [session] { return session->close(); };
+    std::exception_ptr error;
+    try {
+        co_await or_left_after(close, close_timeout, [] {});
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_return error;
+}
+
+template <class Session>
+asio::awaitable<void> close_late(std::shared_ptr<Session> session, log log_error)
+{
+    if (const std::exception_ptr error = co_await close_or_leave(std::move(session)))
+        log_error(error);
+}
+
+/// Opens within a time-out, and waits no longer for it: what then arrives is closed.
+template <class Session>
+asio::awaitable<void> open_or_leave(
+    std::shared_ptr<Session> session, asio::steady_timer::duration timeout, log log_error)
+{
+    const auto executor = co_await asio::this_coro::executor;
+    const auto open = [session] { return session->open(); };
+    const auto close_it = [executor, session, log_error] {
+        asio::co_spawn(executor, close_late(session, log_error), asio::detached);
+    };
+    co_await or_left_after(open, timeout, close_it);
+}
+
+/// (G) Tries a second session when the first does not open in time, or fails.
+template <class Session, class Body>
+asio::awaitable<void> with_replacement(Body body, log log_error)
+{
+    const auto until = asio::steady_timer::clock_type::now() + attempts_timeout;
+    auto session = std::make_shared<Session>();
+    std::exception_ptr error;
+    try {
+        co_await open_or_leave(session, attempt_timeout, log_error);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    if (is_abort(error))
+        std::rethrow_exception(error);
+    if (error) {
+        log_error(std::exchange(error, nullptr));
+        session = std::make_shared<Session>();
+        co_await open_or_leave(session, until - asio::steady_timer::clock_type::now(), log_error);
+    }
+    try {
+        co_await body(*session);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    const std::exception_ptr close_error = co_await close_or_leave(session);
+    raise(error, close_error, log_error);
+}
+
 /// (M) Runs the body up to three times, as long as it fails with what the database says of a transaction
 /// that lost against another one. `is_serialization_failure` tells.
 template <class Session, class Body, class Tells>
