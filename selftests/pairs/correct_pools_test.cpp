@@ -19,7 +19,8 @@ manager kept(bool deaf = false)
     const auto serve = [](environment& env) -> awaitable<void> {
         kept_connection<fake_session> kept(env.executor(), log_to(env));
         kept.start();
-        co_await env.clients([&](client& one) -> awaitable<void> { co_await kept.with_connection(one.body()); });
+        co_await env.clients(
+            [&](client& one) -> awaitable<void> { co_await kept.with_connection(one.body()); });
         co_await kept.shut_down();
     };
     return {"kept_connection", serve,

@@ -50,7 +50,8 @@ inline bool is_abort(const std::exception_ptr& error)
 }
 
 /// Throws the first error; one of the clean-up that comes after it goes to the log.
-inline void raise(const std::exception_ptr& error, const std::exception_ptr& close_error, const log& log_error)
+inline void raise(
+    const std::exception_ptr& error, const std::exception_ptr& close_error, const log& log_error)
 {
     if (error && close_error)
         log_error(close_error);
@@ -185,8 +186,8 @@ asio::awaitable<void> or_cancelled_after(Operation operation, asio::steady_timer
     });
     std::exception_ptr error;
     try {
-        co_await asio::co_spawn(executor, operation(),
-            asio::bind_cancellation_slot(watching->stop.slot(), asio::use_awaitable));
+        co_await asio::co_spawn(
+            executor, operation(), asio::bind_cancellation_slot(watching->stop.slot(), asio::use_awaitable));
     } catch (...) {
         error = std::current_exception();
     }
@@ -327,8 +328,7 @@ asio::awaitable<void> with_replacement(Body body, log log_error)
 /// (M) Runs the body up to three times, as long as it fails with what the database says of a transaction
 /// that lost against another one. `is_serialization_failure` tells.
 template <class Session, class Body, class Tells>
-asio::awaitable<void> with_retries(
-    Session& session, Body body, Tells is_serialization_failure, log log_error)
+asio::awaitable<void> with_retries(Session& session, Body body, Tells is_serialization_failure, log log_error)
 {
     const auto attempts = [body, is_serialization_failure](Session& lent) -> asio::awaitable<void> {
         for (int left = 3;;) {

@@ -88,19 +88,20 @@ TEST(correct, a_time_out_by_cancelling_the_operation)
 
 TEST(correct, a_create_whose_reply_is_lost)
 {
-    EXPECT_THAT(
-        run(plain_session(), "session.create=fail_after_effect(io_error)"), AllOf(Holds(), Throws("io_error")));
-    const auto result = mishap::sweep(plain_session(),
-        {.perturbations = 2,
-            .kinds = {mishap::fault::fail_after_effect("io_error"), mishap::fault::fail_after_effect("foreign"),
-                mishap::fault::hang(), mishap::fault::cancel()}});
+    EXPECT_THAT(run(plain_session(), "session.create=fail_after_effect(io_error)"),
+        AllOf(Holds(), Throws("io_error")));
+    const auto result =
+        mishap::sweep(plain_session(), {.perturbations = 2,
+                                           .kinds = {mishap::fault::fail_after_effect("io_error"),
+                                               mishap::fault::fail_after_effect("foreign"),
+                                               mishap::fault::hang(), mishap::fault::cancel()}});
     EXPECT_THAT(result, Holds());
 }
 
 TEST(correct, a_structured_manager_whose_body_is_deaf)
 {
-    for (const char* plan : {"session.use=deaf", "session.use=deaf session.close=fail(io_error)", "session.use=deaf session.close=hang",
-             "session.use=deaf cancel(c0 after session.create#1)"})
+    for (const char* plan : {"session.use=deaf", "session.use=deaf session.close=fail(io_error)",
+             "session.use=deaf session.close=hang", "session.use=deaf cancel(c0 after session.create#1)"})
         EXPECT_THAT(run(plain_session(), plan), Holds()) << plan;
 }
 
@@ -132,7 +133,8 @@ TEST(correct, a_replacement_created_after_an_abandoned_create)
     const manager replacing("with_replacement", serve, promises);
     expect_holds(replacing);
     for (const char* plan : {"session.create#1=late(7s)", "session.create#1=deaf session.create#2=deaf",
-             "session.create#1=late(7s) session.create#2=hang", "session.create#1=late(20s) session.close#1=hang"})
+             "session.create#1=late(7s) session.create#2=hang",
+             "session.create#1=late(20s) session.close#1=hang"})
         EXPECT_THAT(run(replacing, plan), Holds()) << plan;
 }
 
@@ -147,10 +149,10 @@ TEST(correct, a_body_run_again_after_a_serialization_failure)
     promises.body_attempts = 3;
     const manager retrying("with_retries", serve, promises);
     expect_holds(retrying);
-    const auto result = mishap::sweep(retrying,
-        {.perturbations = 3,
-            .kinds = {mishap::fault::fail("serialization_failure"), mishap::fault::fail("io_error"),
-                mishap::fault::hang(), mishap::fault::cancel()}});
+    const auto result = mishap::sweep(
+        retrying, {.perturbations = 3,
+                      .kinds = {mishap::fault::fail("serialization_failure"), mishap::fault::fail("io_error"),
+                          mishap::fault::hang(), mishap::fault::cancel()}});
     EXPECT_THAT(result, Holds());
     EXPECT_THAT(
         run(retrying, "session.use#1=fail(serialization_failure) session.use#2=fail(serialization_failure)"),
@@ -159,9 +161,9 @@ TEST(correct, a_body_run_again_after_a_serialization_failure)
 
 TEST(correct, a_completion_at_exactly_the_deadline)
 {
-    for (const char* plan : {"session.create=delay(30s)", "session.create=late(30s)", "session.close=delay(10s)",
-             "session.create=delay(29999999us)", "session.create=late(30000001us)",
-             "session.create=delay(30s) session.close=delay(10s)"})
+    for (const char* plan : {"session.create=delay(30s)", "session.create=late(30s)",
+             "session.close=delay(10s)", "session.create=delay(29999999us)",
+             "session.create=late(30000001us)", "session.create=delay(30s) session.close=delay(10s)"})
         EXPECT_THAT(run(plain_session(), plan), Holds()) << plan;
 }
 
