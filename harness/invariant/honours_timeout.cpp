@@ -132,6 +132,15 @@ void judge_whole(const evidence& e, lane in, violations& found)
             describe_error(e, client.error));
 }
 
+/// Whether this close went on apart from its client, which the contract's grace permits: that the client went
+/// on, or ended, does not mean that the close was given up.
+bool is_detached(const evidence& e, const operation_record& op, index end)
+{
+    return op.role == role::close && e.contract.grace > duration(0) && end != none &&
+           end < std::min(op.delivered, op.cancel_requested) &&
+           e.trace.time_of(end) < e.trace.time_of(op.started) + *e.contract.close_timeout;
+}
+
 } // namespace
 
 void judge_honours_timeout(const evidence& e, violations& found)
@@ -150,9 +159,13 @@ void judge_honours_timeout(const evidence& e, violations& found)
         if (!timeout || op.started == none || op.in_probe || op.result == result::abandoned ||
             e.excused(op.id.lane))
             continue;
-        const index end = end_of_wait(e.trace, op);
+        index end = end_of_wait(e.trace, op);
+        if (is_detached(e, op, end))
+            end = std::min(op.delivered, op.cancel_requested); // `none` is the greatest index
         if (end == none)
             continue; // stuck: `completes` speaks of it
+        if (e.trace.world_abandoned <= end)
+            continue; // what ends with the world is given up by nobody
         // Attempts share one deadline.
         const index clock_starts = e.trace.operations[attempt_of(e, i).first].started;
         const duration lasted = e.trace.time_of(end) - e.trace.time_of(clock_starts);

@@ -18,8 +18,10 @@ bool stems_from_close(const evidence& e, lane in, const std::exception_ptr& erro
     return std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
         if (op.id.lane != in || op.role != role::close)
             return false;
-        if (op.result == result::failed || op.result == result::peer_gone)
-            return source != none && &e.trace.operations[source] == &op;
+        if (source != none && &e.trace.operations[source] == &op)
+            return op.result == result::failed || op.result == result::peer_gone;
+        if (op.result == result::failed)
+            return false;
         return op.cancel_requested != none && is_timeout(e.contract, error);
     });
 }

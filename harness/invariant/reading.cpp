@@ -58,6 +58,37 @@ std::optional<duration> deadline_of(const contract& promises, const operation_re
     return std::nullopt;
 }
 
+namespace {
+
+/// Whether this closes what arrived after nobody waited for it any more: that is done on the side.
+bool closes_what_came_late(const trace& happened, const operation_record& op)
+{
+    if (op.role == role::create || op.resource == none)
+        return false;
+    const index created = happened.resources[op.resource].create;
+    return created != none &&
+           happened.operations[created].cancel_requested < happened.operations[created].completed;
+}
+
+/// Whether this operation had been asked to stop at that event, and its lane had gone on without it.
+bool was_left_behind(const trace& happened, const operation_record& op, index at)
+{
+    if (op.cancel_requested == none || op.cancel_requested > at)
+        return false;
+    const auto since = [&](index event) {
+        return event != none && event > op.cancel_requested && event < at;
+    };
+    return std::any_of(happened.operations.begin(), happened.operations.end(),
+               [&](const operation_record& next) {
+                   return next.id.lane == op.id.lane && since(next.started) &&
+                          !closes_what_came_late(happened, next);
+               }) ||
+           std::any_of(happened.bodies.begin(), happened.bodies.end(),
+               [&](const body_record& body) { return body.lane == op.id.lane && since(body.entered); });
+}
+
+} // namespace
+
 index end_of_wait(const trace& happened, const operation_record& op)
 {
     index end = std::min(op.delivered, op.cancel_requested); // `none` is the greatest index
@@ -66,7 +97,8 @@ index end_of_wait(const trace& happened, const operation_record& op)
         end = std::min(end, outcomes[static_cast<std::size_t>(op.id.lane)].ended);
     for (const operation_record& next : happened.operations) {
         const bool moves_on =
-            next.role == role::create || next.role == role::close || next.role == role::force_close;
+            (next.role == role::create || next.role == role::close || next.role == role::force_close) &&
+            (next.resource == op.resource || !closes_what_came_late(happened, next));
         if (moves_on && next.id.lane == op.id.lane && next.started != none && next.started > op.started)
             end = std::min(end, next.started);
     }
@@ -115,8 +147,9 @@ attempt attempt_of(const evidence& e, index operation)
         const operation_record& op = e.trace.operations[i];
         if (op.id.lane != last.id.lane || op.id.kind != last.id.kind || op.role != role::create)
             continue;
-        // What succeeded was no attempt that failed.
-        if (op.result == result::ok || op.result == result::pending || op.started == none)
+        // What succeeded was no attempt that failed, unless it had been given up before.
+        const bool given_up = op.cancel_requested < op.completed; // `none` is the greatest index
+        if (op.started == none || (!given_up && (op.result == result::ok || op.result == result::pending)))
             break;
         found.first = i;
         ++found.number;
@@ -153,6 +186,11 @@ bool only_ends_things_after(const trace& happened, lane in, index event)
             continue;
         if (op.blocking)
             continue; // no suspension
+        if (was_left_behind(happened, op, event))
+            continue; // nobody waited for it any more
+        // The body learns of nothing where what it waits for succeeds although it was asked to stop.
+        if (op.in_body && op.result == result::ok && op.cancel_requested < op.completed)
+            continue;
         // A manager may well finish a commit once the body has returned.
         if (op.role != role::close && op.role != role::force_close && op.role != role::commit &&
             op.role != role::rollback)
@@ -253,9 +291,16 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
         if (body.lane == in && body.error && body.left != none && !is_abort(body.error) &&
             !is_tried_again(e, body))
             found.push_back({primary::kind::body, body.left, find_source(happened, body.error), body.error});
-    if (client.cancelled != none)
+    if (client.cancelled != none) {
+        // What ignores its cancellation until the end of the run fails with an error of its own then.
+        const bool ignored = std::any_of(
+            happened.operations.begin(), happened.operations.end(), [&](const operation_record& op) {
+                return op.id.lane == in && op.result == result::peer_gone && op.cancel_requested != none &&
+                       op.cancel_requested >= client.cancelled;
+            });
         found.push_back({primary::kind::cancellation, client.cancelled, none, nullptr,
-            client.unheard || only_ends_things_after(happened, in, client.cancelled)});
+            ignored || client.unheard || only_ends_things_after(happened, in, client.cancelled)});
+    }
     if (e.contract.whole_timeout && client.started != none) {
         const index end = end_of_work(happened, in);
         const duration limit = happened.time_of(client.started) + *e.contract.whole_timeout;
@@ -362,7 +407,7 @@ std::vector<waiting> waits_at(const trace& happened, lane in, index stuck)
         const operation_record& op = happened.operations[i];
         const bool pending = op.id.lane == in && op.started != none && op.started < stuck &&
                              (op.completed == none || op.completed > stuck);
-        if (!pending)
+        if (!pending || was_left_behind(happened, op, stuck))
             continue;
         const phase where = op.role == role::create  ? phase::create
                             : op.role == role::close ? phase::close

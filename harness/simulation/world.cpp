@@ -1223,7 +1223,8 @@ index world::new_operation(const operation_id& id, role what, index resource)
     op.resource = resource;
     op.prefix_hash = trace_->hash;
     op.position = static_cast<index>(trace_->events.size());
-    op.in_probe = is_probe(id.lane);
+    // Whatever starts then serves the fresh clients, also what a pool does in the background.
+    op.in_probe = probing_;
     trace_->hash = mix(trace_->hash, hash_of(id));
     return which;
 }

@@ -325,4 +325,35 @@ TEST(invents_no_error, a_close_error_under_another_name_is_made_up)
     EXPECT_TRUE(holds(run_under(close_fails, handling(wraps))));
 }
 
+TEST(preserves_error, what_ignores_a_cancellation_may_fail_in_its_place)
+{
+    EXPECT_TRUE(holds(run_under(
+        "resource.use=deaf cancel(c0 after resource.create#1 +3)", handling(raises_close_error), patient)));
+}
+
+TEST(invents_no_error, what_fails_at_the_end_of_a_run_is_not_made_up)
+{
+    // Client 1 comes when whatever hangs fails at once: nobody cancels it, and no fault of the plan failed.
+    contract promises = patient;
+    promises.unbounded.push_back(phase::acquire);
+    promises.clients = 2;
+    const auto serve_all = [](environment& env) -> awaitable<void> {
+        co_await env.clients([](mishap::client& client) -> awaitable<void> {
+            mock_resource resource;
+            co_await resource.create();
+            std::exception_ptr error;
+            try {
+                co_await client.body(resource);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            co_await shield();
+            co_await resource.close();
+            raise(error);
+        });
+    };
+    EXPECT_TRUE(
+        holds(run_under("c0/resource.close=hang c1/resource.create=hang sequential", serve_all, promises)));
+}
+
 } // namespace
