@@ -270,7 +270,7 @@ public:
     /// (created, and the close has not ended), `created` and `closed` (so far), `in_use` (clients inside
     /// their body). At its end a counter of what there is now is zero, unless something was left open.
     ///
-    /// Errors: throws `input_error` for an unknown name, and for one that is watched already.
+    /// Errors: throws `input_error` for an unknown name, and for one that was given before in this run.
     /// Lifetimes: what `value` looks at must outlive the result, so declare it first.
     [[nodiscard]] statistic statistics(std::string_view name, std::function<long()> value) const;
 

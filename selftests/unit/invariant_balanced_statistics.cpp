@@ -227,14 +227,14 @@ TEST(balanced_statistics, refuses_names_that_count_nothing)
 {
     std::vector<std::string> refused;
     const auto asks = [&](environment& env) -> awaitable<void> {
+        std::optional<mishap::statistic> kept;
         for (const std::string_view name : {"opne", "session.actve", "", ".open", "closed", "closed"})
             try {
-                // Kept, so that the second one of a name is one too many.
-                static std::optional<mishap::statistic> kept;
                 kept.emplace(env.statistics(name, [] { return 0l; }));
             } catch (const mishap::input_error& e) {
                 refused.emplace_back(e.what());
             }
+        kept.reset();
         co_await right(env);
     };
     static_cast<void>(run_under("", asks));
