@@ -164,11 +164,26 @@ private:
                 }
             for (const fault& kind : kinds_)
                 for (const fault& fitted : fit(kind, here)) {
-                    plan.perturbations.push_back({.at = here.id, .fault = fitted});
+                    plan.perturbations.push_back({.at = here.id, .fault = told_apart(plan, fitted)});
                     visit(plan, here.position + 1, left - 1, &here);
                     plan.perturbations.pop_back();
                 }
         }
+    }
+
+    /// Two sites do not fail with the same value: where a manager keeps nothing of an error but that, it
+    /// tells which of them the caller saw.
+    static fault told_apart(const fault_plan& plan, const fault& kind)
+    {
+        static const symbol io_error("io_error");
+        static const symbol other("access_denied");
+        const bool fails = kind.kind == fault_kind::fail || kind.kind == fault_kind::fail_after_effect;
+        const bool taken = std::any_of(plan.perturbations.begin(), plan.perturbations.end(),
+            [&](const perturbation& p) { return p.is_fault() && p.fault.error == io_error; });
+        fault changed = kind;
+        if (fails && kind.error == io_error && taken)
+            changed.error = other;
+        return changed;
     }
 
     bool cancels() const

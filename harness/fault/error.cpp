@@ -51,6 +51,8 @@ std::vector<error>& registry()
     namespace asio_error = boost::asio::error;
     static auto& errors = *new std::vector<error>{
         from_code("io_error", errc::make_error_code(errc::io_error), {.about = "system_error, EIO"}),
+        from_code("access_denied", errc::make_error_code(errc::permission_denied),
+            {.about = "system_error, EACCES"}),
         from_code("connection_reset", asio_error::make_error_code(asio_error::connection_reset),
             {.breaking = true, .about = "system_error, asio::error::connection_reset"}),
         from_code("timed_out", asio_error::make_error_code(asio_error::timed_out),

@@ -14,11 +14,10 @@ namespace {
 /// Whether the client may end with `error` because of a close that failed or that was given up.
 bool stems_from_close(const evidence& e, lane in, const std::exception_ptr& error)
 {
-    const index source = find_source(e.trace, error);
     return std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
         if (op.id.lane != in || op.role != role::close)
             return false;
-        if (source != none && &e.trace.operations[source] == &op)
+        if (comes_from(e, static_cast<index>(&op - e.trace.operations.data()), error))
             return op.result == result::failed || op.result == result::peer_gone;
         if (op.result == result::failed)
             return false;

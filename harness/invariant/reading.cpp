@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 
 namespace mishap::detail {
 
@@ -319,6 +320,24 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
     return found;
 }
 
+bool comes_from(const evidence& e, index operation, const std::exception_ptr& error)
+{
+    if (operation == none || !error)
+        return false;
+    if (const index source = find_source(e.trace, error); source != none)
+        return source == operation;
+    const mishap::error* injected = find_error(e.trace.operations[operation].fault.error);
+    if (!injected || !injected->is_plain_code || is_timeout(e.contract, error))
+        return false;
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::system_error& thrown) {
+        return thrown.code() == std::error_code(injected->code);
+    } catch (...) {
+        return false;
+    }
+}
+
 bool is_passed_on(const evidence& e, const primary& p, const std::exception_ptr& error)
 {
     if (!error)
@@ -335,8 +354,7 @@ bool is_passed_on(const evidence& e, const primary& p, const std::exception_ptr&
     }
     if (error == p.error)
         return true;
-    const index source = find_source(e.trace, error);
-    if (source != none && source == p.operation)
+    if (comes_from(e, p.operation, error))
         return true;
     return std::any_of(
         e.contract.translates.begin(), e.contract.translates.end(), [&](const contract::translation& t) {

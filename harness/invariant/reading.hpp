@@ -37,6 +37,11 @@ struct primary
 /// The primaries of a client, in the order in which the manager saw them.
 std::vector<primary> primaries_of(const evidence&, lane);
 
+/// Whether an error is the one that this operation delivered: by its identity, or, where it went by way of a
+/// std::error_code and lost every mark, by its value. (Not for the values of time-outs, which managers make
+/// themselves.)
+bool comes_from(const evidence&, index operation, const std::exception_ptr& error);
+
 /// Whether a client that ended with `error` has passed this primary on.
 bool is_passed_on(const evidence&, const primary&, const std::exception_ptr& error);
 

@@ -89,7 +89,7 @@ struct operation_record
     bool perturbed = false;    ///< the plan chose something other than plain success, and it happened
     bool fails_body = false;   ///< the failure delivered here stands for one of the body's own
     bool fails_before = false; ///< the body failed instead of starting it
-    bool in_probe = false;     ///< of a client that came after the others, to see whether it is served
+    bool in_probe = false;     ///< started while fresh clients try to be served
     bool in_body = false;      ///< started by the body rather than by the manager
     bool blocking = false;     ///< a synchronous call, which nobody can cancel and which cannot hang
     index resource = none;

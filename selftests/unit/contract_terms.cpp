@@ -7,6 +7,7 @@
 #include "shared/with_deadline.hpp"
 
 #include <mishap/error.hpp>
+#include <mishap/report.hpp>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
@@ -370,6 +371,40 @@ TEST(errors, are_found_inside_what_an_or_of_two_throws)
         run_under("resource.query=fail(io_error) resource.other=fail(foreign)", either, promises);
     EXPECT_TRUE(holds(done));
     EXPECT_NE(mishap::find_source(done.trace, done.trace.outcomes[0].error), mishap::none);
+}
+
+TEST(errors, that_lost_every_mark_are_told_by_their_value)
+{
+    // Keeps a std::error_code, which carries no mark, and throws it as its own type.
+    const auto keeps_the_code = [](bool of_the_body) -> mishap::adapter {
+        return [of_the_body](environment& env) -> awaitable<void> {
+            mock_resource resource;
+            co_await resource.create();
+            std::error_code body_code;
+            try {
+                co_await env.body()(resource);
+            } catch (const boost::system::system_error& e) {
+                body_code = std::error_code(e.code());
+            }
+            co_await shield();
+            std::error_code close_code;
+            try {
+                co_await resource.close();
+            } catch (const boost::system::system_error& e) {
+                close_code = std::error_code(e.code());
+            }
+            const std::error_code first =
+                (of_the_body ? bool(body_code) : !close_code) ? body_code : close_code;
+            if (first)
+                throw std::system_error(first);
+        };
+    };
+    const mishap::sweep_options codes{.kinds = {mishap::fault::fail("io_error")}, .contract = patient};
+    const auto right = mishap::sweep({"right", keeps_the_code(true), patient}, codes);
+    EXPECT_TRUE(right.holds()) << (right.counterexamples.empty() ? right.invalid
+                                                                 : mishap::report(right.counterexamples[0]));
+    const auto wrong = mishap::sweep({"wrong", keeps_the_code(false), patient}, codes);
+    EXPECT_TRUE(wrong.violates("preserves_error")); // each site failed with a value of its own
 }
 
 // Pools ---------------------------------------------------------------------------------------------------

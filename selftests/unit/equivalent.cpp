@@ -158,8 +158,7 @@ TEST(equivalent, does_not_count_steps)
     };
     const auto result = mishap::equivalent(make("one", {.before_close = turns}), make("other"));
     EXPECT_THAT(result, Holds());
-    EXPECT_NE(
-        result.covered.find("that strike at a moment which no operation marks"), std::string::npos)
+    EXPECT_NE(result.covered.find("that strike at a moment which no operation marks"), std::string::npos)
         << result.covered;
 }
 
