@@ -152,14 +152,15 @@ private:
                     interrupt(interruption::action::abandon, whole_world);
                 continue;
             }
-            if (options_.deviate)
+            // Only what completes by itself can be held back.
+            if (options_.deviate && here.what != role::body && !here.blocking && !deviates(plan, here.id))
                 for (std::size_t client = 0; client < clients.size(); ++client) {
                     const auto first = static_cast<lane>(client);
                     // Who has gone, or has not come, cannot go first.
                     if (first == here.id.lane || here.step >= clients[client].to || clients[client].to == 0)
                         continue;
                     plan.perturbations.push_back({.at = here.id, .yields = deviation{.first = first}});
-                    visit(plan, here.position + 1, left - 1, &here);
+                    visit(plan, here.position, left - 1, &here);
                     plan.perturbations.pop_back();
                 }
             for (const fault& kind : kinds_)
@@ -184,6 +185,12 @@ private:
         if (fails && kind.error == io_error && taken)
             changed.error = other;
         return changed;
+    }
+
+    static bool deviates(const fault_plan& plan, const operation_id& at)
+    {
+        return std::any_of(plan.perturbations.begin(), plan.perturbations.end(),
+            [&](const perturbation& p) { return p.yields && p.at == at; });
     }
 
     bool cancels() const

@@ -37,11 +37,12 @@ bool went_with_client(const evidence& e, index resource)
 {
     const auto& events = e.trace.events;
     return std::any_of(events.begin(), events.end(), [&](const event& at) {
+        const auto when = static_cast<index>(&at - events.data());
         if (at.kind != event_kind::destroyed || at.subject != resource)
             return false;
         const bool of_client = at.lane >= 0 && static_cast<std::size_t>(at.lane) < e.trace.outcomes.size();
-        return e.trace.world_abandoned != none ||
-               (of_client && e.trace.outcomes[static_cast<std::size_t>(at.lane)].abandoned != none);
+        return e.trace.world_abandoned < when ||
+               (of_client && e.trace.outcomes[static_cast<std::size_t>(at.lane)].abandoned < when);
     });
 }
 

@@ -66,6 +66,9 @@ bool is_idle(const evidence& e, index resource, index at)
         if (in_flight || closes || op.result != result::ok)
             return false;
     }
+    for (index i = 0; i < e.trace.events.size() && i <= at; ++i)
+        if (e.trace.events[i].kind == event_kind::destroyed && e.trace.events[i].subject == resource)
+            return false; // what is gone cannot be lent
     return std::none_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {
         return body.resource == resource && body.entered <= at && (body.left == none || body.left > at);
     });

@@ -49,9 +49,10 @@ void judge_within_capacity(const evidence& e, violations& found)
             continue;
         if (op.role == role::create && at.kind == event_kind::started)
             set(op.resource, true);
-        else if (op.role == role::create && at.kind == event_kind::cancel_requested)
-            set(op.resource, op.completed != none && op.completed < i); // nobody waits for it any more
-        else if (op.role == role::create && at.kind == event_kind::completed)
+        else if (op.role == role::create && at.kind == event_kind::cancel_requested) {
+            if (op.completed == none || op.completed > i)
+                set(op.resource, false); // nobody waits for it any more
+        } else if (op.role == role::create && at.kind == event_kind::completed)
             set(op.resource,
                 op.result == result::ok && !yielded_nothing(op) && !is_late_and_closed(e.trace, op));
         else if ((op.role == role::close || op.role == role::force_close) &&

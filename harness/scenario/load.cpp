@@ -309,7 +309,8 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
     {"perturbations", "0..8", "2", "at most so many in a run",
         [](const value& v, sweep_options& o) { o.perturbations = v.number<unsigned>(); }},
     {"kinds", "[KIND, ...]",
-        "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes), `hang`, `delay`, `late` by "
+        "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes and commits), `hang`, "
+        "`delay`, `late` by "
         "1 "
         "us, `cancel`",
         "what an operation may do instead; a bare `delay` stands for the contract's deadlines T - 1 us and "

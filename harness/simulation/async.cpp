@@ -25,10 +25,12 @@ boost::asio::any_io_executor async_operation::fallback() const { return executor
 
 bool async_operation::may_be_struck() const noexcept { return world_->has_strikes(); }
 
-void async_operation::strike_before(resource& on, role what, symbol name) const
+bool async_operation::strike_before(resource& on, role what, symbol name) const
 {
-    world_->strike_before(on, what, name, lane_);
+    return world_->strike_before(on, what, name, lane_);
 }
+
+void async_operation::strike_again() const { world_->strike_again(lane_); }
 
 void async_operation::begin(resource& on, role what, symbol name)
 {

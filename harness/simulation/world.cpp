@@ -98,6 +98,12 @@ std::exception_ptr peer_gone_error()
     return std::make_exception_ptr(boost::system::system_error(peer_gone_code()));
 }
 
+/// Locks only while other threads may be about, since the executor is copied many times in a run.
+std::unique_lock<std::mutex> lock_if(bool needed, std::mutex& mutex)
+{
+    return needed ? std::unique_lock(mutex) : std::unique_lock<std::mutex>();
+}
+
 /// What an operation comes to that ends by itself.
 result planned_result(const operation_record& op) noexcept
 {
@@ -412,12 +418,16 @@ void world::run_ready()
 void world::run_handler(ready next)
 {
     if (!strikes_.empty() || !struck_.empty()) {
-        abandoned_lane_ = nobody;
+        const auto before = static_cast<index>(trace_->events.size());
         strike_due();
         if (trace_->world_abandoned != none)
             return; // dropped with all the others
-        if (abandoned_lane_ == next.in)
-            return;
+        const bool of_client = next.in >= 0 && static_cast<std::size_t>(next.in) < trace_->outcomes.size();
+        if (of_client) {
+            const index abandoned = trace_->outcomes[static_cast<std::size_t>(next.in)].abandoned;
+            if (abandoned != none && abandoned >= before)
+                return; // and so is what was about to run
+        }
     }
     ++trace_->steps;
     last_active_ = seam_.now;
@@ -710,7 +720,7 @@ bool world::finish_adapter()
     if (clients_done_)
         queue(background_lane, std::exchange(clients_done_, task()));
     goal_ = goal::adapter;
-    if (drive() == pause::livelock)
+    if (is_over(drive()))
         return false;
     if (!adapter_ended_) {
         trace_->adapter.stuck = record_stage(stage::stuck);
@@ -915,8 +925,11 @@ void world::abandon_client(std::size_t client, std::size_t plan_index, perturbat
     --running_clients_;
 
     // What Asio itself holds, such as a timer, is dropped where it arrives at this executor.
-    for (work_token& token : work_)
-        token.abandoned = token.abandoned || (token.count != 0 && token.in == in);
+    {
+        const auto lock = lock_if(left_, work_mutex_);
+        for (work_token& token : work_)
+            token.abandoned = token.abandoned || (token.count != 0 && token.in == in);
+    }
     std::vector<std::unique_ptr<suspended>> dropped;
     for (std::size_t i = 0; i < suspended_.size();) {
         operation_record& op = trace_->operations[suspended_[i]->operation];
@@ -940,14 +953,17 @@ void world::abandon_client(std::size_t client, std::size_t plan_index, perturbat
         unwanted.push_back(std::move(ready_[i]));
         ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    abandoned_lane_ = in;
 
     const bool was_in_handler = std::exchange(in_handler_, true);
     const lane was_running = std::exchange(running_lane_, in);
     dropped.clear();
     unwanted.clear();
     // This makes Asio give up what it holds for the client, so that it arrives and is dropped now.
-    signals_[client].emit(asio::cancellation_type::terminal);
+    try {
+        signals_[client].emit(asio::cancellation_type::terminal);
+    } catch (...) {
+        escaped();
+    }
     running_lane_ = was_running;
     in_handler_ = was_in_handler;
     if (next_sequential_ < clients_)
@@ -1044,16 +1060,6 @@ void world::escaped() noexcept
     record(event_kind::escaped, running_lane_, static_cast<index>(trace_->escapes.size() - 1));
 }
 
-namespace {
-
-/// Locks only while other threads may be about, since the executor is copied many times in a run.
-std::unique_lock<std::mutex> lock_if(bool needed, std::mutex& mutex)
-{
-    return needed ? std::unique_lock(mutex) : std::unique_lock<std::mutex>();
-}
-
-} // namespace
-
 std::uint32_t world::begin_work(lane in) noexcept
 {
     const auto lock = lock_if(left_, work_mutex_);
@@ -1074,6 +1080,12 @@ void world::copy_work(std::uint32_t token) noexcept
 {
     const auto lock = lock_if(left_, work_mutex_);
     ++work_[token].count;
+}
+
+bool world::was_abandoned(std::uint32_t token) const noexcept
+{
+    const auto lock = lock_if(left_, work_mutex_);
+    return token < work_.size() && work_[token].abandoned;
 }
 
 void world::end_work(std::uint32_t token) noexcept
@@ -1491,7 +1503,12 @@ void world::forget(index operation) noexcept
     std::erase(in_flight_, operation);
     std::erase(struck_, operation);
     std::erase(barrier_, operation);
-    std::erase_if(held_, [&](const held& h) { return h.operation == operation; });
+    std::erase_if(held_, [&](const held& h) {
+        if (h.operation != operation)
+            return false;
+        note_fired(h);
+        return true;
+    });
     const auto ended =
         std::erase_if(alarms_, [&](const alarm& a) { return a.operation == operation && operation != none; });
     if (ended != 0)
@@ -1514,7 +1531,7 @@ void world::settle(index operation)
         const perturbation& p = plan_->perturbations[i];
         if (p.at != trace_->operations[operation].id)
             continue;
-        held_.push_back({i, operation, p.yields->first, p.yields->steps});
+        held_.push_back({i, operation, p.yields->first, p.yields->steps, trace_->steps, trace_->hash});
         return;
     }
     release(operation);
@@ -1537,18 +1554,30 @@ void world::count_step(lane in)
         }
         const held done = held_[i];
         held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
-        matched_[done.plan_index] = true;
-        trace_->strikes.push_back({done.plan_index, plan_->perturbations[done.plan_index],
-            static_cast<index>(trace_->events.size() - 1)});
+        note_fired(done);
         release(done.operation);
     }
 }
 
-/// Whoever they waited for has nothing to do.
+void world::note_fired(const held& done)
+{
+    matched_[done.plan_index] = true;
+    trace_->strikes.push_back({done.plan_index, plan_->perturbations[done.plan_index],
+        static_cast<index>(trace_->events.size() - 1)});
+}
+
+/// Nothing else is ready.
 void world::release_held()
 {
-    for (const held& one : std::exchange(held_, {}))
+    for (const held& one : std::exchange(held_, {})) {
+        // Whether that lane took all its steps or not: something else went first, if anything happened at
+        // all. If not, it changed no order, but a canonical plan leaves out nothing that was done.
+        const bool was_matched = matched_[one.plan_index];
+        note_fired(one);
+        if (trace_->steps == one.since && trace_->hash == one.hash)
+            matched_[one.plan_index] = was_matched;
         release(one.operation);
+    }
 }
 
 bool world::settled(index operation) const noexcept
@@ -1611,6 +1640,9 @@ delivered_error world::error_of(index operation) const
     const operation_record& op = trace_->operations[operation];
     if (!op.error)
         return {};
+    // Where codes are asked for, nothing is thrown from where it is started.
+    if (op.fault.kind == fault_kind::bad_alloc)
+        return {op.error, marked(code_of(get_error("bad_alloc")), operation)};
     switch (op.result) {
     case result::aborted:
         return {op.error, asio::error::make_error_code(asio::error::operation_aborted)};

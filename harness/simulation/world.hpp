@@ -57,7 +57,7 @@ public:
     std::uint32_t begin_work(lane in) noexcept;
     void copy_work(std::uint32_t token) noexcept;
     void end_work(std::uint32_t token) noexcept;
-    bool was_abandoned(std::uint32_t token) const noexcept { return work_[token].abandoned; }
+    bool was_abandoned(std::uint32_t token) const noexcept;
 
     // For resources.
     std::uint64_t run_number() const noexcept { return run_number_; }
@@ -165,6 +165,8 @@ private:
         index operation;
         lane first;
         std::uint32_t steps_left;
+        std::uint64_t since; ///< the step in which it was started
+        std::uint64_t hash;  ///< of the trace then
     };
 
     /// A counter that is compared with the ledger.
@@ -250,6 +252,7 @@ private:
     void settle(index operation);
     void release(index operation);
     void count_step(lane in);
+    void note_fired(const held&);
     void release_held();
     void add_alarm(alarm);
     void forget(index operation) noexcept;
@@ -350,7 +353,6 @@ private:
     bool adapter_ended_ = false;
     bool serving_ = false; ///< the clients were started
     bool probing_ = false;
-    lane abandoned_lane_ = nobody; ///< just abandoned, so that its step under way is dropped, too
     goal goal_ = goal::clients;
     duration horizon_{0}; ///< how far time may go in this stage
     lane running_lane_ = 0;

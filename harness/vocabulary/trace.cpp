@@ -162,7 +162,8 @@ index find_source(const trace& happened, const boost::system::error_code& code) 
     const operation_record& op = happened.operations[marked];
     if (op.result == result::peer_gone)
         return code == detail::peer_gone_code() ? marked : none;
-    const error* injected = find_error(op.fault.error);
+    static const symbol bad_alloc("bad_alloc");
+    const error* injected = find_error(op.fault.kind == fault_kind::bad_alloc ? bad_alloc : op.fault.error);
     return injected && code == code_of(*injected) ? marked : none;
 }
 

@@ -58,8 +58,7 @@ struct interruption
 };
 
 /// A departure from first come, first served: the completion of an operation is held back until a lane has
-/// taken so many more steps. It does not fire, and changes nothing about results, where that lane has nothing
-/// to do.
+/// taken so many more steps, or until nothing else is ready. It has not fired where nothing ran meanwhile.
 struct deviation
 {
     /// Who runs first.

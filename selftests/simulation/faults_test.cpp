@@ -8,6 +8,8 @@
 #include <mishap/explore.hpp>
 #include <mishap/input_error.hpp>
 
+#include <boost/asio/as_tuple.hpp>
+
 #include <string>
 
 namespace {
@@ -78,6 +80,30 @@ TEST(bad_alloc, is_thrown_where_the_operation_starts)
     const auto body = mishap::run(two_queries(true), mishap::parse_plan("body=bad_alloc"));
     EXPECT_HOLDS(body);
     EXPECT_TRUE(body.trace.outcomes[0].error);
+}
+
+TEST(bad_alloc, arrives_as_a_code_where_codes_are_asked_for)
+{
+    const mishap::manager by_code(
+        "by_code",
+        [](mishap::environment&) -> mishap::awaitable<void> {
+            mishap::mock_resource session("session");
+            boost::system::error_code error;
+            session.now(mishap::role::create, "create", error);
+            if (error)
+                throw boost::system::system_error(error);
+            const auto code = co_await session.async<void(boost::system::error_code)>(
+                mishap::role::use, "query", asio::as_tuple(asio::use_awaitable));
+            session.now(mishap::role::close, "close", error);
+            if (std::get<0>(code))
+                throw boost::system::system_error(std::get<0>(code));
+        },
+        nothing_promised());
+    for (const char* plan : {"session.create=bad_alloc", "session.query=bad_alloc"}) {
+        const auto run = mishap::run(by_code, mishap::parse_plan(plan));
+        EXPECT_HOLDS(run);
+        EXPECT_NE(mishap::find_source(run.trace, run.trace.outcomes[0].error), mishap::none) << plan;
+    }
 }
 
 TEST(patterns, strike_each_operation_that_fits)

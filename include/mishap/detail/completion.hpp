@@ -61,7 +61,8 @@ public:
     boost::asio::any_io_executor fallback() const;
     /// The plan has cancellations in it that may strike right before this operation.
     bool may_be_struck() const noexcept;
-    void strike_before(resource& on, role, symbol name) const;
+    bool strike_before(resource& on, role, symbol name) const;
+    void strike_again() const;
 
     void begin(resource& on, role, symbol name);
     bool ended() const noexcept;
@@ -180,9 +181,11 @@ void start_async(resource& on, role what, symbol name, Handler handler,
         bool stopped = false;
         if (auto early = slot; early.is_connected())
             early.assign([&stopped](boost::asio::cancellation_type) { stopped = true; });
-        started.strike_before(on, what, name);
+        const bool struck = started.strike_before(on, what, name);
         if (auto early = slot; early.is_connected())
             early.clear();
+        if (struck && !stopped)
+            started.strike_again();
         if (stopped) {
             completion<Signature, Handler>(started, std::move(handler), std::move(on_success))
                 .post(async_operation::stopped_before_start(), false);
