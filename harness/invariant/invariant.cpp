@@ -21,7 +21,8 @@ constexpr invariant table[] = {
         detail::judge_leaves_the_simulation, true},
     {"blocks_the_thread", "nothing blocks the thread: sleeps, waits, `run()` on the simulation's own context",
         detail::judge_blocks_the_thread, true},
-    {"no_escape", "no exception leaves a handler into the executor", detail::judge_no_escape},
+    {"no_escape", "no exception leaves a handler into the executor, and nothing calls `std::terminate`",
+        detail::judge_no_escape, true},
     {"livelock", "a run ends within the limit of steps", detail::judge_livelock, true},
     {"completes",
         "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded; "
@@ -285,6 +286,9 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
                     e.consequence[static_cast<std::size_t>(v.lane)] = true;
             first_consequence = e.consequence;
         }
+        // What was left undone then, nobody had the time to do.
+        if (i > first_causes && happened.cut_off != none)
+            break;
         // Who kept to no deadline has no error to pass on, or another one: that is the same fault once more.
         if (table[i].name == "preserves_error") {
             e.consequence.resize(happened.outcomes.size(), false);
@@ -312,7 +316,7 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
                 [&](const invariant& i) { return i.name.data() == v.invariant.data(); }));
         });
     e.consequence = std::move(first_consequence);
-    for (std::size_t i = std::size(table); i < all.size(); ++i)
+    for (std::size_t i = std::size(table); i < all.size() && happened.cut_off == none; ++i)
         if (is_asked_for(all[i]))
             judge_by_users(all[i], e, found, result);
     return result;

@@ -27,6 +27,19 @@ void judge_no_escape(const evidence& e, violations& found)
 {
     for (index i = 0; i < e.trace.events.size(); ++i) {
         const event& at = e.trace.events[i];
+        if (at.kind == event_kind::terminated) {
+            const std::exception_ptr& cause = e.trace.escapes[at.subject];
+            const std::string why =
+                cause ? fmt::format(" while {} was under way", describe_error(e, cause)) : "";
+            found.push_back({
+                .sentence = fmt::format("std::terminate was called{}", why),
+                .lane = background_lane,
+                .proof = {{i, "the program would end here"}},
+                .expected =
+                    "no exception leaves a destructor, another function that is noexcept, or a thread",
+                .actual = fmt::format("std::terminate was called{}", why),
+            });
+        }
         if (at.kind != event_kind::escaped || is_requirement(e.trace.escapes[at.subject]))
             continue;
         const std::string error = describe_error(e, e.trace.escapes[at.subject]);

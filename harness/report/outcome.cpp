@@ -18,6 +18,8 @@ std::string outcome_in_words(const trace& happened, const outcome& client)
         return "hangs";
     if (client.abandoned != none)
         return "abandoned";
+    if (client.ending == ending::running)
+        return "never ends";
     if (!client.error)
         return "returns";
     const std::string error = name_of_error(happened, client.error);

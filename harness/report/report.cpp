@@ -156,6 +156,8 @@ std::optional<row> describe_event(const run_result& run, index i)
     }
     case event_kind::escaped:
         return row{"executor", fmt::format("catches {}", describe(happened.escapes[e.subject]))};
+    case event_kind::terminated:
+        return row{lane_name(e.lane), "calls std::terminate"};
     case event_kind::blocked:
         return row{
             lane_name(e.lane), fmt::format("blocks the thread: {}", happened.outside_calls[e.subject].call)};

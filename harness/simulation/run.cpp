@@ -6,7 +6,10 @@
 
 #include <mishap/input_error.hpp>
 
+#include <memory>
+#include <mutex>
 #include <stdexcept>
+#include <vector>
 
 namespace mishap {
 
@@ -17,8 +20,17 @@ namespace {
 /// The thread's world, reused by every run on it.
 world& thread_world()
 {
-    thread_local world mine;
-    return mine;
+    thread_local std::unique_ptr<world> mine;
+    if (mine && !mine->usable()) {
+        // What it holds may neither be destroyed nor be called a leak.
+        static std::mutex mutex;
+        static auto* const lost = new std::vector<world*>;
+        const std::scoped_lock lock(mutex);
+        lost->push_back(mine.release());
+    }
+    if (!mine)
+        mine = std::make_unique<world>();
+    return *mine;
 }
 
 void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fired)

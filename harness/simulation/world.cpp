@@ -1,6 +1,7 @@
 #include "world.hpp"
 
 #include "executor.hpp"
+#include "refuge.hpp"
 
 #include "vocabulary/expectations.hpp"
 #include "vocabulary/site.hpp"
@@ -30,6 +31,7 @@
 #include <stdexcept>
 
 #include <time.h>
+#include <unistd.h>
 
 namespace asio = boost::asio;
 
@@ -42,23 +44,6 @@ constinit thread_local world* running_world = nullptr;
 /// Handlers of the simulation that run before the io_context's own get a turn. What a handler leaves in the
 /// io_context's queue, such as the end of a timer that it cancelled, comes next in line.
 constexpr int batch_max = 1;
-
-/// Says which run a program died of, and hands on to whoever was there before.
-void install_terminate_handler()
-{
-    static std::terminate_handler before = nullptr;
-    static const bool installed = [] {
-        before = std::set_terminate([] {
-            if (const std::string running = world::describe_running(); !running.empty())
-                std::fprintf(stderr,
-                    "mishap: std::terminate was called in the run that this repeats:\n  %s\n",
-                    running.c_str());
-            before();
-        });
-        return true;
-    }();
-    static_cast<void>(installed);
-}
 
 /// While it lives, this thread's time and reactors are simulated.
 class simulating
@@ -149,7 +134,11 @@ void queue_handler(world& in, Handler&& handler, Deliver deliver)
 
 world::world() : environment_(*this)
 {
-    install_terminate_handler();
+    name_what_dies([]() -> const char* {
+        static thread_local std::string line;
+        line = describe_running();
+        return line.c_str();
+    });
     seam_.observer = this;
     lanes_.resize(2);
 }
@@ -202,13 +191,21 @@ void world::run(const manager& under_test, const contract& promises, const limit
             trace_->adapter.ended = record(event_kind::client_ended, background_lane, none);
         }));
 
-    finish_run(drive());
+    const rescue found = take_refuge([](void* self) { static_cast<world*>(self)->go(); }, this);
+    if (found.left)
+        give_up(found.terminated, found.cause);
 
     for (std::size_t i = 0; i < matched_.size(); ++i)
         if (!matched_[i])
             inert.push_back(i);
 
     ++run_number_;
+    trace_ = nullptr;
+}
+
+void world::go()
+{
+    finish_run(drive());
     // Anything still under way (a suspended coroutine, a pending timer) would leak into the next run.
     if (io_ && (running_clients_ != 0 || (has_adapter_ && !adapter_ended_) || work_count_ != 0 ||
                    !suspended_.empty() || !io_->stopped() || left_ || seam_.reactors.size() > 1))
@@ -217,7 +214,21 @@ void world::run(const manager& under_test, const contract& promises, const limit
     client_objects_.clear();
     serve_ = nullptr;
     statistics_.clear();
-    trace_ = nullptr;
+}
+
+void world::give_up(bool terminated, const std::exception_ptr& cause)
+{
+    usable_ = false;
+    if (terminated) {
+        trace_->escapes.push_back(cause);
+        record(event_kind::terminated, running_lane_, static_cast<index>(trace_->escapes.size() - 1));
+    }
+    trace_->cut_off = static_cast<index>(trace_->events.size() - 1);
+    // Nothing is destroyed, but descriptors are few.
+    const reactor& own = seam_.reactors.front();
+    for (const int descriptor : {own.timer, own.interrupter, own.epoll})
+        if (descriptor >= 0)
+            ::close(descriptor);
 }
 
 awaitable<void> world::client_main(const adapter& run)
@@ -1123,6 +1134,10 @@ void world::waits(const char* call) noexcept
 {
     if (left_ || tearing_down_)
         return; // what was started outside can wake this thread
+    if (trace_) {
+        blocks(call);
+        leave_run();
+    }
     std::fprintf(stderr,
         "mishap: the code under test blocks the thread in %s, and in a simulation nobody else could wake it. "
         "Wait with co_await instead, or keep this part out of the adapter. This repeats the run:\n  %s\n",

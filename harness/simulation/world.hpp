@@ -49,6 +49,10 @@ public:
     void run(const manager& under_test, const contract& promises, const limits& bounds, chooser* order,
         const fault_plan& plan, trace& happened, std::vector<std::size_t>& inert);
 
+    /// False once a run had to be left where it stood: then this world must neither run again nor be
+    /// destroyed.
+    bool usable() const noexcept { return usable_; }
+
     // For the executor.
     boost::asio::io_context& context() noexcept { return *io_; }
     bool in_handler() const noexcept { return active_seam() == &seam_ && in_handler_; }
@@ -205,6 +209,9 @@ private:
     /// The run goes no further, whatever stage it is in.
     static bool is_over(pause why) noexcept { return why == pause::livelock || why == pause::abandoned; }
 
+    void go();
+    void give_up(bool terminated, const std::exception_ptr& cause);
+
     // The loop.
     pause drive();
     bool has_ready() const noexcept { return ready_head_ != ready_.size() || !in_flight_.empty(); }
@@ -358,6 +365,7 @@ private:
     lane running_lane_ = 0;
     bool in_handler_ = false;
     bool tearing_down_ = false;
+    bool usable_ = true;
     bool left_ = false; ///< something that this run started lives outside the simulation
     std::vector<watched> statistics_;
     std::uint64_t next_statistic_ = 0;

@@ -106,7 +106,7 @@ void trace::clear()
     stray_work.clear();
     stray_reactor = false;
     unwrap = nullptr;
-    world_abandoned = none;
+    world_abandoned = cut_off = none;
     steps = 0;
     hash = 0;
 }

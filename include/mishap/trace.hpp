@@ -31,12 +31,13 @@ enum class event_kind : std::uint8_t
     delivered,        ///< the manager's code sees the result
     body_entered,
     body_left,
-    reported,  ///< the manager gave an error to the report sink
-    destroyed, ///< a resource's object was destroyed while the resource was not closed
-    escaped,   ///< an exception left a handler
-    blocked,   ///< a call would have blocked the thread
-    left,      ///< a call left the simulation
-    stage,     ///< the run reached a stage of its end
+    reported,   ///< the manager gave an error to the report sink
+    destroyed,  ///< a resource's object was destroyed while the resource was not closed
+    escaped,    ///< an exception left a handler
+    terminated, ///< std::terminate was called
+    blocked,    ///< a call would have blocked the thread
+    left,       ///< a call left the simulation
+    stage,      ///< the run reached a stage of its end
     note,
     expectation_failed, ///< a check of the test itself failed: an `EXPECT_*`, a mock's, `MISHAP_REQUIRE`
 };
@@ -246,7 +247,7 @@ struct trace
     std::vector<strike_record> strikes;
     std::vector<body_record> bodies;
     std::vector<report_record> reports;
-    std::vector<std::exception_ptr> escapes;
+    std::vector<std::exception_ptr> escapes; ///< and those under way at std::terminate; may be null
     std::vector<std::string> notes;
     std::vector<outside_call> outside_calls;
     std::vector<expectation_record> expectations;
@@ -258,6 +259,8 @@ struct trace
     /// The contract's own way to find an error inside another, or null.
     std::exception_ptr (*unwrap)(const std::exception_ptr&) = nullptr;
     index world_abandoned = none; ///< the event after which nothing ran any more
+    /// The event at which the run was left where it stood: std::terminate, or a wait that nobody could end.
+    index cut_off = none;
     std::uint64_t steps = 0;
     std::uint64_t hash = 0; ///< of all events; equal hashes mean equal traces
 

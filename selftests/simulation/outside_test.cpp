@@ -1,17 +1,22 @@
 // Goal: code that would leave the simulation or block its thread is told so by name, never silently real.
-// Method: managers that start threads, sleep, wait and run contexts; waits that nobody could end run in a
-// child process.
+// Method: managers that start threads, sleep, wait and run contexts; waits that nobody could end
+// and std::terminate are verdicts, other deaths run in a child process.
 
 #include "simulate.hpp"
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/io_context_strand.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <condition_variable>
+#include <exception>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -154,47 +159,150 @@ TEST(blocks_the_thread, names_run_on_the_worlds_own_context)
     EXPECT_NE(first_sentence(run).find("run()"), std::string::npos) << first_sentence(run);
 }
 
-TEST(blocks_the_thread_DeathTest, of_a_wait_that_nobody_could_end_ends_the_program_with_its_plan)
+// Runs `wait` inside of a run, and says what came of it.
+template <class Wait>
+mishap::run_result run_waiting(Wait wait)
 {
-    const auto waiting_for = [](auto wait) {
-        return [wait] {
-            simulate(
-                [wait](mishap::resource& session) -> asio::awaitable<void> {
-                    co_await session.use("query");
-                    wait();
-                },
-                mishap::parse_plan("session.query=delay(1s)"));
-        };
-    };
-    std::promise<int> never;
-    const auto on_promise = waiting_for([&] { never.get_future().wait(); });
-    EXPECT_DEATH(
-        on_promise(), "blocks the thread in a futex wait.*\n.*1 session session.query=delay\\(1s\\) ~");
-    const auto on_condition = waiting_for([] {
+    return simulate(
+        [wait](mishap::resource& session) -> asio::awaitable<void> {
+            co_await session.use("query");
+            wait();
+            co_await session.use("query");
+        },
+        mishap::parse_plan("session.query=delay(1s)"));
+}
+
+void expect_blocked(const mishap::run_result& run, std::string_view call)
+{
+    ASSERT_EQ(run.verdict.violations.size(), 1u) << why(run);
+    EXPECT_TRUE(run.violates("blocks_the_thread")) << why(run);
+    EXPECT_NE(first_sentence(run).find(call), std::string::npos) << first_sentence(run);
+    EXPECT_EQ(run.trace.operations.back().id.occurrence, 1u) << "nothing runs after it";
+}
+
+TEST(blocks_the_thread, of_a_wait_that_nobody_could_end_is_where_the_run_ends)
+{
+    expect_blocked(run_waiting([] {
+        std::promise<int> never;
+        never.get_future().wait();
+    }),
+        "a futex wait");
+    expect_blocked(run_waiting([] {
         std::mutex mutex;
         std::condition_variable condition;
         std::unique_lock lock(mutex);
         condition.wait(lock, [] { return false; });
-    });
-    EXPECT_DEATH(on_condition(), "blocks the thread in pthread_cond_wait");
-    const auto on_context = waiting_for([] {
+    }),
+        "pthread_cond_wait");
+    expect_blocked(run_waiting([] {
         asio::io_context mine;
         asio::steady_timer timer(mine, asio::steady_timer::time_point::max());
         timer.async_wait([](boost::system::error_code) {});
         mine.run();
-    });
-    EXPECT_DEATH(on_context(), "blocks the thread in io_context::run");
+    }),
+        "io_context::run");
 }
 
-TEST(blocks_the_thread_DeathTest, and_terminate_names_the_run_that_it_struck)
+// std::terminate
+// -----------------------------------------------------------------------------------------------------
+
+void expect_terminated(const mishap::run_result& run, std::string_view sentence)
 {
-    EXPECT_DEATH(simulate(
-                     [](mishap::resource& session) -> asio::awaitable<void> {
-                         co_await session.use("query");
-                         std::terminate();
-                     },
-                     mishap::parse_plan("session.query=delay(1s)")),
-        "std::terminate was called in the run that this repeats:\n.*1 session session.query=delay\\(1s\\) ~");
+    ASSERT_EQ(run.verdict.violations.size(), 1u) << why(run);
+    EXPECT_TRUE(run.violates("no_escape")) << why(run);
+    EXPECT_EQ(first_sentence(run), sentence);
+    EXPECT_EQ(std::uncaught_exceptions(), 0);
+    EXPECT_FALSE(std::current_exception());
+}
+
+TEST(terminate, is_a_verdict_and_the_program_lives)
+{
+    const auto direct = [](mishap::resource& session) -> asio::awaitable<void> {
+        co_await session.use("query");
+        std::terminate();
+    };
+    const auto from_noexcept = [](mishap::resource& session) -> asio::awaitable<void> {
+        const auto careless = [&]() noexcept { session.now(mishap::role::use, "query"); };
+        careless();
+        co_return;
+    };
+    struct throws_when_destroyed
+    {
+        mishap::resource& session;
+        ~throws_when_destroyed() noexcept(false) { session.now(mishap::role::close, "close"); }
+    };
+    const auto twice = [](mishap::resource& session) -> asio::awaitable<void> {
+        const throws_when_destroyed first{session};
+        session.now(mishap::role::use, "query");
+        co_return;
+    };
+    const auto returns = [](mishap::resource& session) -> asio::awaitable<void> {
+        co_await session.use("query");
+    };
+    const auto query_fails = mishap::parse_plan("session.query=fail(io_error)");
+    const auto both_fail = mishap::parse_plan("session.query=fail(io_error) session.close=fail(io_error)");
+    for (int i = 0; i < 3; ++i) {
+        expect_terminated(simulate(direct), "std::terminate was called");
+        expect_terminated(simulate(from_noexcept, query_fails),
+            "std::terminate was called while io_error (raised by session.query#1) was under way");
+        const auto both = simulate(twice, both_fail);
+        EXPECT_TRUE(both.violates("no_escape")) << why(both);
+        const auto after = simulate(returns);
+        EXPECT_TRUE(after.verdict.holds()) << why(after);
+    }
+}
+
+TEST(terminate, in_strands_and_below_other_handlers_leaves_no_trace_in_the_next_run)
+{
+    const auto in_strand = [](mishap::environment& env) -> asio::awaitable<void> {
+        const auto strand = asio::make_strand(env.executor());
+        const asio::io_context::strand old_strand(env.context());
+        bool ran_here = false;
+        asio::post(strand, [&, strand] {
+            ran_here = strand.running_in_this_thread();
+            asio::dispatch(old_strand, [] { std::terminate(); });
+            std::terminate();
+        });
+        co_await asio::post(strand, asio::use_awaitable);
+    };
+    const auto asks = [](mishap::environment& env) -> asio::awaitable<void> {
+        const auto strand = asio::make_strand(env.executor());
+        EXPECT_FALSE(strand.running_in_this_thread());
+        co_await asio::post(strand, asio::use_awaitable);
+    };
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(mishap::run(mishap::manager("strand", in_strand), {}).violates("no_escape"));
+        EXPECT_TRUE(mishap::run(mishap::manager("asks", asks), {}).verdict.holds());
+    }
+}
+
+TEST(terminate, ends_a_campaign_no_more_than_any_other_violation)
+{
+    const auto careless = [](mishap::environment& env) -> asio::awaitable<void> {
+        mishap::mock_resource session("session");
+        co_await session.create();
+        struct closes
+        {
+            mishap::resource& session;
+            ~closes() { session.now(mishap::role::close, "close"); }
+        } const guard{session};
+        co_await env.body()(session);
+    };
+    const auto swept = mishap::sweep(mishap::manager("careless", careless), {});
+    ASSERT_FALSE(swept.counterexamples.empty()) << swept.invalid;
+    EXPECT_TRUE(swept.complete);
+    EXPECT_EQ(swept.counterexamples.front().minimal.verdict.violations.front().invariant, "no_escape");
+    EXPECT_EQ(mishap::to_string(swept.counterexamples.front().minimal.plan), "session.close=fail(io_error)");
+}
+
+TEST(terminate_DeathTest, of_another_kind_of_death_names_the_run_that_it_struck)
+{
+    const auto dying = [](mishap::resource& session) -> asio::awaitable<void> {
+        co_await session.use("query");
+        std::abort();
+    };
+    EXPECT_DEATH(simulate(dying, mishap::parse_plan("session.query=delay(1s)")),
+        "the program was aborted in the run that this repeats:\n.*1 session session.query=delay\\(1s\\) ~");
 }
 
 } // namespace
