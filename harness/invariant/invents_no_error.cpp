@@ -11,11 +11,12 @@ namespace mishap::detail {
 
 namespace {
 
-/// Whether the client may end with `error` because of a close that failed or that was given up.
+/// Whether the client may end with `error` because of a clean-up that failed or that was given up.
 bool stems_from_close(const evidence& e, lane in, const std::exception_ptr& error)
 {
     return std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
-        if (op.id.lane != in || op.role != role::close)
+        if (op.id.lane != in ||
+            (op.role != role::close && op.role != role::rollback && op.role != role::release))
             return false;
         if (comes_from(e, static_cast<index>(&op - e.trace.operations.data()), error))
             return op.result == result::failed || op.result == result::peer_gone;

@@ -21,8 +21,10 @@ bool yielded_nothing(const operation_record& op) noexcept
 
 bool was_reported(const trace& happened, index operation)
 {
-    return std::any_of(happened.reports.begin(), happened.reports.end(),
-        [&](const report_record& report) { return find_source(happened, report.error) == operation; });
+    return std::any_of(happened.reports.begin(), happened.reports.end(), [&](const report_record& report) {
+        return find_source(happened, report.error) == operation ||
+               returned_value(happened, operation, report.error);
+    });
 }
 
 bool is_abort(const std::exception_ptr& thrown)
@@ -264,10 +266,15 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
         if ((op.role == role::create && op.result == result::failed ? served_by(e, i) : op.id.lane) != in)
             continue;
         // Inside the body, what counts is what leaves it: the body may well handle an error of its own.
-        const bool matters = !op.in_body && (op.role == role::create || op.role == role::use ||
-                                                op.role == role::begin || op.role == role::commit);
+        const bool matters =
+            !op.in_body && (op.role == role::create || op.role == role::use || op.role == role::begin ||
+                               op.role == role::commit || op.role == role::acquire);
         if (matters && op.result == result::failed && op.delivered != none)
             found.push_back({primary::kind::operation, op.delivered, i, op.error, is_retried(e, i)});
+        // What becomes of a check that failed is the manager's to say.
+        if (!op.in_body && op.role == role::maintenance && op.result == result::failed &&
+            op.delivered != none)
+            found.push_back({primary::kind::operation, op.delivered, i, op.error, true});
         // What hung until the end of the run failed then, whoever was still there to see it.
         if (matters && op.result == result::peer_gone && op.delivered != none)
             found.push_back({primary::kind::operation, op.delivered, i, op.error, true});
@@ -325,7 +332,7 @@ bool comes_from(const evidence& e, index operation, const std::exception_ptr& er
     if (operation == none || !error)
         return false;
     if (const index source = find_source(e.trace, error); source != none)
-        return source == operation;
+        return source == operation || returned_value(e.trace, operation, error);
     const mishap::error* injected = find_error(e.trace.operations[operation].fault.error);
     if (!injected || !injected->is_plain_code || is_timeout(e.contract, error))
         return false;

@@ -90,6 +90,9 @@ public:
     life life_of(const resource& which) const noexcept;
     bool broken(const resource& which) const noexcept;
 
+    /// The trace of the run under way, or null.
+    trace* happened() noexcept { return trace_; }
+
     // For the environment.
     environment& handed_out() noexcept { return environment_; }
     lane running_lane() const noexcept { return running_lane_; }

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace mishap {
 
 std::string_view to_string(stage s) noexcept
@@ -102,6 +104,7 @@ void trace::clear()
     expectations.clear();
     statistics.clear();
     samples.clear();
+    values.clear();
     stuck_work.clear();
     stray_work.clear();
     stray_reactor = false;
@@ -149,7 +152,20 @@ index source_of(const trace& happened, const std::exception_ptr& thrown, int dep
 
 index find_source(const trace& happened, const std::exception_ptr& thrown)
 {
-    return source_of(happened, thrown, 0);
+    if (const index found = source_of(happened, thrown, 0); found != none)
+        return found;
+    for (const value_record& value : happened.values)
+        if (thrown && value.is_in(thrown))
+            return value.operation;
+    return none;
+}
+
+bool returned_value(const trace& happened, index operation, const std::exception_ptr& thrown)
+{
+    return thrown &&
+           std::any_of(happened.values.begin(), happened.values.end(), [&](const value_record& value) {
+               return value.operation == operation && value.is_in(thrown);
+           });
 }
 
 index find_source(const trace& happened, const boost::system::error_code& code) noexcept

@@ -5,6 +5,8 @@
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <any>
+#include <concepts>
 #include <exception>
 #include <functional>
 #include <string>
@@ -29,6 +31,8 @@ struct error
     /// A resource that reported it must not be lent again.
     bool breaking = false;
     std::string about;
+    /// The example that it was registered with, for operations that return errors (`mishap::failure`).
+    std::any value = {};
 };
 
 /// Options of `register_error`.
@@ -63,6 +67,7 @@ error thrown_error(std::string_view name, Exception example, error_options optio
         .code = {},
         .breaking = options.breaking,
         .about = std::move(options.about),
+        .value = example,
     };
 }
 
@@ -71,6 +76,32 @@ template <class Exception>
 void register_error(std::string_view name, Exception example, error_options options = {})
 {
     register_error(thrown_error(name, std::move(example), std::move(options)));
+}
+
+/// A value that operations return, in a result type of the code under test; see `resource::result`.
+template <std::equality_comparable Value>
+struct returned
+{
+    Value value;
+};
+
+/// Registers an error that is a value: `register_error("not_found",
+/// mishap::returned{service_errc::not_found})`. Where an operation throws, the value itself is thrown; it is
+/// recognised by its type and by comparing.
+template <class Value>
+void register_error(std::string_view name, returned<Value> example, error_options options = {})
+{
+    error added = thrown_error(name, example.value, std::move(options));
+    added.matches = [value = example.value](const std::exception_ptr& thrown) {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const Value& same) {
+            return static_cast<bool>(same == value);
+        } catch (...) {
+            return false;
+        }
+    };
+    register_error(std::move(added));
 }
 
 /// An error that is a code: thrown as `boost::system::system_error`, and recognised by its value.

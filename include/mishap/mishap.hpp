@@ -20,6 +20,7 @@
 #include <mishap/report.hpp>
 #include <mishap/require.hpp>
 #include <mishap/resource.hpp>
+#include <mishap/result.hpp>
 #include <mishap/run.hpp>
 #include <mishap/scenario.hpp>
 #include <mishap/symbol.hpp>

@@ -3,12 +3,16 @@
 #include <mishap/detail/completion.hpp>
 #include <mishap/manager.hpp>
 #include <mishap/operation.hpp>
+#include <mishap/result.hpp>
 #include <mishap/symbol.hpp>
 #include <mishap/trace.hpp>
 
 #include <boost/asio/async_result.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <concepts>
+#include <exception>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -124,14 +128,57 @@ public:
             token, this, what, name, results(std::move(on_success)...));
     }
 
+    /// Any operation, for code whose functions return what went wrong: gives `on_success`, or what
+    /// `on_failure` makes of a `mishap::failure`, also where the operation was cancelled.
+    ///
+    /// ```
+    /// auto query() { return resource_.result(role::use, "query", result<int>(42)); }
+    /// auto fetch() { return resource_.result(role::use, "fetch", service_result::success(row{}),
+    ///     [](const mishap::failure& f) { return service_result::failure(f.name.text()); }); }
+    /// ```
+    ///
+    /// An error that `R::error()` returns, and that is no code with a mark and no exception pointer, is
+    /// recognised by its value: make different ones of different failures.
+    ///
+    /// Errors: throws what `on_failure` throws, and `std::bad_alloc` under the fault of that name.
+    template <class R, std::invocable<const failure&> OnFailure = failure_as<R>>
+    awaitable<R> result(role what, symbol name, R on_success, OnFailure on_failure = {})
+    {
+        std::exception_ptr thrown;
+        try {
+            co_await operate(what, name);
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (...) {
+            thrown = std::current_exception();
+        }
+        if (thrown)
+            co_return detail::make_failed<R>(std::move(thrown), on_failure);
+        co_return on_success;
+    }
+
+    /// Likewise, synchronously: see `now`.
+    template <class R, std::invocable<const failure&> OnFailure = failure_as<R>>
+    R result_now(role what, symbol name, R on_success, OnFailure on_failure = {})
+    {
+        try {
+            now(what, name);
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (...) {
+            return detail::make_failed<R>(std::current_exception(), on_failure);
+        }
+        return on_success;
+    }
+
     /// Any operation, for code that calls it synchronously and gets an exception.
     ///
     /// `delay` and `late` block the thread for their duration: virtual time passes, and nobody else runs.
     /// `cancel` strikes after the step in which the call was made. `hang` and `deaf` cannot be expressed:
     /// such a fault does not fire, and sweeps leave it out. While a run is torn down the call does nothing.
     ///
-    /// Errors: throws what the plan injects. A destructor that lets it out ends the program, after printing
-    /// the line that repeats the run: destructors call the overload below.
+    /// Errors: throws what the plan injects. A destructor that lets it out calls std::terminate, which breaks
+    /// `no_escape`: destructors call the overload below.
     void now(role what, symbol name);
 
     /// Likewise, with the error as a code.

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -234,6 +235,13 @@ struct sample_record
     bool last = false;  ///< the counter goes away
 };
 
+/// An error that an operation returned in a result type, and that only its value tells again.
+struct value_record
+{
+    index operation = none;
+    std::function<bool(const std::exception_ptr&)> is_in;
+};
+
 /// What happened in a run, in order, with virtual times from the run's start.
 struct trace
 {
@@ -253,6 +261,7 @@ struct trace
     std::vector<expectation_record> expectations;
     std::vector<statistic_record> statistics;
     std::vector<sample_record> samples;
+    std::vector<value_record> values;
     std::vector<work_record> stuck_work; ///< what was pending when the run was found stuck
     std::vector<work_record> stray_work; ///< what was left after the grace
     bool stray_reactor = false;          ///< the io_context itself still had something pending then
@@ -269,8 +278,12 @@ struct trace
 };
 
 /// The operation whose injected error `thrown` is, or `none`. Recognised as the same exception object, as one
-/// nested in it (`std::nested_exception`), or by the mark of the code in a `system_error`; never by message.
+/// nested in it (`std::nested_exception`), by the mark of the code in a `system_error`, or, where operations
+/// return errors of other types, as the first that returned that value; never by message.
 index find_source(const trace&, const std::exception_ptr& thrown);
+
+/// Whether that operation returned the value that was thrown.
+bool returned_value(const trace&, index operation, const std::exception_ptr& thrown);
 
 /// The operation that delivered this code, or `none`. Recognised by the source location that injected codes
 /// carry, which copies keep; never by value. It is lost through `std::error_code`.

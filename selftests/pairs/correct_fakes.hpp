@@ -17,9 +17,9 @@ class fake_session
 public:
     mishap::awaitable<void> open() { return resource_.create(); }
     mishap::awaitable<void> ping() { return resource_.maintain("ping"); }
-    mishap::awaitable<void> begin() { return resource_.use("begin"); }
-    mishap::awaitable<void> commit() { return resource_.use("commit"); }
-    mishap::awaitable<void> rollback() { return resource_.maintain("rollback"); }
+    mishap::awaitable<void> begin() { return resource_.begin(); }
+    mishap::awaitable<void> commit() { return resource_.commit(); }
+    mishap::awaitable<void> rollback() { return resource_.rollback(); }
     mishap::awaitable<void> close() { return resource_.close(); }
     void force_close() noexcept { resource_.force_close(); }
     bool usable() const noexcept { return resource_.usable(); }

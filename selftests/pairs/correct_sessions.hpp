@@ -355,12 +355,16 @@ asio::awaitable<void> with_transaction(Session& session, Body body, log log_erro
     co_await with_deadline([&] { return session.open(); }, open_timeout);
     std::exception_ptr error;
     bool begun = false;
+    // Not before the commit itself: whoever is cancelled in between does not come to it.
+    const auto commit = [&session, &begun]() -> asio::awaitable<void> {
+        begun = false;
+        co_await session.commit();
+    };
     try {
         co_await session.begin();
         begun = true;
         co_await body(session);
-        begun = false;
-        co_await session.commit();
+        co_await commit();
     } catch (...) {
         error = std::current_exception();
     }

@@ -7,6 +7,7 @@
 #include <mishap/error.hpp>
 #include <mishap/explore.hpp>
 #include <mishap/plan.hpp>
+#include <mishap/result.hpp>
 #include <mishap/scenario.hpp>
 
 #include <boost/asio/as_tuple.hpp>
@@ -18,6 +19,8 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/strand.hpp>
+
+#include <boost/system/result.hpp>
 
 #include <optional>
 #include <string>
@@ -98,6 +101,81 @@ struct result_type
         const auto result = co_await query(on, what, name);
         if (const auto* error = std::get_if<error_code>(&result))
             throw system_error(*error);
+    }
+};
+
+/// Boost's result type, which holds a code.
+struct returned_code
+{
+    static mishap::awaitable<void> make(mishap::resource& on, role what, const char* name)
+    {
+        mishap::throw_error_of(co_await on.result(what, name, boost::system::result<int>(42)));
+    }
+};
+
+/// A result type that holds an exception pointer.
+struct returned_pointer
+{
+    struct outcome
+    {
+        explicit outcome(int value) : value(value) {}
+        explicit outcome(std::exception_ptr error) : failed(std::move(error)) {}
+        explicit operator bool() const noexcept { return !failed; }
+        const std::exception_ptr& error() const noexcept { return failed; }
+
+        int value = 0;
+        std::exception_ptr failed;
+    };
+
+    static mishap::awaitable<void> make(mishap::resource& on, role what, const char* name)
+    {
+        mishap::throw_error_of(co_await on.result(what, name, outcome(42)));
+    }
+};
+
+/// The ServiceResult of many code bases: an error of a type of its own, which no exception ever was.
+struct service_error
+{
+    std::string name;
+    std::string_view at;
+    bool operator==(const service_error&) const = default;
+};
+
+struct service_result
+{
+    static service_result failure(service_error error) { return {.failed = std::move(error)}; }
+
+    bool has_error() const noexcept { return failed.has_value(); }
+    const service_error& error() const noexcept { return *failed; }
+
+    int value = 0;
+    std::optional<service_error> failed = {};
+};
+
+service_result fail_service(const mishap::failure& f, std::string_view at)
+{
+    // Coroutines of Asio's end by exception when they are cancelled, whatever else they return.
+    if (f.code == asio::error::operation_aborted)
+        std::rethrow_exception(f.thrown);
+    return service_result::failure({std::string(f.name.text()), at});
+}
+
+struct returned_value
+{
+    static mishap::awaitable<void> make(mishap::resource& on, role what, const char* name)
+    {
+        mishap::throw_error_of(co_await on.result(what, name, service_result{.value = 42},
+            [name](const mishap::failure& f) { return fail_service(f, name); }));
+    }
+};
+
+struct blocking_value
+{
+    static mishap::awaitable<void> make(mishap::resource& on, role what, const char* name)
+    {
+        mishap::throw_error_of(on.result_now(what, name, service_result{.value = 42},
+            [name](const mishap::failure& f) { return fail_service(f, name); }));
+        co_return;
     }
 };
 
@@ -190,8 +268,9 @@ template <class Style>
 class delivery : public testing::Test
 {
 protected:
-    static constexpr bool blocks =
-        std::is_same_v<Style, blocking_call> || std::is_same_v<Style, blocking_code>;
+    static constexpr bool blocks = std::is_same_v<Style, blocking_call> ||
+                                   std::is_same_v<Style, blocking_code> ||
+                                   std::is_same_v<Style, blocking_value>;
 
     mishap::run_result run(std::string_view plan)
     {
@@ -215,7 +294,8 @@ protected:
 };
 
 using styles = testing::Types<throwing_awaitable, token_use_awaitable, token_exception_pointer,
-    token_deferred, token_as_tuple, result_type, callback, blocking_call, blocking_code>;
+    token_deferred, token_as_tuple, result_type, returned_code, returned_pointer, returned_value, callback,
+    blocking_call, blocking_code, blocking_value>;
 TYPED_TEST_SUITE(delivery, styles);
 
 TYPED_TEST(delivery, of_every_error_keeps_its_identity)
@@ -317,6 +397,83 @@ TYPED_TEST(delivery, of_a_wrong_manager_is_found_by_a_sweep)
     EXPECT_EQ(result.counterexamples[0].invariant, "preserves_error");
     EXPECT_EQ(to_string(result.counterexamples[0].minimal.fired),
         "session.query=fail(io_error) session.close=fail(io_error)");
+}
+
+// Results
+
+enum class service_errc
+{
+    not_found,
+    busy
+};
+
+MISHAP_ERROR(service_not_found, mishap::returned{service_errc::not_found});
+MISHAP_ERROR(
+    service_busy, mishap::returned{service_errc::busy}, {.breaking = true, .about = "come back later"});
+
+/// Gives the registered value, and one for all the other errors.
+struct enum_result
+{
+    bool has_value() const noexcept { return !failed; }
+    service_errc error() const { return *failed; }
+
+    std::optional<service_errc> failed = {};
+};
+
+mishap::awaitable<enum_result> ask(mishap::resource& session)
+{
+    return session.result(role::use, "query", enum_result{}, [](const mishap::failure& f) {
+        const auto* const registered = f.value<service_errc>();
+        return enum_result{registered ? *registered : service_errc::busy};
+    });
+}
+
+TEST(results, give_the_value_that_was_registered)
+{
+    const auto answer_under = [](const char* plan) {
+        std::optional<service_errc> got;
+        const auto run = simulate(
+            [&](mishap::resource& session) -> asio::awaitable<void> {
+                got = (co_await ask(session)).failed;
+                EXPECT_EQ(session.usable(), got != service_errc::busy);
+            },
+            mishap::parse_plan(plan));
+        EXPECT_EQ(run.fired, mishap::parse_plan(plan));
+        return got;
+    };
+    EXPECT_EQ(answer_under(""), std::nullopt);
+    EXPECT_EQ(answer_under("session.query=fail(service_not_found)"), service_errc::not_found);
+    EXPECT_EQ(answer_under("session.query=fail(service_busy)"), service_errc::busy);
+}
+
+TEST(results, that_were_registered_are_named_in_reports)
+{
+    const auto throws_it = [](mishap::resource& session) -> asio::awaitable<void> {
+        mishap::throw_error_of(co_await ask(session));
+    };
+    const auto run = simulate(throws_it, mishap::parse_plan("session.query=fail(service_not_found)"));
+    EXPECT_NE(mishap::timeline(run).find("throws service_not_found"), std::string::npos)
+        << mishap::timeline(run);
+    // Thrown where operations throw, it is the same value.
+    EXPECT_EQ(mishap::describe(std::make_exception_ptr(service_errc::busy)), "service_busy");
+}
+
+TEST(results, that_stand_for_other_errors_are_told_by_their_value)
+{
+    const auto passes_on = [](mishap::resource& session) -> asio::awaitable<void> {
+        mishap::throw_error_of(co_await ask(session));
+    };
+    const auto right = simulate(passes_on, mishap::parse_plan("session.query=fail(io_error)"));
+    EXPECT_FALSE(right.violates("preserves_error") || right.violates("invents_no_error")) << why(right);
+    const auto replaces = [](mishap::resource& session) -> asio::awaitable<void> {
+        if (!(co_await ask(session)).has_value())
+            throw service_errc::not_found;
+    };
+    const auto wrong = simulate(replaces, mishap::parse_plan("session.query=fail(io_error)"));
+    EXPECT_TRUE(wrong.violates("preserves_error")) << mishap::timeline(wrong);
+    const auto swallows = [](mishap::resource& session) -> asio::awaitable<void> { co_await ask(session); };
+    const auto lost = simulate(swallows, mishap::parse_plan("session.query=fail(service_not_found)"));
+    EXPECT_TRUE(lost.violates("swallows_no_error")) << mishap::timeline(lost);
 }
 
 // Completion tokens
