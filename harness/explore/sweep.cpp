@@ -21,7 +21,7 @@ struct site
     role what = role::use;
     std::uint64_t prefix_hash = 0;
     std::uint32_t step = 0;
-    std::optional<duration> acquire_left = {}; ///< of the client's acquire time-out, where it begins
+    std::vector<duration> deadlines = {}; ///< which fall on its end, from its start
     bool blocking = false;
 };
 
@@ -50,6 +50,8 @@ public:
             kinds_.push_back(fault::deaf());
             kinds_.push_back(fault::late(std::chrono::hours(1)));
         }
+        if (options.kinds.empty() && campaign.promises().capacity && !campaign.promises().keeps_broken)
+            kinds_.push_back(fault::fail(breaking));
     }
 
     void sweep()
@@ -68,12 +70,15 @@ public:
             visit(plan, 0, options_.perturbations, nullptr);
         }
         campaign_result& result = campaign_.result();
-        result.complete = !bounded_ && limited_ == 0 && !campaign_.nondeterministic();
+        result.complete = !bounded_ && !repeated_ && limited_ == 0 && !campaign_.nondeterministic();
         result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo{}",
             result.complete ? "complete" : "incomplete", options_.perturbations, describe_kinds(),
             options_.deviate ? " and deviations by a step" : "");
         if (bounded_)
             result.covered += fmt::format("; stopped at {} runs", options_.runs_max);
+        if (repeated_)
+            result.covered +=
+                fmt::format("; of equal operations only the first {}", options_.occurrences_max);
         if (limited_)
             result.covered += fmt::format("; {} runs were cut short by the limit of steps", limited_);
     }
@@ -108,17 +113,24 @@ private:
         if (left == 0)
             return;
         std::vector<site> sites;
-        for (const operation_record& op : done.trace.operations)
-            if (op.position >= from && op.role != role::force_close && !op.in_probe && !plan.find(op.id))
+        index last = none; // beyond which nothing is struck
+        for (const operation_record& op : done.trace.operations) {
+            if (op.id.occurrence > options_.occurrences_max) {
+                repeated_ = true;
+                last = std::min(last, op.position);
+            } else if (op.position >= from && op.role != role::force_close && !op.in_probe &&
+                       !plan.find(op.id))
                 sites.push_back({.position = op.position,
                     .id = op.id,
                     .what = op.role,
                     .prefix_hash = op.prefix_hash,
                     .step = op.started == none ? 0 : done.trace.events[op.started].step,
-                    .acquire_left = acquire_left(done.trace, op),
+                    .deadlines = deadlines_of(done.trace, op),
                     .blocking = op.blocking});
+        }
         if (cancels() || options_.abandon)
             list_boundaries(done.trace, from, sites);
+        std::erase_if(sites, [&](const site& s) { return s.position > last; });
         struct presence
         {
             std::uint32_t from;
@@ -174,8 +186,12 @@ private:
 
     /// Two sites do not fail with the same value: where a manager keeps nothing of an error but that, it
     /// tells which of them the caller saw.
-    static fault told_apart(const fault_plan& plan, const fault& kind)
+    fault told_apart(const fault_plan& plan, const fault& kind) const
     {
+        // Who tries again because of an error must be able to meet it twice.
+        const contract& promises = campaign_.promises();
+        if (promises.create_attempts > 1 || promises.body_attempts > 1 || promises.close_attempts > 1)
+            return kind;
         static const symbol io_error("io_error");
         static const symbol other("access_denied");
         const bool fails = kind.kind == fault_kind::fail || kind.kind == fault_kind::fail_after_effect;
@@ -215,23 +231,59 @@ private:
         }
     }
 
-    /// How much of its client's acquire time-out is left when an operation starts: one that starts late has
-    /// that much less time, whatever its own deadline.
-    std::optional<duration> acquire_left(const trace& happened, const operation_record& op) const
+    /// The deadlines that may pass while an operation is under way, from its start, the nearest first: its
+    /// own, those of its client, and that of whoever waits for what this one's client holds.
+    std::vector<duration> deadlines_of(const trace& happened, const operation_record& op) const
     {
-        const auto timeout = campaign_.promises().acquire_timeout;
-        const auto client = static_cast<std::size_t>(op.id.lane);
-        if (!timeout || op.id.lane < 0 || client >= happened.outcomes.size() || op.started == none)
-            return timeout;
-        const duration waited =
-            happened.time_of(op.started) - happened.time_of(happened.outcomes[client].started);
-        return std::max(*timeout - waited, duration(0));
+        const contract& promises = campaign_.promises();
+        std::vector<duration> found;
+        if (op.started == none)
+            return found;
+        const duration now = happened.time_of(op.started);
+        const auto add = [&](const std::optional<duration>& timeout, duration since) {
+            if (timeout)
+                found.push_back(std::max(since + *timeout - now, duration(0)));
+        };
+        const auto in = static_cast<std::size_t>(op.id.lane);
+        const bool has_client = op.id.lane >= 0 && in < happened.outcomes.size();
+        switch (op.role) {
+        case role::create: {
+            duration first = now;
+            if (promises.create_attempts > 1)
+                for (const operation_record& before : happened.operations)
+                    if (before.role == role::create && before.id.lane == op.id.lane &&
+                        before.id.kind == op.id.kind && before.started < op.started)
+                        first = std::min(first, happened.time_of(before.started));
+            add(promises.create_timeout, first);
+            break;
+        }
+        case role::close:
+            add(promises.close_timeout, now);
+            break;
+        default:
+            add(op.in_body ? promises.use_timeout : promises.other_timeout, now);
+        }
+        const bool served = std::any_of(happened.bodies.begin(), happened.bodies.end(),
+            [&](const body_record& body) { return body.lane == op.id.lane && body.entered < op.started; });
+        if (has_client && op.role != role::close) {
+            const duration came = happened.time_of(happened.outcomes[in].started);
+            if (!served)
+                add(promises.acquire_timeout, came);
+            add(promises.whole_timeout, came);
+        }
+        if (promises.acquire_timeout && served)
+            for (const outcome& other : happened.outcomes)
+                if (other.started != none && other.started < op.started && !other.probe &&
+                    &other != &happened.outcomes[in] && other.ended > op.started)
+                    add(promises.acquire_timeout, happened.time_of(other.started));
+        std::sort(found.begin(), found.end());
+        found.erase(std::unique(found.begin(), found.end()), found.end());
+        return found;
     }
 
     /// What a kind means at an operation of that role; nothing where it means nothing.
     std::vector<fault> fit(const fault& kind, const site& here) const
     {
-        const contract& promises = campaign_.promises();
         if (here.blocking && !fits_blocking_call(kind.kind))
             return {};
         switch (kind.kind) {
@@ -251,20 +303,33 @@ private:
         case fault_kind::late: {
             if (kind.after != duration(0))
                 return {kind};
-            auto timeout = here.what == role::close    ? promises.close_timeout
-                           : here.what == role::create ? promises.create_timeout
-                                                       : std::optional<duration>();
-            if (here.what == role::create && here.acquire_left)
-                timeout = std::min(timeout.value_or(*here.acquire_left), *here.acquire_left);
-            if (!timeout)
-                return {};
             constexpr duration tick = std::chrono::microseconds(1);
-            if (kind.kind == fault_kind::late)
-                return {fault::late(*timeout + tick)};
-            if (*timeout < tick)
-                return {fault::delay(*timeout)};
-            return {fault::delay(*timeout - tick), fault::delay(*timeout)};
+            if (here.deadlines.empty()) {
+                // Long enough for what goes on in the background.
+                if (here.what == role::use && kind.kind == fault_kind::delay)
+                    return {fault::delay(std::chrono::minutes(1))};
+                return {};
+            }
+            const duration nearest = here.deadlines.front();
+            std::vector<fault> delays;
+            if (kind.kind == fault_kind::late) {
+                for (const duration deadline : here.deadlines)
+                    delays.push_back(fault::late(deadline));
+                delays.push_back(fault::late(nearest + tick));
+                return delays;
+            }
+            if (nearest >= tick)
+                delays.push_back(fault::delay(nearest - tick));
+            for (const duration deadline : here.deadlines)
+                delays.push_back(fault::delay(deadline));
+            return delays;
         }
+        case fault_kind::fail:
+            // What breaks a resource matters where it may be lent again.
+            if (options_.kinds.empty() && kind.error == breaking &&
+                (here.what == role::create || here.what == role::close || here.what == role::body))
+                return {};
+            return {kind};
         default:
             return {kind};
         }
@@ -275,8 +340,10 @@ private:
         std::vector<std::string> words;
         for (const fault& kind : kinds_)
             words.push_back(
-                kind.kind == fault_kind::delay && kind.after == duration(0)  ? "delay up to the deadlines"
-                : kind.kind == fault_kind::late && kind.after == duration(0) ? "late by a microsecond"
+                kind.kind == fault_kind::delay && kind.after == duration(0) ? "delay up to the deadlines"
+                : options_.kinds.empty() && kind.error == breaking ? to_string(kind) + " (uses and pings)"
+                : kind.kind == fault_kind::late && kind.after == duration(0)
+                    ? "late at the deadlines and by a microsecond"
                 : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
                                                   : to_string(kind));
         if (options_.abandon)
@@ -284,10 +351,13 @@ private:
         return fmt::format("{}", fmt::join(words, ", "));
     }
 
+    static inline const symbol breaking{"connection_reset"};
+
     detail::campaign& campaign_;
     const sweep_options& options_;
     std::vector<fault> kinds_;
     bool bounded_ = false;
+    bool repeated_ = false;
     std::uint64_t limited_ = 0;
 };
 

@@ -52,6 +52,19 @@ index failed_create(const evidence& e, const body_record& body)
     return last;
 }
 
+/// Whether that body returned, and nothing that belongs to it failed until it was run again: a commit, say.
+bool succeeded(const evidence& e, index body, index again)
+{
+    const body_record& ran = e.trace.bodies[body];
+    if (ran.error || ran.left == none)
+        return false;
+    return std::none_of(
+        e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+            return op.id.lane == ran.lane && op.role == role::commit && op.started > ran.left &&
+                   op.started < again && op.result != result::ok;
+        });
+}
+
 } // namespace
 
 void judge_body_runs_once(const evidence& e, violations& found)
@@ -80,10 +93,14 @@ void judge_body_runs_once(const evidence& e, violations& found)
                 ++attempt;
                 before = j;
             }
-        if (attempt <= e.contract.body_attempts)
+        const bool was_served = before != none && succeeded(e, before, body.entered);
+        if (attempt <= e.contract.body_attempts && !was_served)
             continue;
         found.push_back({
-            .sentence = e.contract.body_attempts == 1
+            .sentence = attempt <= e.contract.body_attempts
+                            ? fmt::format("{} had its body run again, although it had returned",
+                                  name_of_client(e, body.lane))
+                        : e.contract.body_attempts == 1
                             ? fmt::format("{} had its body run again", name_of_client(e, body.lane))
                             : fmt::format("{} had its body run {} times, but the contract permits {}",
                                   name_of_client(e, body.lane), attempt, e.contract.body_attempts),

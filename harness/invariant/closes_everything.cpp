@@ -16,15 +16,19 @@ bool counts(const evidence& e, const operation_record& op)
         return true;
     switch (op.result) {
     case result::ok:
-    case result::failed:
-    case result::peer_gone:
     case result::abandoned:
         return true;
+    case result::failed:
+    case result::peer_gone:
+        // One that took effect before its reply was lost is as good as any.
+        return !e.contract.forces_close || op.fault.kind == fault_kind::fail_after_effect;
     case result::pending:
         return false;
     case result::aborted:
         break;
     }
+    if (e.contract.forces_close)
+        return false;
     const duration asked = e.trace.time_of(op.cancel_requested);
     const bool at_deadline =
         e.contract.close_timeout && asked >= e.trace.time_of(op.started) + *e.contract.close_timeout;
@@ -89,6 +93,16 @@ void judge_closes_everything(const evidence& e, violations& found)
         } else if (attempt == none) {
             v.sentence = fmt::format("{} was created but never closed", name);
             v.actual = how == closing::operation ? "no close was started" : "its object was never destroyed";
+        } else if (e.trace.operations[attempt].result == result::failed ||
+                   (e.contract.forces_close && !cancelled_before(e.trace, e.trace.operations[attempt].id.lane,
+                                                   e.trace.operations[attempt].cancel_requested))) {
+            v.sentence = fmt::format("the close of {} came to nothing, and no force_close followed", name);
+            v.actual = "it is still open";
+            v.proof.push_back({e.trace.operations[attempt].started, "closes in vain"});
+        } else if (e.trace.operations[attempt].cancel_requested == none) {
+            v.sentence = fmt::format("the close of {} never ended", name);
+            v.actual = "its close is still under way";
+            v.proof.push_back({e.trace.operations[attempt].started, "never ends"});
         } else {
             v.sentence = fmt::format(
                 "the close of {} was cancelled before it ended, and nothing closed it after", name);

@@ -120,6 +120,67 @@ void judge_starved(const evidence& e, lane in, violations& found)
     });
 }
 
+/// When nothing could happen any more for the first time, or `none`. What comes after it, mishap helped on.
+index first_rest(const evidence& e)
+{
+    for (index i = 0; i < e.trace.events.size(); ++i)
+        if (e.trace.events[i].kind == event_kind::stage &&
+            e.trace.events[i].subject == static_cast<index>(stage::stuck))
+            return i;
+    return none;
+}
+
+bool is_pending(const operation_record& op, index at)
+{
+    return op.started != none && op.started <= at && (op.completed == none || op.completed > at);
+}
+
+bool nothing_is_pending(const evidence& e, index at)
+{
+    return std::none_of(e.trace.operations.begin(), e.trace.operations.end(),
+        [&](const operation_record& op) { return is_pending(op, at); });
+}
+
+/// A client that waits for a resource when nothing can happen any more, although it could be served: a
+/// wake-up was lost, whatever others make happen when they give up. Returns whether there was something to
+/// blame.
+bool judge_asleep(const evidence& e, lane in, violations& found)
+{
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    const index rest = first_rest(e);
+    if (rest == none || !e.contract.capacity || e.contract.keyed || client.started > rest ||
+        client.ended < rest || (client.cancelled != none && client.cancelled < rest) ||
+        end_of_acquire(e.trace, in) < rest)
+        return false;
+    bool creates_in_vain = false;
+    for (const operation_record& op : e.trace.operations) {
+        if (op.id.lane == in && is_pending(op, rest))
+            return false; // busy, not asleep
+        // A pool may open one at a time, and may wait before it tries again what has just failed.
+        creates_in_vain = creates_in_vain ||
+                          (op.role == role::create && op.started < rest && op.result != result::ok) ||
+                          (op.role == role::create && is_pending(op, rest));
+    }
+    index idle = none;
+    for (index r = 0; r < e.trace.resources.size() && idle == none; ++r)
+        if (is_idle(e, r, rest))
+            idle = r;
+    const bool slot_is_free = slots_taken(e, rest) < *e.contract.capacity && !creates_in_vain;
+    if (idle == none && !slot_is_free)
+        return false;
+    found.push_back({
+        .sentence = fmt::format("{} waits for ever although {}", name_of_client(e, in),
+            idle != none ? fmt::format("{} is idle", name_of_resource(e, idle))
+                         : std::string("a slot is free")),
+        .lane = in,
+        .role = role::acquire,
+        .proof = {{client.started, "waits"}, {rest, "nobody wakes it"}},
+        .expected = "who waits is woken when a resource or a slot becomes free",
+        .actual = list_waiting(e, rest),
+    });
+    return true;
+}
+
 void judge_adapter(const evidence& e, violations& found)
 {
     const outcome& adapter = e.trace.adapter;
@@ -152,8 +213,11 @@ void judge_completes(const evidence& e, violations& found)
         const auto in = static_cast<lane>(i);
         if (client.probe)
             continue; // `recovers` speaks of those
-        if (e.contract.acquire_timeout && e.contract.capacity && client.ended != none && client.error)
+        if (e.contract.acquire_timeout && e.contract.capacity && !e.contract.keyed && client.ended != none &&
+            client.error)
             judge_starved(e, in, found);
+        if (judge_asleep(e, in, found))
+            continue;
         if (client.stuck != none) {
             bool blamed = false;
             for (const waiting& wait : waits_at(e.trace, in, client.stuck)) {
@@ -162,11 +226,11 @@ void judge_completes(const evidence& e, violations& found)
                     e.contract.whole_timeout || (e.contract.use_timeout && wait.operation != none &&
                                                     e.trace.operations[wait.operation].role == role::use);
                 if ((wait.in == phase::body && !bounded) || e.contract.is_unbounded(wait.in)) {
-                    // Waiting for a slot is one thing; sleeping while one is free is another.
-                    const bool sleeps = wait.in == phase::acquire && wait.operation == none &&
-                                        e.contract.capacity &&
-                                        slots_taken(e, client.stuck) < *e.contract.capacity;
-                    if (!sleeps)
+                    // What is to be waited for in the body must be something that can happen.
+                    const bool stranded = e.trace.has_adapter && wait.in == phase::body &&
+                                          wait.operation == none && client.stuck == first_rest(e) &&
+                                          nothing_is_pending(e, client.stuck);
+                    if (!stranded)
                         continue;
                 }
                 const bool by_operation = wait.operation != none;

@@ -29,13 +29,14 @@ void judge_fair(const evidence& e, violations& found)
             const index second_entered = entered(static_cast<lane>(late));
             if (first_entered == none || second_entered == none || second_entered > first_entered)
                 continue;
-            // Who creates a resource of its own does not queue for one.
-            const bool creates = std::any_of(
+            // Who creates a resource of its own does not queue for one, and what is done to a resource before
+            // it is lent (a ping, a begin) may take its time.
+            const bool was_served = std::any_of(
                 e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
-                    return op.id.lane == static_cast<lane>(early) && op.role == role::create &&
-                           op.started < second_entered;
+                    return op.id.lane == static_cast<lane>(early) && op.started < second_entered &&
+                           (op.role == role::create || (op.perturbed && op.role != role::close));
                 });
-            if (creates)
+            if (was_served)
                 continue;
             found.push_back({
                 .sentence =

@@ -28,6 +28,20 @@ index overslept_at(const evidence& e, lane in, index end)
     return none;
 }
 
+/// Whether a client stopped what it was waiting for, or began to clean up, when that limit passed.
+bool gave_up_at(const evidence& e, lane in, duration limit)
+{
+    const auto is_now = [&](index event) {
+        return event != none && e.trace.time_of(event) >= limit &&
+               e.trace.time_of(event) <= limit + tolerance(e, limit, event);
+    };
+    return std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+        const bool cleans_up = op.role == role::close || op.role == role::force_close ||
+                               op.role == role::release || op.role == role::rollback;
+        return op.id.lane == in && (is_now(op.cancel_requested) || (cleans_up && is_now(op.started)));
+    });
+}
+
 void judge_acquire(const evidence& e, lane in, violations& found)
 {
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
@@ -62,9 +76,10 @@ void judge_acquire(const evidence& e, lane in, violations& found)
     const bool other_reason = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
         return p.what != primary::kind::deadline && p.what != primary::kind::whole && p.seen <= end;
     });
-    if (lasted > timeout + timer_precision) {
-        // Clean-up after another reason may take its own time.
-        if (!other_reason)
+    const duration limit = e.trace.time_of(client.started) + timeout;
+    if (lasted > timeout + tolerance(e, limit, end)) {
+        // Clean-up after another reason may take its own time, and so may that after giving up in time.
+        if (!other_reason && !gave_up_at(e, in, limit))
             blame(fmt::format(
                       "{} was still without a resource after {}", name_of_client(e, in), to_string(lasted)),
                 fmt::format("given up between {} and {} + 1us", to_string(timeout), to_string(timeout)),
@@ -94,7 +109,8 @@ bool is_client_deadline(const evidence& e, lane in, index at)
     const duration lasted =
         e.trace.time_of(at) - e.trace.time_of(e.trace.outcomes[static_cast<std::size_t>(in)].started);
     const auto is_now = [&](const std::optional<duration>& timeout) {
-        return timeout && lasted >= *timeout && lasted <= *timeout + timer_precision;
+        return timeout && lasted >= *timeout &&
+               lasted <= *timeout + tolerance(e, e.trace.time_of(at) - lasted + *timeout, at);
     };
     return is_now(e.contract.acquire_timeout) || is_now(e.contract.whole_timeout);
 }
@@ -121,24 +137,19 @@ void judge_whole(const evidence& e, lane in, violations& found)
     const bool other_reason = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
         return p.what != primary::kind::whole && p.what != primary::kind::deadline && p.seen <= end;
     });
-    if (lasted > timeout + timer_precision)
+    const duration limit = e.trace.time_of(client.started) + timeout;
+    const bool was_stopped = std::any_of(primaries.begin(), primaries.end(),
+        [](const primary& p) { return p.what == primary::kind::whole && !p.optional; });
+    if (lasted > timeout + tolerance(e, limit, end))
         blame(fmt::format("{} was still at work after {}", name_of_client(e, in), to_string(lasted)),
             fmt::format("stopped between {} and {} + 1us", to_string(timeout), to_string(timeout)),
             fmt::format("after {}", to_string(lasted)));
-    else if (lasted >= timeout && client.error && !other_reason && !is_timeout(e.contract, client.error))
+    else if (lasted >= timeout && was_stopped && client.error && !other_reason &&
+             !is_timeout(e.contract, client.error))
         blame(fmt::format("{} was stopped after {}, but saw {}", name_of_client(e, in), to_string(lasted),
                   describe_error(e, client.error)),
             fmt::format("one of: {}", fmt::join(e.contract.timeout_errors, ", ")),
             describe_error(e, client.error));
-}
-
-/// Whether this close went on apart from its client, which the contract's grace permits: that the client went
-/// on, or ended, does not mean that the close was given up.
-bool is_detached(const evidence& e, const operation_record& op, index end)
-{
-    return op.role == role::close && e.contract.grace > duration(0) && end != none &&
-           end < std::min(op.delivered, op.cancel_requested) &&
-           e.trace.time_of(end) < e.trace.time_of(op.started) + *e.contract.close_timeout;
 }
 
 } // namespace
@@ -159,9 +170,7 @@ void judge_honours_timeout(const evidence& e, violations& found)
         if (!timeout || op.started == none || op.in_probe || op.result == result::abandoned ||
             e.excused(op.id.lane))
             continue;
-        index end = end_of_wait(e.trace, op);
-        if (is_detached(e, op, end))
-            end = std::min(op.delivered, op.cancel_requested); // `none` is the greatest index
+        const index end = end_of_wait(e, i);
         if (end == none)
             continue; // stuck: `completes` speaks of it
         if (e.trace.world_abandoned <= end)
@@ -169,6 +178,7 @@ void judge_honours_timeout(const evidence& e, violations& found)
         // Attempts share one deadline.
         const index clock_starts = e.trace.operations[attempt_of(e, i).first].started;
         const duration lasted = e.trace.time_of(end) - e.trace.time_of(clock_starts);
+        const duration limit = e.trace.time_of(clock_starts) + *timeout;
         const bool ended_by_itself = op.delivered == end && op.cancel_requested == none;
         const auto blame = [&](std::string sentence, std::string expected, std::string actual) {
             found.push_back({
@@ -181,7 +191,7 @@ void judge_honours_timeout(const evidence& e, violations& found)
                 .actual = std::move(actual),
             });
         };
-        if (lasted > *timeout + timer_precision) {
+        if (lasted > *timeout + tolerance(e, limit, end)) {
             blame(fmt::format("{} took {}, past its deadline of {}", name_of(e, i), to_string(lasted),
                       to_string(*timeout)),
                 fmt::format("given up between {} and {} + 1us", to_string(*timeout), to_string(*timeout)),
@@ -213,7 +223,8 @@ void judge_honours_timeout(const evidence& e, violations& found)
         }
         // Given up at the deadline. The client must learn that it was a time-out, unless something was wrong
         // before.
-        if (op.role != role::create || op.id.lane < 0)
+        if (op.role == role::close || op.id.lane < 0 ||
+            static_cast<std::size_t>(op.id.lane) >= e.trace.outcomes.size())
             continue;
         const outcome& client = e.trace.outcomes[static_cast<std::size_t>(op.id.lane)];
         const auto primaries = primaries_of(e, op.id.lane);

@@ -51,8 +51,9 @@ constexpr invariant table[] = {
         "was asked to stop",
         detail::judge_one_at_a_time},
     {"body_runs_once",
-        "a client's body runs at most once, or as often as `body_attempts` permits, and not at all if create "
-        "failed",
+        "a client's body runs at most once, or as often as `body_attempts` permits after it failed, and not "
+        "at "
+        "all if create failed",
         detail::judge_body_runs_once},
     {"closes_in_reverse", "what is lent together by one client is closed last opened first",
         detail::judge_closes_in_reverse},
@@ -74,7 +75,9 @@ constexpr invariant table[] = {
         detail::judge_honours_timeout},
     {"preserves_error", "the error that the caller sees is the first one, by identity",
         detail::judge_preserves_error},
-    {"swallows_no_error", "an error reaches the caller; a close error alone at least the report sink",
+    {"swallows_no_error",
+        "an error, or that its body was stopped, reaches the caller; a close error alone at least the report "
+        "sink",
         detail::judge_swallows_no_error},
     {"invents_no_error", "where nothing went wrong, the caller sees no error",
         detail::judge_invents_no_error},
@@ -84,7 +87,7 @@ constexpr invariant table[] = {
     {"balanced_statistics",
         "counters equal the ledger whenever nothing is ready to run, and nothing is counted in the end",
         detail::judge_balanced_statistics},
-    {"recovers", "afterwards, as many fresh clients as there is capacity are served at once",
+    {"recovers", "afterwards, as many fresh clients as there is capacity, or one, are served at once",
         detail::judge_recovers},
 };
 

@@ -58,8 +58,9 @@ void judge_invents_no_error(const evidence& e, violations& found)
             .sentence = from_close
                             ? fmt::format("{} saw {}, but the contract has close errors reported, not raised",
                                   name_of_client(e, in), describe_error(e, client.error))
-                            : fmt::format("nothing failed, but {} saw {}", name_of_client(e, in),
-                                  describe_error(e, client.error)),
+                            : fmt::format("nothing failed{}, but {} saw {}",
+                                  find_source(e.trace, client.error) == none ? "" : " that was its own",
+                                  name_of_client(e, in), describe_error(e, client.error)),
             .lane = in,
             .role = from_close ? role::close : role::body,
             .proof = {{client.ended, "sees an error"}},

@@ -1,4 +1,5 @@
 #include "invariants.hpp"
+#include "reading.hpp"
 
 #include <mishap/duration.hpp>
 #include <mishap/operation.hpp>
@@ -9,6 +10,44 @@
 
 namespace mishap::detail {
 
+namespace {
+
+/// The event at which the last client, and the adapter, had ended; `none` if one never did.
+index end_of_everybody(const evidence& e)
+{
+    index last = e.trace.has_adapter ? e.trace.adapter.ended : 0;
+    for (const outcome& client : e.trace.outcomes)
+        if (client.started != none)
+            last = std::max(last, client.ended); // `none` is the greatest index
+    return last;
+}
+
+/// An operation that went on by itself when everybody had ended, for longer than the contract's grace, or
+/// `none`. What was asked to stop, and what comes of that, is judged by what arrives.
+index operation_left(const evidence& e)
+{
+    const index last = end_of_everybody(e);
+    if (last == none || e.trace.world_abandoned != none)
+        return none;
+    const duration limit = e.trace.time_of(last) + e.contract.grace;
+    for (index i = 0; i < e.trace.operations.size(); ++i) {
+        const operation_record& op = e.trace.operations[i];
+        const bool permitted = op.role == role::body || op.in_body || op.role == role::create ||
+                               op.role == role::force_close || op.result == result::abandoned ||
+                               op.cancel_requested < last || closes_what_came_late(e.trace, op) ||
+                               e.excused(op.id.lane);
+        if (permitted || op.started > last || op.completed < last)
+            continue;
+        // What hangs is ended by mishap, before the grace.
+        const bool hung = op.completed == none || op.result == result::peer_gone;
+        if (hung ? e.contract.grace == duration(0) : e.trace.time_of(op.completed) > limit)
+            return i;
+    }
+    return none;
+}
+
+} // namespace
+
 void judge_no_stray_work(const evidence& e, violations& found)
 {
     // Where a client never ended, its own suspended coroutine is what is left.
@@ -17,6 +56,19 @@ void judge_no_stray_work(const evidence& e, violations& found)
     if (!everybody_ended || e.trace.events.empty())
         return;
     const auto last = static_cast<index>(e.trace.events.size() - 1);
+    if (const index left = operation_left(e); left != none) {
+        const operation_record& op = e.trace.operations[left];
+        found.push_back({
+            .sentence = fmt::format("{} was left under way when everybody had ended", name_of(e, left)),
+            .lane = op.id.lane,
+            .resource = op.resource,
+            .role = op.role,
+            .proof = {{op.started, "is started"}, {end_of_everybody(e), "everybody has ended"}},
+            .expected = "waited for, or permitted by the contract's 'grace'",
+            .actual = "still under way",
+        });
+        return;
+    }
     const std::string expected =
         e.contract.grace == duration(0)
             ? std::string(

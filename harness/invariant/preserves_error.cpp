@@ -23,8 +23,8 @@ void judge_preserves_error(const evidence& e, violations& found)
         // Those at the same instant are equally first, and so is a deadline that fell together with an
         // arrival.
         const bool kept = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
-            const bool is_early =
-                p.seen <= first->seen || e.trace.time_of(p.seen) <= e.trace.time_of(first->seen);
+            const auto fell = [&](const primary& one) { return one.due.value_or(e.trace.time_of(one.seen)); };
+            const bool is_early = p.seen <= first->seen || fell(p) <= fell(*first);
             return is_early && is_passed_on(e, p, client.error);
         });
         // A time-out under another name is the business of `honours_timeout`.

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <system_error>
 
 namespace mishap::detail {
@@ -52,18 +53,40 @@ bool is_timeout(const contract& promises, const std::exception_ptr& thrown)
 
 std::optional<duration> deadline_of(const contract& promises, const operation_record& op)
 {
-    if (op.role == role::create)
+    switch (op.role) {
+    case role::create:
         return promises.create_timeout;
-    if (op.role == role::close)
+    case role::close:
         return promises.close_timeout;
-    if (op.role == role::use)
-        return promises.use_timeout;
-    return std::nullopt;
+    case role::use:
+        return op.in_body ? promises.use_timeout : promises.other_timeout;
+    case role::body:
+    case role::force_close:
+        return std::nullopt;
+    default:
+        return promises.other_timeout;
+    }
 }
 
-namespace {
+std::optional<duration> limit_of(const evidence& e, index operation)
+{
+    const auto timeout = deadline_of(e.contract, e.trace.operations[operation]);
+    const index first = e.trace.operations[attempt_of(e, operation).first].started;
+    if (!timeout || first == none)
+        return std::nullopt;
+    return e.trace.time_of(first) + *timeout;
+}
 
-/// Whether this closes what arrived after nobody waited for it any more: that is done on the side.
+duration tolerance(const evidence& e, duration limit, index event)
+{
+    if (e.plan.step_cost == duration(0))
+        return timer_precision;
+    std::uint32_t before = 0;
+    for (index i = 0; i <= event && e.trace.events[i].at <= limit; ++i)
+        before = e.trace.events[i].step;
+    return timer_precision + e.plan.step_cost * (e.trace.events[event].step - before + 1);
+}
+
 bool closes_what_came_late(const trace& happened, const operation_record& op)
 {
     if (op.role == role::create || op.resource == none)
@@ -72,6 +95,8 @@ bool closes_what_came_late(const trace& happened, const operation_record& op)
     return created != none &&
            happened.operations[created].cancel_requested < happened.operations[created].completed;
 }
+
+namespace {
 
 /// Whether this operation had been asked to stop at that event, and its lane had gone on without it.
 bool was_left_behind(const trace& happened, const operation_record& op, index at)
@@ -92,20 +117,42 @@ bool was_left_behind(const trace& happened, const operation_record& op, index at
 
 } // namespace
 
-index end_of_wait(const trace& happened, const operation_record& op)
+index end_of_wait(const evidence& e, index operation)
 {
-    index end = std::min(op.delivered, op.cancel_requested); // `none` is the greatest index
+    const trace& happened = e.trace;
+    const operation_record& op = happened.operations[operation];
+    const index known = std::min(op.delivered, op.cancel_requested); // `none` is the greatest index
+    const auto limit = limit_of(e, operation);
+    if (!limit)
+        return known;
+    index end = known;
+    const auto consider = [&](index event) {
+        if (event != none && event > op.started && happened.time_of(event) >= *limit)
+            end = std::min(end, event);
+    };
     const auto& outcomes = happened.outcomes;
     if (op.id.lane >= 0 && static_cast<std::size_t>(op.id.lane) < outcomes.size())
-        end = std::min(end, outcomes[static_cast<std::size_t>(op.id.lane)].ended);
+        consider(outcomes[static_cast<std::size_t>(op.id.lane)].ended);
     for (const operation_record& next : happened.operations) {
         const bool moves_on =
             (next.role == role::create || next.role == role::close || next.role == role::force_close) &&
             (next.resource == op.resource || !closes_what_came_late(happened, next));
-        if (moves_on && next.id.lane == op.id.lane && next.started != none && next.started > op.started)
-            end = std::min(end, next.started);
+        if (moves_on && next.id.lane == op.id.lane)
+            consider(next.started);
     }
     return end;
+}
+
+bool is_on_the_side(const trace& happened, const operation_record& op, index end)
+{
+    const auto in = static_cast<std::size_t>(op.id.lane);
+    if (op.id.lane < 0 || in >= happened.outcomes.size() || op.in_body || op.role == role::body)
+        return false;
+    if (happened.outcomes[in].ended < end)
+        return true;
+    return std::any_of(happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
+        return body.lane == op.id.lane && body.entered > op.started && body.entered < end;
+    });
 }
 
 index end_of_acquire(const trace& happened, lane in)
@@ -177,6 +224,20 @@ bool cancelled_before(const trace& happened, lane in, index event)
 
 namespace {
 
+/// Whether this operation was started when its client had left its body for good.
+bool is_after_bodies(const trace& happened, const operation_record& op)
+{
+    bool any = false;
+    for (const body_record& body : happened.bodies) {
+        if (body.lane != op.id.lane)
+            continue;
+        if (body.left > op.started) // `none` is the greatest index
+            return false;
+        any = true;
+    }
+    return any;
+}
+
 /// Whether the client suspended in nothing but the ends of things after that event. A cancellation that
 /// strikes there may go unnoticed: clean-up is shielded, and nothing was left that could be cancelled.
 bool only_ends_things_after(const trace& happened, lane in, index event)
@@ -194,6 +255,9 @@ bool only_ends_things_after(const trace& happened, lane in, index event)
         // The body learns of nothing where what it waits for succeeds although it was asked to stop.
         if (op.in_body && op.result == result::ok && op.cancel_requested < op.completed)
             continue;
+        // What comes after the body is a farewell.
+        if (!op.in_body && op.role != role::body && is_after_bodies(happened, op))
+            continue;
         // A manager may well finish a commit once the body has returned.
         if (op.role != role::close && op.role != role::force_close && op.role != role::commit &&
             op.role != role::rollback)
@@ -202,13 +266,53 @@ bool only_ends_things_after(const trace& happened, lane in, index event)
     return true;
 }
 
-/// Whether the body was run again after it failed here, and the contract permits that.
-bool is_tried_again(const evidence& e, const body_record& failed)
+/// Whether a client's body was run again after that event, and the contract permits that.
+bool is_tried_again(const evidence& e, lane in, index failed)
 {
     return e.contract.body_attempts > 1 &&
-           std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& later) {
-               return later.lane == failed.lane && later.entered > failed.left;
-           });
+           std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(),
+               [&](const body_record& later) { return later.lane == in && later.entered > failed; });
+}
+
+/// Whether that client was served, after its create had failed, with a resource that was there before.
+bool is_served_otherwise(const evidence& e, lane in, const operation_record& failed)
+{
+    return std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {
+        if (body.lane != in || body.entered < failed.delivered || body.resource == none ||
+            body.resource == failed.resource)
+            return false;
+        const resource_record& lent = e.trace.resources[body.resource];
+        return lent.home != in ||
+               (lent.create != none && e.trace.operations[lent.create].started < failed.started);
+    });
+}
+
+/// An error that no rule demands the client to see, but that it may: of a check, of what went on beside its
+/// body, or of what the manager does in the background for everybody.
+bool may_be_passed_on(const evidence& e, lane in, index operation)
+{
+    const operation_record& op = e.trace.operations[operation];
+    if ((op.result != result::failed && op.result != result::peer_gone) || op.delivered == none ||
+        op.role == role::close || op.role == role::rollback || op.role == role::release)
+        return false;
+    if (op.id.lane == in && op.role == role::maintenance && !op.in_body)
+        return true;
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    const bool is_near = op.id.lane == in || op.id.lane == background_lane;
+    return is_near && client.error &&
+           (find_source(e.trace, client.error) == operation ||
+               returned_value(e.trace, operation, client.error));
+}
+
+/// Whether a client that waits for a resource may be told of this create's deadline, although it ran in
+/// another lane: then that one did not wait for it.
+bool may_time_out_for(const evidence& e, lane in, index create, index end)
+{
+    const operation_record& op = e.trace.operations[create];
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    return op.role == role::create && op.id.lane != in && is_timeout(e.contract, client.error) &&
+           end < client.ended && op.started < end_of_acquire(e.trace, in) &&
+           (op.id.lane == background_lane || is_on_the_side(e.trace, op, end));
 }
 
 } // namespace
@@ -256,6 +360,59 @@ bool is_retried(const evidence& e, index create)
 
 } // namespace
 
+namespace {
+
+/// Deadlines of operations that this client waited for, or may be told of.
+void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
+{
+    const trace& happened = e.trace;
+    const outcome& client = happened.outcomes[static_cast<std::size_t>(in)];
+    for (index i = 0; i < happened.operations.size(); ++i) {
+        const operation_record& op = happened.operations[i];
+        if (op.started == none || op.in_body || op.role == role::close || op.role == role::body)
+            continue;
+        const index end = end_of_wait(e, i);
+        if (end == none)
+            continue;
+        const auto limit = limit_of(e, i);
+        if (limit && happened.time_of(end) >= *limit) {
+            const bool arrived = op.completed != none && op.result != result::aborted &&
+                                 happened.time_of(op.completed) <= *limit + timer_precision;
+            const bool cleans_up = op.role == role::rollback || op.role == role::release ||
+                                   op.role == role::maintenance || is_after_bodies(happened, op);
+            const bool own = op.id.lane == in && !is_on_the_side(happened, op, end);
+            if (own || may_time_out_for(e, in, i, end))
+                found.push_back({primary::kind::deadline, end, i, nullptr,
+                    arrived || !own || (cleans_up && op.role != role::commit) || is_tried_again(e, in, end),
+                    limit});
+            continue;
+        }
+        // A time-out that the contract says nothing of is the manager's own affair.
+        const bool by_manager = op.result == result::aborted && !cancelled_before(happened, in, end) &&
+                                happened.time_of(end) > happened.time_of(op.started);
+        if (!limit && op.id.lane == in && op.role != role::create && by_manager &&
+            is_timeout(e.contract, client.error))
+            found.push_back({primary::kind::deadline, end, i, nullptr, true, happened.time_of(end)});
+    }
+}
+
+/// The deadline that attempts share may pass between two of them.
+void add_deadline_between(const evidence& e, lane in, std::vector<primary>& found)
+{
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    if (e.contract.create_attempts == 1 || client.ended == none || !is_timeout(e.contract, client.error))
+        return;
+    for (index i = 0; i < e.trace.operations.size(); ++i) {
+        const operation_record& op = e.trace.operations[i];
+        const auto limit = op.id.lane == in && op.role == role::create ? limit_of(e, i) : std::nullopt;
+        if (limit && op.result == result::failed && op.delivered != none &&
+            e.trace.time_of(op.delivered) <= *limit && e.trace.time_of(client.ended) >= *limit)
+            found.push_back({primary::kind::deadline, client.ended, i, nullptr, true, limit});
+    }
+}
+
+} // namespace
+
 std::vector<primary> primaries_of(const evidence& e, lane in)
 {
     std::vector<primary> found;
@@ -263,41 +420,41 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
     const outcome& client = happened.outcomes[static_cast<std::size_t>(in)];
     for (index i = 0; i < happened.operations.size(); ++i) {
         const operation_record& op = happened.operations[i];
+        if (may_be_passed_on(e, in, i)) {
+            const bool is_own = op.id.lane == in && !op.in_body && op.role != role::maintenance;
+            if (!is_own) {
+                found.push_back({primary::kind::operation, op.delivered, i, op.error, true});
+                continue;
+            }
+        }
         if ((op.role == role::create && op.result == result::failed ? served_by(e, i) : op.id.lane) != in)
             continue;
         // Inside the body, what counts is what leaves it: the body may well handle an error of its own.
         const bool matters =
             !op.in_body && (op.role == role::create || op.role == role::use || op.role == role::begin ||
                                op.role == role::commit || op.role == role::acquire);
-        if (matters && op.result == result::failed && op.delivered != none)
-            found.push_back({primary::kind::operation, op.delivered, i, op.error, is_retried(e, i)});
-        // What becomes of a check that failed is the manager's to say.
-        if (!op.in_body && op.role == role::maintenance && op.result == result::failed &&
-            op.delivered != none)
-            found.push_back({primary::kind::operation, op.delivered, i, op.error, true});
+        if (!matters || op.delivered == none)
+            continue;
+        const bool handled = is_retried(e, i) || is_tried_again(e, in, op.delivered) ||
+                             is_on_the_side(happened, op, op.delivered) ||
+                             (op.role == role::create && is_served_otherwise(e, in, op));
+        if (op.result == result::failed)
+            found.push_back({primary::kind::operation, op.delivered, i, op.error, handled});
         // What hung until the end of the run failed then, whoever was still there to see it.
-        if (matters && op.result == result::peer_gone && op.delivered != none)
+        if (op.result == result::peer_gone)
             found.push_back({primary::kind::operation, op.delivered, i, op.error, true});
-        if (op.role == role::create && e.contract.create_timeout && op.started != none) {
-            const index end = end_of_wait(happened, op);
-            const duration limit = happened.time_of(happened.operations[attempt_of(e, i).first].started) +
-                                   *e.contract.create_timeout;
-            if (end != none && happened.time_of(end) >= limit) {
-                const bool arrived = op.completed != none && op.result != result::aborted &&
-                                     happened.time_of(op.completed) <= limit + timer_precision;
-                found.push_back({primary::kind::deadline, end, i, nullptr, arrived});
-            }
-        }
     }
+    add_deadlines(e, in, found);
+    add_deadline_between(e, in, found);
     if (e.contract.acquire_timeout && client.started != none) {
         const index end = end_of_acquire(happened, in);
         const duration limit = happened.time_of(client.started) + *e.contract.acquire_timeout;
         if (end != none && happened.time_of(end) >= limit)
-            found.push_back({primary::kind::deadline, end, none, nullptr, end != client.ended});
+            found.push_back({primary::kind::deadline, end, none, nullptr, end != client.ended, limit});
     }
     for (const body_record& body : happened.bodies)
         if (body.lane == in && body.error && body.left != none && !is_abort(body.error) &&
-            !is_tried_again(e, body))
+            !is_tried_again(e, in, body.left))
             found.push_back({primary::kind::body, body.left, find_source(happened, body.error), body.error});
     if (client.cancelled != none) {
         // What ignores its cancellation until the end of the run fails with an error of its own then.
@@ -316,7 +473,8 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
             // What ended by itself at that very instant may be told as it ended.
             const bool was_stopped = std::any_of(happened.bodies.begin(), happened.bodies.end(),
                 [&](const body_record& body) { return body.left == end && is_abort(body.error); });
-            found.push_back({primary::kind::whole, end, none, nullptr, !was_stopped && end != client.ended});
+            found.push_back(
+                {primary::kind::whole, end, none, nullptr, !was_stopped && end != client.ended, limit});
         }
     }
     for (primary& p : found)
@@ -324,6 +482,18 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
                                        [&](const std::string& name) { return is_named(e, p, name); });
     std::stable_sort(
         found.begin(), found.end(), [](const primary& a, const primary& b) { return a.seen < b.seen; });
+    // Where another attempt was granted, and something else kept it from being made or from succeeding, the
+    // error of the one before need not be told.
+    for (auto p = found.begin(); p != found.end(); ++p) {
+        const bool more_bodies = e.contract.body_attempts > 1 && p->what == primary::kind::body;
+        const bool more_creates = p->what == primary::kind::operation &&
+                                  happened.operations[p->operation].role == role::create &&
+                                  attempt_of(e, p->operation).number < e.contract.create_attempts;
+        p->optional = p->optional || ((more_bodies || more_creates) &&
+                                         std::any_of(std::next(p), found.end(), [&](const primary& later) {
+                                             return !later.optional || is_passed_on(e, later, client.error);
+                                         }));
+    }
     return found;
 }
 

@@ -30,8 +30,10 @@ struct primary
     /// The operation that failed or outlasted its deadline, or `none`.
     index operation;
     std::exception_ptr error;
-    /// The deadline and the operation's end fell together, so that missing it is right too.
+    /// The caller may see it, and need not: the deadline and the operation's end fell together, say.
     bool optional = false;
+    /// For a deadline, when it passed. The manager may learn of it later than that.
+    std::optional<duration> due = {};
 };
 
 /// The primaries of a client, in the order in which the manager saw them.
@@ -76,9 +78,24 @@ index end_of_work(const trace&, lane);
 /// The deadline of the phase that this operation is, if the contract bounds it.
 std::optional<duration> deadline_of(const contract&, const operation_record&);
 
-/// The event at which the manager stopped waiting for this operation: it was delivered, asked to stop, its
-/// client ended, or its lane went on to create or close something. `none` if that never happened.
-index end_of_wait(const trace&, const operation_record&);
+/// When this operation's deadline passes, which attempts share; nothing where it has none.
+std::optional<duration> limit_of(const evidence&, index operation);
+
+/// The event at which the manager stopped waiting for this operation: it was delivered, or asked to stop; or,
+/// from its deadline on, its client ended, or its lane went on to create or close something. (Before that,
+/// who goes on may well do several things at once.) `none` if that never happened.
+index end_of_wait(const evidence&, index operation);
+
+/// Whether this closes what arrived after nobody waited for it any more: that is done on the side.
+bool closes_what_came_late(const trace&, const operation_record&);
+
+/// Whether this operation, if it ended then, was none that its client waited for: that had entered its body
+/// meanwhile, or had ended. A pool may open connections from whatever client's lane it is called in.
+bool is_on_the_side(const trace&, const operation_record&, index end);
+
+/// How much later than that limit an event may be and still be on time: the precision of timers, and what the
+/// steps since then cost.
+duration tolerance(const evidence&, duration limit, index event);
 
 /// Whether the client's own cancellation came at or before that event.
 bool cancelled_before(const trace&, lane, index event);

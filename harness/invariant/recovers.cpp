@@ -29,15 +29,20 @@ void judge_recovers(const evidence& e, violations& found)
         if (e.consequence[i])
             return; // somebody never came back, which is reported already
     found.push_back({
-        .sentence = fmt::format("of {} fresh clients, only {} were served afterwards; the first other one {}",
-            probes, served,
-            failed->stuck != none ? std::string("waits for ever")
-                                  : fmt::format("saw {}", describe_error(e, failed->error))),
+        .sentence =
+            fmt::format("of {} fresh client{}, only {} were served afterwards; the first other one {}",
+                probes, probes == 1 ? "" : "s", served,
+                failed->stuck != none ? std::string("waits for ever")
+                                      : fmt::format("saw {}", describe_error(e, failed->error))),
         .lane = in,
         .role = role::acquire,
         .proof = {{failed->stuck != none ? failed->stuck : failed->ended, "not served"}},
-        .expected = fmt::format(
-            "as many clients as there is capacity ({}) are served at once, with no fault about", probes),
+        .expected =
+            e.contract.capacity
+                ? fmt::format(
+                      "as many clients as there is capacity ({}) are served at once, with no fault about",
+                      probes)
+                : std::string("a client that comes afterwards is served, with no fault about"),
         .actual = fmt::format("{} of {}", served, probes),
     });
 }

@@ -7,6 +7,22 @@
 
 namespace mishap::detail {
 
+namespace {
+
+/// The client's last body, if somebody other than the client's caller had it stopped; else `none`.
+index stopped_body(const evidence& e, lane in)
+{
+    index last = none;
+    for (index i = 0; i < e.trace.bodies.size(); ++i)
+        if (e.trace.bodies[i].lane == in && !is_nested_body(e.trace, i))
+            last = i;
+    const bool stopped =
+        last != none && e.trace.bodies[last].left != none && is_abort(e.trace.bodies[last].error);
+    return stopped && e.trace.outcomes[static_cast<std::size_t>(in)].cancelled == none ? last : none;
+}
+
+} // namespace
+
 void judge_swallows_no_error(const evidence& e, violations& found)
 {
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
@@ -24,6 +40,19 @@ void judge_swallows_no_error(const evidence& e, violations& found)
                 .role = first->operation == none ? role::body : e.trace.operations[first->operation].role,
                 .proof = {{first->seen, "first error"}, {client.ended, "swallows it"}},
                 .expected = describe(e, *first),
+                .actual = "success",
+            });
+            continue;
+        }
+        if (const index stopped = stopped_body(e, in); stopped != none) {
+            const body_record& body = e.trace.bodies[stopped];
+            found.push_back({
+                .sentence = fmt::format(
+                    "the body was stopped before its end, but {} saw success", name_of_client(e, in)),
+                .lane = in,
+                .role = role::body,
+                .proof = {{body.left, "is stopped"}, {client.ended, "sees success"}},
+                .expected = "the reason why it was stopped",
                 .actual = "success",
             });
             continue;

@@ -310,18 +310,23 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
         [](const value& v, sweep_options& o) { o.perturbations = v.number<unsigned>(); }},
     {"kinds", "[KIND, ...]",
         "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes and commits), `hang`, "
-        "`delay`, `late` by "
-        "1 "
-        "us, `cancel`",
-        "what an operation may do instead; a bare `delay` stands for the contract's deadlines T - 1 us and "
-        "T; "
-        "`cancel` also for cancelling any client after any step",
+        "`delay`, "
+        "`late`, `cancel`; with a capacity, `fail connection_reset` (uses and pings)",
+        "what an operation may do instead; a bare `delay` stands for each deadline T that passes meanwhile "
+        "(its own, its client's, and that of those who wait) and 1 us before the nearest, or for a minute at "
+        "a "
+        "use with no deadline; a bare `late` for each T and 1 us after the nearest; `cancel` also for "
+        "cancelling any client after any step",
         [](const value& v, sweep_options& o) { o.kinds = read_kinds(v); }},
     {"abandon", "true|false", "false", "also abandon every client, and the world, after every step",
         [](const value& v, sweep_options& o) { o.abandon = v.flag(); }},
     {"deviate", "true|false", "false",
         "also let every other client take a step before each operation completes",
         [](const value& v, sweep_options& o) { o.deviate = v.flag(); }},
+    {"occurrences_max", "1..1000000", "16",
+        "strike so many of the operations that differ only in their number, and say \"incomplete\" if there "
+        "are more",
+        [](const value& v, sweep_options& o) { o.occurrences_max = v.number<std::uint32_t>(); }},
     {"runs_max", "1..1000000000", "1000000", "stop here, and say \"incomplete\"",
         [](const value& v, sweep_options& o) { o.runs_max = v.number<std::uint64_t>(); }},
 };

@@ -19,11 +19,14 @@ failure failure_of(std::exception_ptr thrown)
     if (const error* known = found.name.empty() ? nullptr : find_error(found.name)) {
         found.registered = known->value;
         found.code = marked(code_of(*known), source);
+    } else if (source != none && happened->operations[source].result == result::peer_gone) {
+        found.code = marked(peer_gone_code(), source);
     }
     try {
         std::rethrow_exception(std::move(thrown));
     } catch (const boost::system::system_error& e) {
-        found.code = e.code(); // which is marked, too
+        if (!found.code)
+            found.code = e.code();
     } catch (...) {
     }
     if (found.name.empty())

@@ -45,6 +45,9 @@ constinit thread_local world* running_world = nullptr;
 /// io_context's queue, such as the end of a timer that it cancelled, comes next in line.
 constexpr int batch_max = 1;
 
+/// Virtual time after the horizon for those who were stuck until then.
+constexpr duration clean_up_time = std::chrono::hours(1);
+
 /// While it lives, this thread's time and reactors are simulated.
 class simulating
 {
@@ -530,6 +533,13 @@ bool world::advance(duration limit)
         const alarm due = alarms_.back();
         alarms_.pop_back();
         if (due.operation != none) {
+            // Whoever is late comes together with a timer of that instant: when its handler runs, the timer's
+            // is on its way, and cancelling the timer does nothing any more.
+            if (timer_armed && own.expiry == next &&
+                trace_->operations[due.operation].fault.kind == fault_kind::late) {
+                own.expiry = duration(-1);
+                own.due = true;
+            }
             complete(due.operation, result::ok);
         } else {
             --arriving_;
@@ -633,6 +643,8 @@ bool world::finish_clients(pause why)
         if (chosen.empty())
             break;
         record_stage(stage::clients_cancelled);
+        // Clean-up takes its time even where the horizon was reached.
+        horizon_ = seam_.horizon = limits_->horizon + clean_up_time;
         for (const std::size_t i : chosen) {
             trace_->outcomes[i].stuck = found;
             trace_->outcomes[i].ending = ending::hung;
@@ -679,12 +691,12 @@ bool world::end_what_hangs()
 /// Stage 6: as many fresh clients as there is capacity must each get a resource, all at once.
 bool world::probe()
 {
-    if (!serving_ || !contract_->capacity || running_clients_ != 0 || adapter_ended_)
+    if (!serving_ || running_clients_ != 0 || adapter_ended_)
         return true;
     record_stage(stage::probing);
     probing_ = true;
     const std::size_t first = clients_;
-    const std::size_t probes = *contract_->capacity;
+    const std::size_t probes = contract_->capacity.value_or(1);
     trace_->outcomes.resize(first + probes);
     while (lanes_.size() < first + probes + 1)
         lanes_.emplace_back();
@@ -694,9 +706,9 @@ bool world::probe()
     }
     const duration until = seam_.now + contract_->recovery_time.value_or(
                                            contract_->acquire_timeout.value_or(std::chrono::seconds(60)));
-    horizon_ = std::min(until, horizon_);
+    const duration farthest = std::exchange(horizon_, std::min(until, horizon_));
     pause next = drive();
-    horizon_ = limits_->horizon;
+    horizon_ = farthest;
     // Who has not been served by now never will be; who holds a resource waits for those.
     for (int round = 0; !is_over(next) && running_clients_ != 0 && round < 4; ++round) {
         const index found = record_stage(stage::stuck);

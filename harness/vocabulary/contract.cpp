@@ -84,6 +84,8 @@ std::string contradiction(const contract& promises)
         return why;
     if (std::string why = check(promises.use_timeout, phase::body); !why.empty())
         return why;
+    if (std::string why = check(promises.other_timeout, phase::other); !why.empty())
+        return why;
     if (promises.whole_timeout && *promises.whole_timeout <= duration(0))
         return "whole_timeout is not positive: a time-out is longer than nothing";
     if (promises.create_attempts == 0 || promises.close_attempts == 0)
@@ -97,6 +99,8 @@ std::string contradiction(const contract& promises)
                 return unknown_word("error", name, error_names());
     if (promises.capacity && *promises.capacity == 0)
         return "capacity is 0: nobody could ever be served";
+    if (promises.keeps_broken && promises.cancelled_use_breaks)
+        return "keeps_broken and cancelled_use_breaks are both set: say one of them";
     if (promises.body_attempts == 0)
         return "body_attempts is 0: the body could never run";
     if (promises.grace < duration(0))

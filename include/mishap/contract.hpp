@@ -64,13 +64,18 @@ struct contract
     /// `timeout_errors`. Unset: being stuck in a create breaks `completes`.
     std::optional<duration> create_timeout = {};
 
-    /// Permits so many creates, one after another that failed, before the client's own error; all of them
-    /// share the create time-out, whose clock starts with the first.
+    /// Permits so many creates, one after another that failed, before the client's own error; all of them,
+    /// and what is waited between them, share the create time-out, whose clock starts with the first.
     std::uint32_t create_attempts = 1;
 
-    /// Demands that a use that does not end is given up within [T, T + 1 us] of its start.
+    /// Demands that a use in the body that does not end is given up within [T, T + 1 us] of its start.
     /// Unset: being stuck in the body's own work is nobody's fault.
     std::optional<duration> use_timeout = {};
+
+    /// Demands that any other step of the manager's that does not end is given up within [T, T + 1 us] of its
+    /// start: a handshake or logout (a use outside of the body), a begin, commit, rollback, ping, acquire or
+    /// release. Unset: being stuck in one breaks `completes`; when one is given up is the manager's affair.
+    std::optional<duration> other_timeout = {};
 
     /// Demands that a client has left its body, or given up waiting for a resource, within [T, T + 1 us] of
     /// its start, with one of `timeout_errors`. Clean-up may follow.
@@ -87,21 +92,27 @@ struct contract
     /// Phases that may last for ever without breaking `completes`, because this manager never promised more.
     std::vector<phase> unbounded = {};
 
-    /// So many resources may exist at once. Set for pools: several clients then run at once, and after them
-    /// so many fresh ones must each get a resource.
+    /// So many resources may exist at once. Set for pools, locks and singletons: several clients then run at
+    /// once, and after them so many fresh ones must each get a resource. (Without it one fresh client must.)
     std::optional<std::uint32_t> capacity = {};
     /// How many clients run; 0 means one, or, with a capacity, two more than it: a wake-up that one waiter
     /// loses is missed only by another one.
     std::uint32_t clients = 0;
     /// Permits lending one resource to several clients at once.
     bool shared = false;
+    /// Permits leaving a resource idle, or a slot free, while clients wait: not every resource serves every
+    /// client, as in a pool that keeps some for each host.
+    bool keyed = false;
     /// Permits starting an operation on a resource while another one is in flight.
     bool pipelined = false;
-    /// Permits running one client's body so many times in all, for managers that try it again after it
-    /// failed; of the attempts' errors only the last one must reach the caller.
+    /// Permits running one client's body so many times in all, for managers that try it again after it, or
+    /// the commit after it, failed; of the attempts' errors only the last one must reach the caller.
     std::uint32_t body_attempts = 1;
     /// Demands that clients get their resources in the order in which they came.
     bool fair = false;
+    /// Permits lending what is broken: the health of what it lends is not this manager's business, as with a
+    /// lock.
+    bool keeps_broken = false;
     /// Demands that a resource whose use was cancelled in flight is not lent again.
     bool cancelled_use_breaks = false;
     /// How much virtual time the fresh clients have; unset: the acquire time-out, else 60 s.
@@ -115,6 +126,8 @@ struct contract
     std::uint32_t close_attempts = 1;
     /// Permits closing what is closed already.
     bool idempotent_close = false;
+    /// Demands that a resource whose close failed, or was given up, is dropped by a `force_close`.
+    bool forces_close = false;
     /// Demands that a resource counts against the capacity until its close has ended, not only until it
     /// starts.
     bool closing_counts = false;

@@ -51,11 +51,17 @@ struct sweep_options
     /// At most so many perturbations in one run.
     unsigned perturbations = 2;
     /// What an operation may do instead of succeeding; empty means the default kinds: `fail io_error`,
-    /// `fail foreign`, `fail after effect` (closes and commits), `hang`, `delay`, `late` and `cancel`. A
-    /// `delay` of zero stands for the deadlines T - 1 us and T that the contract sets for the operation, and
-    /// a `late` of zero for T + 1 us; where it sets none, there is none. `cancel` also cancels every client
-    /// after every step.
+    /// `fail foreign`, `fail after effect` (closes and commits), `hang`, `delay`, `late`, `cancel`, and, for
+    /// managers with a capacity, `fail connection_reset` (uses and pings). A `delay` of zero
+    /// stands for the nearest deadline T that passes while the operation is under way, and 1 us before it,
+    /// and for all later ones: its own, its client's, and those of clients that wait. A `late` of zero stands
+    /// for these deadlines and T + 1 us. Where there is no deadline, a use is delayed by a minute, for what
+    /// goes on in the background. `cancel` also cancels every client after every step.
     std::vector<fault> kinds = {};
+    /// Of operations that differ only in their number (a ping every ten seconds, while a body hangs), so many
+    /// are struck, and clients are interrupted only until then; the result says "incomplete" if there are
+    /// more.
+    std::uint32_t occurrences_max = 16;
     /// Stops here; the result then says "incomplete".
     std::uint64_t runs_max = 1'000'000;
     std::map<std::string, std::string, std::less<>> settings = {};

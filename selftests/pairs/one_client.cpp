@@ -255,7 +255,7 @@ const registration no_stray_work{{.invariant = "no_stray_work",
 const registration no_escape{{.invariant = "no_escape",
     .wrong = "throws_a_close_error_out_of_its_handler",
     .twin = "reports_a_close_error_from_its_handler",
-    .promises = patient,
+    .promises = {.unbounded = {phase::create, phase::close}, .grace = 1min},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         const auto session = std::make_shared<mock_resource>("session");
         const auto closed = [&env, wrong, session](std::exception_ptr error) {

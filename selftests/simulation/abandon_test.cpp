@@ -333,7 +333,8 @@ std::string order_of(const mishap::run_result& run, mishap::event_kind kind)
 {
     std::string names;
     for (const mishap::event& e : run.trace.events)
-        if (e.kind == kind && run.trace.operations[e.subject].role != mishap::role::body)
+        if (e.kind == kind && run.trace.operations[e.subject].role != mishap::role::body &&
+            !run.trace.operations[e.subject].in_probe)
             names += mishap::to_string(run.trace.operations[e.subject].id, true) + " ";
     return names;
 }

@@ -44,7 +44,7 @@ std::string started(const mishap::run_result& run)
 {
     std::string names;
     for (const mishap::operation_record& op : run.trace.operations)
-        if (op.role != mishap::role::body)
+        if (op.role != mishap::role::body && !op.in_probe)
             names += mishap::to_string(op.id, true) + " ";
     return names;
 }
@@ -53,7 +53,8 @@ std::string ends(const mishap::run_result& run)
 {
     std::string text;
     for (const mishap::outcome& client : run.trace.outcomes)
-        text += client.error ? "throws " : client.ended != mishap::none ? "returns " : "hangs ";
+        if (!client.probe)
+            text += client.error ? "throws " : client.ended != mishap::none ? "returns " : "hangs ";
     return text;
 }
 
@@ -77,7 +78,16 @@ TEST(clients, come_one_after_the_other_when_the_plan_says_so)
 
 TEST(clients, are_as_many_as_the_plan_says)
 {
-    EXPECT_EQ(mishap::run(one_session_each(2), mishap::parse_plan("clients(5)")).trace.outcomes.size(), 5u);
+    const auto run = mishap::run(one_session_each(2), mishap::parse_plan("clients(5)"));
+    EXPECT_EQ(ends(run), "returns returns returns returns returns ");
+}
+
+TEST(clients, are_followed_by_a_fresh_one)
+{
+    const auto run = mishap::run(one_session_each(2), {});
+    ASSERT_EQ(run.trace.outcomes.size(), 3u);
+    EXPECT_TRUE(run.trace.outcomes[2].probe);
+    EXPECT_FALSE(run.trace.outcomes[2].error);
 }
 
 TEST(clients, need_a_contract_that_speaks_of_them)
