@@ -307,7 +307,8 @@ private:
             if (here.deadlines.empty()) {
                 // Long enough for what goes on in the background.
                 if (here.what == role::use && kind.kind == fault_kind::delay)
-                    return {fault::delay(std::chrono::minutes(1))};
+                    return {fault::delay(
+                        std::min<duration>(std::chrono::minutes(1), options_.limits.horizon / 4))};
                 return {};
             }
             const duration nearest = here.deadlines.front();

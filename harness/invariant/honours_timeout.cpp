@@ -140,7 +140,8 @@ void judge_whole(const evidence& e, lane in, violations& found)
     const duration limit = e.trace.time_of(client.started) + timeout;
     const bool was_stopped = std::any_of(primaries.begin(), primaries.end(),
         [](const primary& p) { return p.what == primary::kind::whole && !p.optional; });
-    if (lasted > timeout + tolerance(e, limit, end))
+    const bool never_worked = end == client.ended && gave_up_at(e, in, limit);
+    if (lasted > timeout + tolerance(e, limit, end) && !never_worked)
         blame(fmt::format("{} was still at work after {}", name_of_client(e, in), to_string(lasted)),
             fmt::format("stopped between {} and {} + 1us", to_string(timeout), to_string(timeout)),
             fmt::format("after {}", to_string(lasted)));

@@ -250,7 +250,7 @@ bool only_ends_things_after(const trace& happened, lane in, index event)
             continue;
         if (op.blocking)
             continue; // no suspension
-        if (was_left_behind(happened, op, event))
+        if (was_left_behind(happened, op, event) || is_on_the_side(happened, op, event))
             continue; // nobody waited for it any more
         // The body learns of nothing where what it waits for succeeds although it was asked to stop.
         if (op.in_body && op.result == result::ok && op.cancel_requested < op.completed)
@@ -388,9 +388,11 @@ void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
             continue;
         }
         // A time-out that the contract says nothing of is the manager's own affair.
-        const bool by_manager = op.result == result::aborted && !cancelled_before(happened, in, end) &&
-                                happened.time_of(end) > happened.time_of(op.started);
-        if (!limit && op.id.lane == in && op.role != role::create && by_manager &&
+        // (Who is cancelled at the very instant may have been about to say so.)
+        const bool by_manager =
+            op.result == result::aborted && happened.time_of(end) > happened.time_of(op.started);
+        const bool own_affair = op.role != role::create || e.contract.is_unbounded(phase::create);
+        if (!limit && (op.id.lane == in || may_time_out_for(e, in, i, end)) && own_affair && by_manager &&
             is_timeout(e.contract, client.error))
             found.push_back({primary::kind::deadline, end, i, nullptr, true, happened.time_of(end)});
     }
@@ -405,8 +407,8 @@ void add_deadline_between(const evidence& e, lane in, std::vector<primary>& foun
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& op = e.trace.operations[i];
         const auto limit = op.id.lane == in && op.role == role::create ? limit_of(e, i) : std::nullopt;
-        if (limit && op.result == result::failed && op.delivered != none &&
-            e.trace.time_of(op.delivered) <= *limit && e.trace.time_of(client.ended) >= *limit)
+        if (limit && op.delivered != none && e.trace.time_of(op.delivered) <= *limit &&
+            e.trace.time_of(client.ended) >= *limit && end_of_acquire(e.trace, in) == client.ended)
             found.push_back({primary::kind::deadline, client.ended, i, nullptr, true, limit});
     }
 }
