@@ -242,6 +242,16 @@ std::vector<fault_plan> simpler_plans(const fault_plan& plan, const contract& pr
         --fewer.clients;
         simpler.push_back(std::move(fewer));
     }
+    if (plan.sequential || plan.relay) {
+        fault_plan together = plan;
+        together.sequential = together.relay = false;
+        simpler.push_back(std::move(together));
+    }
+    for (const auto& [client, when] : plan.arrivals) {
+        fault_plan sooner = plan;
+        sooner.arrivals.erase(client);
+        simpler.push_back(std::move(sooner));
+    }
     for (std::size_t i = 0; i < plan.perturbations.size(); ++i) {
         if (!plan.perturbations[i].is_fault())
             continue;

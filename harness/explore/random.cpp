@@ -79,8 +79,9 @@ void draw_clients(fault_plan& plan, const contract& promises, const random_optio
                                                           : 1;
     plan.arrivals = options.arrivals;
     if (clients > 1 && plan.arrivals.empty()) {
-        const std::uint64_t coin = random.next() % 4;
+        const std::uint64_t coin = random.next() % 5;
         plan.sequential = coin == 0;
+        plan.relay = coin == 2;
         // Some come later: in the middle of things, or when a deadline is close.
         const duration near = promises.acquire_timeout.value_or(std::chrono::seconds(1));
         const duration later[] = {duration(0), std::chrono::milliseconds(1), near / 2,

@@ -68,6 +68,11 @@ public:
             plan.sequential = true;
             plan.arrivals.clear();
             visit(plan, 0, options_.perturbations, nullptr);
+            // A newcomer comes just when something is given back for which others wait.
+            plan.sequential = false;
+            plan.relay = true;
+            if (clients() > 2)
+                visit(plan, 0, options_.perturbations, nullptr);
         }
         campaign_result& result = campaign_.result();
         result.complete = !bounded_ && !repeated_ && limited_ == 0 && !campaign_.nondeterministic();
@@ -84,6 +89,14 @@ public:
     }
 
 private:
+    std::uint32_t clients() const
+    {
+        const contract& promises = campaign_.promises();
+        return options_.clients != 0   ? options_.clients
+               : promises.clients != 0 ? promises.clients
+                                       : promises.capacity.value_or(0) + 2;
+    }
+
     /// Runs a plan, then every plan that adds one perturbation at or after `from` in this run's own trace.
     void visit(fault_plan& plan, index from, unsigned left, const site* branch)
     {

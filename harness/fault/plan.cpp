@@ -525,6 +525,8 @@ std::string to_string(const fault_plan& plan)
         words.push_back(fmt::format("clients({})", plan.clients));
     if (plan.sequential)
         words.push_back("sequential");
+    if (plan.relay)
+        words.push_back("relay");
     for (const auto& [client, when] : plan.arrivals)
         words.push_back(fmt::format("arrive({} {})", lane_name(client), to_string(when)));
     if (plan.step_cost != duration(0))
@@ -567,6 +569,8 @@ fault_plan parse_plan(std::string_view line)
                     clients->offset);
         } else if (w.text == "sequential") {
             plan.sequential = true;
+        } else if (w.text == "relay") {
+            plan.relay = true;
         } else if (const auto cancelled = arguments_of(w, "cancel")) {
             plan.perturbations.push_back(parse_interruption(*cancelled, interruption::action::cancel));
         } else if (const auto abandoned = arguments_of(w, "abandon")) {

@@ -7,6 +7,25 @@
 
 namespace mishap::detail {
 
+namespace {
+
+/// Whether the first was served at the same instant with something that the second had not given back: then
+/// both were granted theirs, and the way to the one is only some steps longer than to the other.
+bool overtakes_by_a_hop(const evidence& e, index first_entered, index second_entered)
+{
+    if (e.trace.time_of(first_entered) != e.trace.time_of(second_entered))
+        return false;
+    const auto at = [&](index entered) {
+        return std::find_if(e.trace.bodies.begin(), e.trace.bodies.end(),
+            [&](const body_record& body) { return body.entered == entered; });
+    };
+    const auto second = at(second_entered);
+    return second->left > first_entered || // `none` is the greatest index
+           second->resource != at(first_entered)->resource;
+}
+
+} // namespace
+
 void judge_fair(const evidence& e, violations& found)
 {
     if (!e.contract.fair)
@@ -33,10 +52,13 @@ void judge_fair(const evidence& e, violations& found)
             // it is lent (a ping, a begin) may take its time.
             const bool was_served = std::any_of(
                 e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
-                    return op.id.lane == static_cast<lane>(early) && op.started < second_entered &&
+                    const bool by_then = op.started != none &&
+                                         (op.started < second_entered ||
+                                             e.trace.time_of(op.started) == e.trace.time_of(second_entered));
+                    return op.id.lane == static_cast<lane>(early) && by_then && !op.in_body &&
                            (op.role == role::create || (op.perturbed && op.role != role::close));
                 });
-            if (was_served)
+            if (was_served || overtakes_by_a_hop(e, first_entered, second_entered))
                 continue;
             found.push_back({
                 .sentence =

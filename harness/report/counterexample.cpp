@@ -96,6 +96,8 @@ std::string to_scenario(const counterexample& c)
         text += fmt::format("clients: {}\n", fired.clients);
     if (fired.sequential)
         text += "arrivals: sequential\n";
+    else if (fired.relay)
+        text += "arrivals: relay\n";
     else if (!fired.arrivals.empty()) {
         text += "arrivals:\n";
         for (const auto& [client, at] : fired.arrivals)

@@ -210,11 +210,13 @@ void read_deviation(const reader& at, scenario& into)
     into.written_at.push_back(at.place());
 }
 
-/// `arrivals: sequential`, or when single clients come: `arrivals: {c1: 2s}`.
+/// `arrivals: sequential` or `relay`, or when single clients come: `arrivals: {c1: 2s}`.
 void read_arrivals(const value& at, fault_plan& into)
 {
     if (!at.node().IsMap()) {
-        into.sequential = at.word("way to arrive") == 1;
+        const std::size_t way = at.word("way to arrive");
+        into.sequential = way == 1;
+        into.relay = way == 2;
         return;
     }
     at.for_entries("arrivals", [&](const reader& key, const std::string& name, const reader& given) {
@@ -407,8 +409,9 @@ constexpr key_row<draft> keys_of_scenario[] = {
         [](const value& v, draft& d) { d.invalid.emplace(v); }},
     {"clients", "1..100", "the contract's", "how many clients run, for managers that serve several",
         [](const value& v, draft& d) { d.s.plan.clients = v.number<std::uint32_t>(); }},
-    {"arrivals", "together|sequential|{CLIENT: DURATION, ...}", "together",
-        "in sequence, each client starts when the one before it has ended; or when single clients start",
+    {"arrivals", "together|sequential|relay|{CLIENT: DURATION, ...}", "together",
+        "in sequence, each client starts when the one before it has ended; in a relay, the last one when "
+        "another has ended; or when single clients start",
         [](const value& v, draft& d) { read_arrivals(v, d.s.plan); }},
     {"cancel", "[OPERATION|{...}, ...]", "",
         "an example: cancels the client while that operation is pending, or as the keys say; see below",

@@ -46,6 +46,7 @@ void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fi
         fired.perturbations.push_back(strike.what);
     fired.clients = plan.clients;
     fired.sequential = plan.sequential;
+    fired.relay = plan.relay;
     fired.arrivals = plan.arrivals;
     fired.lazy.reset();
     fired.step_cost = plan.step_cost;

@@ -778,7 +778,7 @@ awaitable<void> world::serve(std::function<awaitable<void>(client&)> one)
     trace_->outcomes.resize(clients_);
     while (lanes_.size() < clients_ + 1)
         lanes_.emplace_back();
-    next_sequential_ = plan_->sequential ? 1 : clients_;
+    next_sequential_ = plan_->sequential ? 1 : plan_->relay && clients_ > 1 ? clients_ - 1 : clients_;
     for (std::size_t i = 0; i < next_sequential_; ++i) {
         const auto arrives = plan_->arrivals.find(static_cast<lane>(i));
         if (plan_->sequential || arrives == plan_->arrivals.end() || arrives->second == duration(0)) {

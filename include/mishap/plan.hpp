@@ -144,6 +144,9 @@ struct fault_plan
     std::uint32_t clients = 0;
     /// Each client starts when the one before it has ended, instead of all at once.
     bool sequential = false;
+    /// The last client starts when another one has ended: a newcomer, at the moment at which something is
+    /// given back.
+    bool relay = false;
     /// When single clients arrive, from the moment at which the clients start; the others come at once. Means
     /// nothing for clients that come one after the other, nor for those that there are not.
     std::map<lane, duration> arrivals;

@@ -55,8 +55,7 @@ public:
         if (error) {
             // Whatever went wrong may have left it half-way through a command.
             co_await close(*borrowed);
-            --size_;
-            wake_one();
+            free_slot();
             std::rethrow_exception(error);
         }
         hand_on(std::move(borrowed));
@@ -81,47 +80,47 @@ private:
         waiter(const asio::any_io_executor& executor, clock::time_point until) : timer(executor, until) {}
         asio::steady_timer timer;
         connection handed = nullptr;
+        bool has_slot = false; ///< it may create a connection, which is counted already
         bool woken = false;
     };
 
     asio::awaitable<connection> acquire()
     {
         const auto deadline = clock::now() + timeout_;
-        for (;;) {
-            if (!idle_.empty()) {
-                connection ready = std::move(idle_.front());
-                idle_.pop_front();
-                co_return ready;
-            }
-            if (size_ < size_max_) {
-                connection made = co_await create(deadline);
-                co_return made;
-            }
-            waiter mine(co_await asio::this_coro::executor, deadline);
-            const auto place = waiters_.insert(waiters_.end(), &mine);
-            boost::system::error_code ignored;
-            co_await mine.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-            if (!mine.woken)
-                waiters_.erase(place);
-            const auto state = co_await asio::this_coro::cancellation_state;
-            if (state.cancelled() != asio::cancellation_type::none) {
-                if (mine.handed)
-                    hand_on(std::move(mine.handed));
-                else if (mine.woken)
-                    wake_one();
-                throw boost::system::system_error(
-                    asio::error::make_error_code(asio::error::operation_aborted));
-            }
-            if (mine.handed)
-                co_return std::move(mine.handed);
-            if (!mine.woken)
-                throw deadline_error();
+        if (!idle_.empty()) {
+            connection ready = std::move(idle_.front());
+            idle_.pop_front();
+            co_return ready;
         }
+        if (size_ < size_max_) {
+            ++size_;
+            co_return co_await create(deadline);
+        }
+        waiter mine(co_await asio::this_coro::executor, deadline);
+        const auto place = waiters_.insert(waiters_.end(), &mine);
+        boost::system::error_code ignored;
+        co_await mine.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        if (!mine.woken)
+            waiters_.erase(place);
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) {
+            // Whoever was woken in vain passes it on.
+            if (mine.handed)
+                hand_on(std::move(mine.handed));
+            else if (mine.has_slot)
+                free_slot();
+            throw boost::system::system_error(asio::error::make_error_code(asio::error::operation_aborted));
+        }
+        if (mine.handed)
+            co_return std::move(mine.handed);
+        if (mine.has_slot)
+            co_return co_await create(deadline);
+        throw deadline_error();
     }
 
+    /// Opens a connection in a slot that is counted already, and frees the slot if that fails.
     asio::awaitable<connection> create(clock::time_point deadline)
     {
-        ++size_;
         auto made = std::make_unique<Connection>();
         std::exception_ptr error;
         try {
@@ -130,8 +129,7 @@ private:
             error = std::current_exception();
         }
         if (error) {
-            --size_;
-            wake_one();
+            free_slot();
             std::rethrow_exception(error);
         }
         co_return made;
@@ -148,10 +146,16 @@ private:
         next.timer.cancel();
     }
 
-    void wake_one()
+    /// Gives a slot to the one who waits longest: whoever comes meanwhile must not take it.
+    void free_slot()
     {
-        if (!waiters_.empty())
-            take_waiter().timer.cancel();
+        if (waiters_.empty()) {
+            --size_;
+            return;
+        }
+        waiter& next = take_waiter();
+        next.has_slot = true;
+        next.timer.cancel();
     }
 
     waiter& take_waiter()

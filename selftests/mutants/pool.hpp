@@ -96,59 +96,61 @@ private:
         waiter(const asio::any_io_executor& executor, clock::time_point until) : timer(executor, until) {}
         asio::steady_timer timer;
         connection handed = nullptr;
+        bool has_slot = false; ///< it may create a connection, which is counted already
         bool woken = false;
     };
 
     asio::awaitable<connection> acquire()
     {
         const auto deadline = clock::now() + options_.timeout;
-        for (;;) {
-            if (!idle_.empty()) {
-                connection ready = std::move(idle_.front());
-                idle_.pop_front();
-                co_return ready;
-            }
-            if (size_ < options_.size_max) {
-                connection made = co_await create(deadline);
-                co_return made;
-            }
-            waiter mine(co_await asio::this_coro::executor,
-                Flaw == flaw::waits_without_deadline ? clock::time_point::max() : deadline);
-            const auto place = waiters_.insert(waiters_.end(), &mine);
-            boost::system::error_code ignored;
-            co_await mine.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-            if (!mine.woken) {
-                if constexpr (Flaw == flaw::leaves_timed_out_waiter_queued)
-                    *place = nullptr;
-                else
-                    waiters_.erase(place);
-            }
-            const auto state = co_await asio::this_coro::cancellation_state;
-            const bool cancelled = state.cancelled() != asio::cancellation_type::none;
-            if (cancelled && (Flaw != flaw::swallows_cancellation_of_waiter || !mine.handed)) {
-                // Whoever was woken in vain wakes the next one.
-                if (mine.handed && Flaw == flaw::loses_wake_up_of_cancelled_waiter)
-                    idle_.push_back(std::move(mine.handed));
-                else if (mine.handed)
-                    hand_on(std::move(mine.handed));
-                else if (mine.woken && Flaw != flaw::loses_wake_up_of_cancelled_waiter)
-                    wake_one();
-                throw boost::system::system_error(
-                    asio::error::make_error_code(asio::error::operation_aborted));
-            }
-            if constexpr (Flaw == flaw::swallows_cancellation_of_waiter)
-                co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-            if (mine.handed)
-                co_return std::move(mine.handed);
-            if (!mine.woken)
-                throw catalogue::deadline_error();
+        if (!idle_.empty()) {
+            connection ready = std::move(idle_.front());
+            idle_.pop_front();
+            co_return ready;
         }
+        if (size_ < options_.size_max) {
+            size_ += counts_early;
+            co_return co_await create(deadline);
+        }
+        waiter mine(co_await asio::this_coro::executor,
+            Flaw == flaw::waits_without_deadline ? clock::time_point::max() : deadline);
+        const auto place = waiters_.insert(waiters_.end(), &mine);
+        boost::system::error_code ignored;
+        co_await mine.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        if (!mine.woken) {
+            if constexpr (Flaw == flaw::leaves_timed_out_waiter_queued)
+                *place = nullptr;
+            else
+                waiters_.erase(place);
+        }
+        const auto state = co_await asio::this_coro::cancellation_state;
+        const bool cancelled = state.cancelled() != asio::cancellation_type::none;
+        if (cancelled && (Flaw != flaw::swallows_cancellation_of_waiter || !mine.handed)) {
+            // Whoever was woken in vain passes it on.
+            if (mine.handed && Flaw == flaw::loses_wake_up_of_cancelled_waiter)
+                idle_.push_back(std::move(mine.handed));
+            else if (mine.handed)
+                hand_on(std::move(mine.handed));
+            else if (mine.has_slot && Flaw == flaw::loses_wake_up_of_cancelled_waiter)
+                --size_;
+            else if (mine.has_slot)
+                free_slot();
+            throw boost::system::system_error(asio::error::make_error_code(asio::error::operation_aborted));
+        }
+        if constexpr (Flaw == flaw::swallows_cancellation_of_waiter)
+            co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
+        if (mine.handed)
+            co_return std::move(mine.handed);
+        if (mine.has_slot)
+            co_return co_await create(deadline);
+        throw catalogue::deadline_error();
     }
 
+    static constexpr bool counts_early = Flaw != flaw::creates_beyond_capacity;
+
+    /// Opens a connection in a slot that is counted already, and frees the slot if that fails.
     asio::awaitable<connection> create(clock::time_point deadline)
     {
-        if constexpr (Flaw != flaw::creates_beyond_capacity)
-            ++size_;
         connection made = options_.make();
         std::exception_ptr error;
         try {
@@ -156,14 +158,11 @@ private:
         } catch (...) {
             error = std::current_exception();
         }
-        if constexpr (Flaw == flaw::creates_beyond_capacity)
+        if constexpr (!counts_early)
             size_ += error == nullptr;
         if (error) {
-            if constexpr (Flaw != flaw::leaks_slot_when_create_fails &&
-                          Flaw != flaw::creates_beyond_capacity) {
-                --size_;
-                wake_one();
-            }
+            if constexpr (Flaw != flaw::leaks_slot_when_create_fails && counts_early)
+                free_slot();
             std::rethrow_exception(error);
         }
         co_return made;
@@ -173,9 +172,10 @@ private:
     {
         if (broken && Flaw != flaw::recycles_broken) {
             co_await close(*back);
-            --size_;
-            if constexpr (Flaw != flaw::discards_without_waking)
-                wake_one();
+            if constexpr (Flaw == flaw::discards_without_waking)
+                --size_;
+            else
+                free_slot();
             co_return;
         }
         hand_on(std::move(back));
@@ -196,12 +196,17 @@ private:
         next->timer.cancel();
     }
 
-    void wake_one()
+    /// Gives a slot to the one who waits longest: whoever comes meanwhile must not take it.
+    void free_slot()
     {
-        if (waiters_.empty())
+        if (waiters_.empty()) {
+            --size_;
             return;
-        if (waiter* const next = take_waiter())
+        }
+        if (waiter* const next = take_waiter()) {
+            next->has_slot = true;
             next->timer.cancel();
+        }
     }
 
     waiter* take_waiter()
