@@ -7,6 +7,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 namespace mishap::detail {
 
@@ -29,9 +31,11 @@ std::string list_waiting(const evidence& e, index stuck)
                 to_string(e.trace.time_of(op.cancel_requested)));
         items.push_back(std::move(item));
     }
+    std::set<std::string> works; // a coroutine alone has several tokens
     for (const work_record& work : e.trace.stuck_work)
-        items.push_back(fmt::format("work that lane {} started in step {} at {}", lane_name(work.lane),
-            work.step, to_string(work.since)));
+        works.insert(fmt::format("a coroutine, timer or handler of lane {} since {} (step {})",
+            lane_name(work.lane), to_string(work.since), work.step));
+    items.insert(items.end(), works.begin(), works.end());
     return fmt::format("pending: {}", fmt::join(items, "; "));
 }
 

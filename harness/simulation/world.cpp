@@ -592,6 +592,7 @@ void world::take_inbox()
 
 void world::list_work(std::vector<work_record>& into) const
 {
+    const auto lock = lock_if(left_, work_mutex_);
     for (const work_token& token : work_)
         if (token.count != 0 && !token.abandoned)
             into.push_back({token.in, token.step, token.since});
