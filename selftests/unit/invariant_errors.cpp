@@ -474,8 +474,7 @@ mishap::adapter remembering(bool of_all)
                 own = std::current_exception();
                 last = own;
             }
-            co_await shield();
-            co_await resource.close();
+            resource.force_close();
             raise(of_all ? last : own);
         });
     };

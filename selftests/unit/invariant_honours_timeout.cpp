@@ -12,6 +12,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -20,9 +21,11 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -496,12 +499,13 @@ mishap::adapter dialling(std::chrono::nanoseconds pause, bool swallows = false)
         };
         try {
             co_await catalogue::with_deadline(dial, T);
+            co_await env.body()(resource);
         } catch (...) {
             error = std::current_exception();
         }
-        if (!error)
-            co_await lend_and_drop(env, resource);
-        else if (!swallows)
+        if (resource.usable())
+            resource.force_close();
+        if (error && !swallows)
             std::rethrow_exception(error);
     };
 }
@@ -566,21 +570,61 @@ TEST(honours_timeout, two_creates_at_once_have_each_their_deadline)
             << plan;
 }
 
+/// Opens two at once before there are clients, and goes on without what does not open.
+awaitable<void> warms_up(environment& env)
+{
+    std::vector<std::unique_ptr<mock_resource>> sessions;
+    std::size_t pending = 2;
+    asio::steady_timer warm(env.executor(), asio::steady_timer::time_point::max());
+    const auto open = [&]() -> awaitable<void> {
+        auto one = std::make_unique<mock_resource>("session");
+        try {
+            co_await catalogue::with_deadline([&] { return one->create(); }, T);
+            sessions.push_back(std::move(one));
+        } catch (...) {
+            env.report(std::current_exception());
+        }
+        if (--pending == 0)
+            warm.cancel();
+    };
+    for (int i = 0; i < 2; ++i)
+        asio::co_spawn(env.executor(), open(), asio::detached);
+    boost::system::error_code woken;
+    co_await warm.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    co_await env.clients([](mishap::client&) -> awaitable<void> { co_return; });
+    while (!sessions.empty()) {
+        sessions.back()->force_close();
+        sessions.pop_back();
+    }
+}
+
+TEST(honours_timeout, what_is_opened_in_the_background_has_each_its_deadline)
+{
+    contract two = bounded_create;
+    two.clients = 2;
+    two.closes_in_any_order = true;
+    EXPECT_TRUE(holds_under_any_two_faults(warms_up, two));
+    two.create_timeout = T - 2us;
+    EXPECT_TRUE(breaks_only(run_under("bg/session.create=hang", warms_up, two), "honours_timeout"));
+}
+
 /// Waits for a session so long, and closes its gateway then.
 mishap::adapter acquiring_within(std::chrono::nanoseconds timeout)
 {
     return [timeout](environment& env) -> awaitable<void> {
         mock_resource gateway("gateway");
+        mock_resource session("session");
         co_await gateway.create();
         std::exception_ptr error;
         try {
-            mock_resource session("session");
             co_await catalogue::with_deadline([&] { return session.create(); }, timeout);
-            co_await lend_and_drop(env, session);
+            co_await env.body()(session);
         } catch (...) {
             error = std::current_exception();
         }
         co_await shield();
+        if (session.usable())
+            session.force_close();
         co_await gateway.close();
         if (error)
             std::rethrow_exception(error);
