@@ -260,12 +260,12 @@ mishap::adapter pinging_meanwhile(std::chrono::nanoseconds close_timeout)
 
 TEST(completes, who_is_stuck_until_the_horizon_may_still_close_within_its_deadline)
 {
-    contract two{.close_timeout = 5s, .unbounded = {phase::create}, .clients = 2};
+    const contract two{.close_timeout = 5s, .unbounded = {phase::create}, .clients = 2};
     const mishap::limits minute{.horizon = 1min};
     for (const char* plan :
         {"c0/session.use=hang c0/session.close=delay(3s)", "c0/session.use=hang c0/session.close=hang"}) {
         const run_result done = run_under(plan, pinging_meanwhile(5s), two, minute);
-        EXPECT_TRUE(holds(done)) << plan;
+        ASSERT_TRUE(holds(done)) << plan;
         EXPECT_GT(done.trace.time_of(done.trace.outcomes[0].ended), 1min) << plan;
     }
     EXPECT_TRUE(breaks_only(
