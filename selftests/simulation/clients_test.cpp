@@ -231,6 +231,95 @@ TEST(sweep, with_runs_that_were_cut_short_is_not_complete)
     EXPECT_NE(result.covered.find("incomplete"), std::string::npos) << result.covered;
 }
 
+TEST(sweep, strikes_so_many_of_equal_operations)
+{
+    const mishap::manager pings(
+        "pings",
+        [](mishap::environment&) -> mishap::awaitable<void> {
+            mishap::mock_resource session("session");
+            co_await session.create();
+            std::exception_ptr error;
+            try {
+                for (int i = 0; i < 40; ++i)
+                    co_await session.maintain("ping");
+            } catch (...) {
+                error = std::current_exception();
+            }
+            session.force_close();
+            if (error)
+                std::rethrow_exception(error);
+        },
+        nothing_promised());
+    mishap::sweep_options once{.perturbations = 1, .kinds = {mishap::fault::fail("io_error")}};
+    const auto fail = static_cast<std::size_t>(mishap::fault_kind::fail);
+    const auto some = mishap::sweep(pings, once);
+    EXPECT_TRUE(some.holds());
+    EXPECT_FALSE(some.complete);
+    EXPECT_EQ(some.coverage.at("session.ping")[fail].fired, 16u);
+    EXPECT_TRUE(some.covered.starts_with("incomplete")) << some.covered;
+    EXPECT_NE(some.covered.find("of equal operations only the first 16"), std::string::npos) << some.covered;
+    once.occurrences_max = 40;
+    const auto all = mishap::sweep(pings, once);
+    EXPECT_TRUE(all.complete) << all.covered;
+    EXPECT_EQ(all.coverage.at("session.ping")[fail].fired, 40u);
+}
+
+TEST(probes, find_a_lock_that_a_cancelled_waiter_kept)
+{
+    /// A lock that is handed on while somebody waits. One who is cancelled may go on being counted.
+    const auto under_a_lock = [](bool forgets) -> mishap::manager {
+        return {"under_a_lock",
+            [forgets](mishap::environment& env) -> mishap::awaitable<void> {
+                bool locked = false;
+                bool handed_on = false;
+                int waiting = 0;
+                asio::steady_timer turn(env.executor(), asio::steady_timer::time_point::max());
+                const auto unlock = [&] {
+                    locked = handed_on = waiting > 0;
+                    turn.cancel_one();
+                };
+                co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
+                    if (std::exchange(locked, true)) {
+                        ++waiting;
+                        co_await turn.async_wait(asio::as_tuple(asio::use_awaitable));
+                        const bool cancelled = (co_await asio::this_coro::cancellation_state).cancelled() !=
+                                               asio::cancellation_type::none;
+                        if (!cancelled || !forgets)
+                            --waiting;
+                        const bool mine = std::exchange(handed_on, false);
+                        if (cancelled && mine)
+                            unlock();
+                        if (cancelled)
+                            throw boost::system::system_error(
+                                asio::error::make_error_code(asio::error::operation_aborted));
+                    }
+                    mishap::mock_resource session("session");
+                    co_await session.create();
+                    std::exception_ptr error;
+                    try {
+                        co_await client.body(session);
+                    } catch (...) {
+                        error = std::current_exception();
+                    }
+                    session.force_close();
+                    unlock();
+                    if (error)
+                        std::rethrow_exception(error);
+                });
+            },
+            {.unbounded = {mishap::phase::acquire, mishap::phase::create, mishap::phase::close},
+                .clients = 2}};
+    };
+    const auto cancelled_waiter =
+        mishap::parse_plan("c0/session.use=delay(1s) cancel(c1 queued c0/session.use#1)");
+    const auto forgetful = mishap::run(under_a_lock(true), cancelled_waiter);
+    ASSERT_EQ(forgetful.verdict.violations.size(), 1u) << why(forgetful);
+    EXPECT_EQ(forgetful.verdict.violations[0].invariant, "recovers");
+    EXPECT_EQ(ends(forgetful), "returns throws ");
+    EXPECT_HOLDS(mishap::run(under_a_lock(true), {}));
+    EXPECT_HOLDS(mishap::run(under_a_lock(false), cancelled_waiter));
+}
+
 TEST(probes, find_a_manager_that_lost_its_slot)
 {
     /// A pool of one that forgets to take its session back when the work failed.

@@ -63,6 +63,14 @@ TEST(grace, permits_a_detached_close_of_known_length)
     const auto slow_close = mishap::parse_plan("session.close=delay(2s)");
     mishap::contract promises = nothing_promised();
     // The delay arrives in any case; what outlives the grace is a matter of the contract.
+    for (const auto too_short : {0s, 1s}) {
+        promises.grace = too_short;
+        const auto beyond = mishap::run(lease, slow_close, {.contract = promises});
+        ASSERT_EQ(beyond.verdict.violations.size(), 1u) << why(beyond);
+        EXPECT_EQ(beyond.verdict.violations[0].invariant, "no_stray_work");
+        EXPECT_EQ(beyond.verdict.violations[0].sentence,
+            "session.close#1 was left under way when everybody had ended");
+    }
     promises.grace = 3s;
     const auto within = mishap::run(lease, slow_close, {.contract = promises});
     EXPECT_HOLDS(within);

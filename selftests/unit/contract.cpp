@@ -27,14 +27,25 @@ TEST(contract, a_bounded_phase_is_not_unbounded)
         {.create_timeout = 5s, .unbounded = {phase::create}}, "create phase has a time-out of 5s"));
     EXPECT_TRUE(contradicts({.close_timeout = 5s, .unbounded = {phase::create, phase::close}},
         "close phase has a time-out of 5s"));
+    EXPECT_TRUE(
+        contradicts({.other_timeout = 5s, .unbounded = {phase::other}}, "other phase has a time-out of 5s"));
     EXPECT_EQ(contradiction({.create_timeout = 5s, .unbounded = {phase::close}}), "");
+    EXPECT_EQ(contradiction({.other_timeout = 5s, .unbounded = {phase::close}}), "");
 }
 
 TEST(contract, a_timeout_is_longer_than_nothing)
 {
     EXPECT_TRUE(contradicts({.create_timeout = 0s}, "create_timeout is 0s"));
     EXPECT_TRUE(contradicts({.close_timeout = -1ns}, "close_timeout is negative"));
+    EXPECT_TRUE(contradicts({.other_timeout = 0s}, "other_timeout is 0s"));
     EXPECT_EQ(contradiction({.create_timeout = 1ns, .close_timeout = 1ns}), "");
+}
+
+TEST(contract, what_breaks_is_not_kept)
+{
+    EXPECT_TRUE(contradicts({.keeps_broken = true, .cancelled_use_breaks = true}, "say one of them"));
+    EXPECT_EQ(contradiction({.keeps_broken = true}), "");
+    EXPECT_EQ(contradiction({.cancelled_use_breaks = true}), "");
 }
 
 TEST(contract, a_body_has_an_attempt)

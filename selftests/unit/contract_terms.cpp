@@ -15,7 +15,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <memory>
 #include <stdexcept>
+#include <vector>
 
 namespace {
 
@@ -241,6 +243,20 @@ TEST(whole_timeout, demands_that_all_work_is_given_up)
     EXPECT_TRUE(holds_under_any_two_faults(bounding({}, 5s), promises));
 }
 
+TEST(whole_timeout, is_tried_by_sweeps_at_creates_and_uses)
+{
+    const contract promises{.whole_timeout = 5s, .unbounded = {phase::close}};
+    const mishap::sweep_options delays{
+        .perturbations = 1, .kinds = {mishap::fault::delay(mishap::duration(0))}};
+    const auto right = mishap::sweep({"right", bounding({}, 5s), promises}, delays);
+    EXPECT_TRUE(right.holds()) << (right.counterexamples.empty() ? right.invalid
+                                                                 : mishap::report(right.counterexamples[0]));
+    const auto delay = static_cast<std::size_t>(mishap::fault_kind::delay);
+    for (const char* operation : {"resource.create", "resource.query"})
+        EXPECT_EQ(right.coverage.at(operation)[delay].fired, 2u) << operation;
+    EXPECT_FALSE(mishap::sweep({"hasty", bounding({}, 5s - 2us), promises}, delays).holds());
+}
+
 // Errors --------------------------------------------------------------------------------------------------
 
 TEST(suppresses, permits_swallowing_what_it_names_and_nothing_else)
@@ -441,6 +457,82 @@ TEST(closing_counts, demands_a_free_slot_only_when_the_close_has_ended)
     EXPECT_TRUE(run_under("c0/session.close=delay(1s)", pool(false), counts).violates("within_capacity"));
     EXPECT_FALSE(run_under("c0/session.close=delay(1s)", pool(false), promises).violates("within_capacity"));
     EXPECT_TRUE(holds(run_under("c0/session.close=delay(1s)", pool(true), counts)));
+}
+
+TEST(keeps_broken, permits_lending_what_is_broken)
+{
+    /// Lends its session to one after the other, and a new one for one that is broken, or not.
+    const auto lending = [](bool replaces) -> mishap::adapter {
+        return [replaces](environment& env) -> awaitable<void> {
+            auto session = std::make_unique<mock_resource>("session");
+            co_await session->create();
+            co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+                if (replaces && !session->usable()) {
+                    session->force_close();
+                    session = std::make_unique<mock_resource>("session");
+                    co_await session->create();
+                }
+                co_await client.body(*session);
+            });
+            session->force_close();
+        };
+    };
+    const contract promises{.unbounded = {phase::create, phase::close}, .capacity = 1, .clients = 2};
+    const contract keeps = with(promises, [](contract& c) { c.keeps_broken = true; });
+    const char* plan = "sequential c0/session.use=fail(connection_reset)";
+    EXPECT_TRUE(breaks_only(run_under(plan, lending(false), promises), "discards_broken"));
+    EXPECT_TRUE(holds(run_under(plan, lending(true), promises)));
+    EXPECT_TRUE(holds(run_under(plan, lending(false), keeps)));
+}
+
+TEST(fair, lets_who_is_being_served_be_overtaken)
+{
+    // Each takes one of two sessions, pings it, and gets a new one if that fails. The first client may
+    // dawdle.
+    const auto pool = [](bool dawdles) -> mishap::adapter {
+        return [dawdles](environment& env) -> awaitable<void> {
+            std::vector<std::unique_ptr<mock_resource>> idle;
+            for (int i = 0; i < 2; ++i) {
+                idle.push_back(std::make_unique<mock_resource>("session"));
+                co_await idle.back()->create();
+            }
+            co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+                if (dawdles && client.index() == 0) {
+                    asio::steady_timer timer(co_await asio::this_coro::executor, 1s);
+                    co_await timer.async_wait(asio::use_awaitable);
+                }
+                auto mine = std::move(idle.back());
+                idle.pop_back();
+                bool healthy = true;
+                try {
+                    co_await mine->maintain("ping");
+                } catch (const std::exception&) {
+                    healthy = false;
+                }
+                if (!healthy) {
+                    mine->force_close();
+                    mine = std::make_unique<mock_resource>("session");
+                    co_await mine->create();
+                }
+                co_await client.body(*mine);
+                idle.push_back(std::move(mine));
+            });
+            while (!idle.empty()) {
+                idle.back()->force_close();
+                idle.pop_back();
+            }
+        };
+    };
+    const contract promises{
+        .unbounded = {phase::create, phase::close, phase::other}, .capacity = 2, .clients = 2, .fair = true};
+    EXPECT_TRUE(holds(run_under("", pool(false), promises)));
+    for (const char* plan : {"c0/session.ping=fail(io_error)", "c0/session.ping=delay(1s)"}) {
+        const run_result done = run_under(plan, pool(false), promises);
+        EXPECT_TRUE(holds(done)) << plan;
+        ASSERT_FALSE(done.trace.bodies.empty());
+        EXPECT_EQ(done.trace.bodies.front().lane, 1) << plan;
+    }
+    EXPECT_TRUE(breaks_only(run_under("", pool(true), promises), "fair"));
 }
 
 TEST(survives_deaf, demands_giving_up_what_does_not_listen)

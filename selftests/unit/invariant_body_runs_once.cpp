@@ -4,6 +4,8 @@
 #include "under_test.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 namespace {
 
@@ -122,6 +124,97 @@ TEST(body_runs_once, leaves_the_last_attempts_error_to_the_error_rules)
     };
     EXPECT_TRUE(breaks_only(run_under("resource.use=fail(io_error) resource.use#2=fail(io_error)",
                                 lending(swallows), permitting(2)),
+        "swallows_no_error"));
+}
+
+/// Runs the body on one session, and, if it fails, a second later on another one.
+mishap::adapter reconnecting(bool swallows)
+{
+    return [swallows](environment& env) -> awaitable<void> {
+        std::exception_ptr error;
+        for (int left = 2; left > 0; --left) {
+            error = nullptr;
+            mock_resource session("session");
+            try {
+                if (left == 1) {
+                    asio::steady_timer pause(co_await asio::this_coro::executor, 1s);
+                    co_await pause.async_wait(asio::use_awaitable);
+                }
+                co_await session.create();
+                co_await env.body()(session);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            if (!session.usable())
+                break;
+            session.force_close();
+            if (!error)
+                break;
+        }
+        if (error && !swallows)
+            std::rethrow_exception(error);
+    };
+}
+
+TEST(body_runs_once, an_error_between_two_attempts_may_be_passed_on)
+{
+    for (const char* plan : {"session.use=fail(io_error) session.create#2=fail(foreign)",
+             "session.use=fail(io_error) cancel(c0 after session.use#1)"}) {
+        const run_result done = run_under(plan, reconnecting(false), permitting(2));
+        EXPECT_TRUE(holds(done)) << plan;
+        EXPECT_EQ(done.trace.bodies.size(), 1u) << plan;
+        EXPECT_TRUE(breaks_only(run_under(plan, reconnecting(true), permitting(2)), "swallows_no_error"))
+            << plan;
+    }
+    EXPECT_TRUE(holds_under_any_two_faults(reconnecting(false), permitting(2)));
+}
+
+/// Runs the body and commits, and rolls back and does so again if that fails.
+awaitable<void> commits_somehow(environment& env, mock_resource& session)
+{
+    for (int left = 2;; --left) {
+        co_await session.begin();
+        std::exception_ptr error;
+        try {
+            co_await env.body()(session);
+            co_await session.commit();
+            co_return;
+        } catch (...) {
+            error = std::current_exception();
+        }
+        const bool cancelled =
+            (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
+        if (cancelled)
+            co_await shield();
+        bool rolled_back = true;
+        try {
+            co_await session.rollback();
+        } catch (...) {
+            env.report(std::current_exception());
+            rolled_back = false;
+        }
+        if (left == 1 || cancelled || !rolled_back)
+            std::rethrow_exception(error);
+    }
+}
+
+TEST(body_runs_once, permits_running_the_body_again_after_its_commit_failed)
+{
+    contract twice_at_most = permitting(2);
+    twice_at_most.unbounded.push_back(phase::other);
+    const char* plan = "resource.commit=fail(io_error)";
+    const run_result done = run_under(plan, lending(commits_somehow), twice_at_most);
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(done.trace.bodies.size(), 2u);
+    EXPECT_EQ(done.trace.outcomes[0].ending, mishap::ending::returned);
+    EXPECT_TRUE(breaks_first(run_under(plan, lending(commits_somehow)), "body_runs_once"));
+    const auto swallows = [](environment& env, mock_resource& session) -> awaitable<void> {
+        try {
+            co_await commits_somehow(env, session);
+        } catch (const boost::system::system_error&) {
+        }
+    };
+    EXPECT_TRUE(breaks_only(run_under("resource.commit#*=fail(io_error)", lending(swallows), twice_at_most),
         "swallows_no_error"));
 }
 

@@ -3,6 +3,8 @@
 
 #include "under_test.hpp"
 
+#include "shared/with_deadline.hpp"
+
 namespace {
 
 using namespace selftest;
@@ -102,6 +104,47 @@ TEST(closes_everything, a_force_close_counts)
             std::rethrow_exception(error);
     };
     EXPECT_TRUE(holds_under_any_two_faults(drops));
+}
+
+/// Gives a close up after five seconds, and drops what did not close, or not.
+mishap::adapter closing(bool forces)
+{
+    return [forces](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        std::exception_ptr error;
+        try {
+            co_await env.body()(resource);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await shield();
+        try {
+            co_await catalogue::with_deadline([&] { return resource.close(); }, 5s);
+        } catch (...) {
+            if (forces)
+                resource.force_close();
+            env.report(std::current_exception());
+        }
+        if (error)
+            std::rethrow_exception(error);
+    };
+}
+
+TEST(closes_everything, blames_what_is_not_forced_to_close_where_that_is_promised)
+{
+    const contract silent{.close_timeout = 5s, .unbounded = {phase::create}};
+    contract promises = silent;
+    promises.forces_close = true;
+    for (const char* plan : {"resource.close=fail(io_error)", "resource.close=hang"}) {
+        const run_result done = run_under(plan, closing(false), promises);
+        EXPECT_TRUE(breaks_only(done, "closes_everything")) << plan;
+        EXPECT_EQ(sentence_of(done), "the close of resource#1 came to nothing, and no force_close followed");
+        EXPECT_TRUE(holds(run_under(plan, closing(true), promises))) << plan;
+        EXPECT_TRUE(holds(run_under(plan, closing(false), silent))) << plan;
+    }
+    EXPECT_TRUE(holds(run_under("", closing(false), promises)));
+    EXPECT_TRUE(holds_under_any_two_faults(closing(true), promises));
 }
 
 awaitable<void> create_two(environment& env, bool guard_the_first)

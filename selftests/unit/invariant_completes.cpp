@@ -4,6 +4,10 @@
 
 #include "under_test.hpp"
 
+#include "shared/with_deadline.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -119,6 +123,154 @@ TEST(completes, a_long_wait_is_not_for_ever)
     };
     EXPECT_TRUE(holds(run_under("", patient_one, contract())));
     EXPECT_TRUE(holds(run_under("resource.create=delay(23h)", right, contract())));
+}
+
+// Several clients -----------------------------------------------------------------------------------------
+
+/// Lends its one session in turn, and wakes the next one, or not.
+mishap::adapter lending_in_turn(bool wakes)
+{
+    return [wakes](environment& env) -> awaitable<void> {
+        mock_resource session("session");
+        co_await session.create();
+        bool taken = false;
+        asio::steady_timer turn(env.executor(), asio::steady_timer::time_point::max());
+        co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+            while (taken) {
+                boost::system::error_code woken;
+                co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+            }
+            taken = true;
+            std::exception_ptr error;
+            try {
+                co_await client.body(session);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            taken = false;
+            if (wakes)
+                turn.cancel();
+            if (error)
+                std::rethrow_exception(error);
+        });
+        co_await session.close();
+    };
+}
+
+TEST(completes, blames_a_client_that_sleeps_while_a_resource_is_idle)
+{
+    contract in_turn = unbounded_in({phase::create, phase::close, phase::acquire});
+    in_turn.capacity = 1;
+    in_turn.clients = 2;
+    const run_result done = run_under("", lending_in_turn(false), in_turn);
+    EXPECT_TRUE(breaks_only(done, "completes"));
+    EXPECT_EQ(sentence_of(done), "client 1 waits for ever although bg/session#1 is idle");
+    EXPECT_TRUE(holds(run_under("", lending_in_turn(true), in_turn)));
+    EXPECT_TRUE(holds(run_under("c0/session.use=hang", lending_in_turn(true), in_turn)));
+    in_turn.keyed = true;
+    EXPECT_TRUE(holds(run_under("", lending_in_turn(false), in_turn)));
+}
+
+/// The body of client 1 waits until that of client 0 has worked, and is told of it, or not.
+mishap::adapter meeting(bool tells)
+{
+    return [tells](environment& env) -> awaitable<void> {
+        asio::steady_timer told(env.executor(), asio::steady_timer::time_point::max());
+        co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+            mock_resource session("session");
+            co_await session.create();
+            const auto work = [&](mock_resource& lent) -> awaitable<void> {
+                if (client.index() == 1) {
+                    boost::system::error_code woken;
+                    co_await told.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+                } else {
+                    co_await lent.use("query");
+                    if (tells)
+                        told.cancel();
+                }
+            };
+            std::exception_ptr error;
+            try {
+                co_await client.body(session, work);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            session.force_close();
+            if (error)
+                std::rethrow_exception(error);
+        });
+    };
+}
+
+TEST(completes, blames_a_client_whose_body_waits_for_nothing_that_could_happen)
+{
+    contract two = patient;
+    two.clients = 2;
+    EXPECT_TRUE(breaks_only(run_under("", meeting(false), two), "completes"));
+    EXPECT_TRUE(holds(run_under("", meeting(true), two)));
+    EXPECT_TRUE(holds(run_under("c0/session.query=hang", meeting(true), two)));
+}
+
+/// Pings in the background for as long as there are clients, and gives a close up after that time.
+mishap::adapter pinging_meanwhile(std::chrono::nanoseconds close_timeout)
+{
+    return [close_timeout](environment& env) -> awaitable<void> {
+        using namespace asio::experimental::awaitable_operators;
+        mock_resource server("server");
+        co_await server.create();
+        bool over = false;
+        asio::steady_timer pause(env.executor());
+        const auto ping = [&]() -> awaitable<void> {
+            while (!over) {
+                boost::system::error_code woken;
+                pause.expires_after(10s);
+                co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+                if (!woken)
+                    co_await server.maintain("ping");
+            }
+        };
+        const auto serve = [&](mishap::client& client) -> awaitable<void> {
+            mock_resource session("session");
+            co_await session.create();
+            std::exception_ptr error;
+            try {
+                co_await client.body(session);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            co_await shield();
+            try {
+                co_await catalogue::with_deadline([&] { return session.close(); }, close_timeout);
+            } catch (...) {
+                error = error ? error : std::current_exception();
+                session.force_close();
+            }
+            if (error)
+                std::rethrow_exception(error);
+        };
+        const auto serve_all = [&]() -> awaitable<void> {
+            co_await env.clients(serve);
+            over = true;
+            pause.cancel();
+        };
+        co_await (serve_all() && ping());
+        server.force_close();
+    };
+}
+
+TEST(completes, who_is_stuck_until_the_horizon_may_still_close_within_its_deadline)
+{
+    const contract two{.close_timeout = 5s, .unbounded = {phase::create}, .clients = 2};
+    const mishap::limits minute{.horizon = 1min};
+    for (const char* plan :
+        {"c0/session.use=hang c0/session.close=delay(3s)", "c0/session.use=hang c0/session.close=hang"}) {
+        const run_result done = run_under(plan, pinging_meanwhile(5s), two, minute);
+        ASSERT_TRUE(holds(done)) << plan;
+        EXPECT_GT(done.trace.time_of(done.trace.outcomes[0].ended), 1min) << plan;
+    }
+    EXPECT_TRUE(breaks_only(
+        run_under("c0/session.use=hang c0/session.close=hang", pinging_meanwhile(5s + 2us), two, minute),
+        "honours_timeout"));
 }
 
 } // namespace

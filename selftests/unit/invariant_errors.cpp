@@ -6,7 +6,13 @@
 
 #include <mishap/error.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <functional>
@@ -21,9 +27,21 @@ using error = std::exception_ptr;
 /// Decides what the caller sees, given the earlier error, if any, and the close error, if any.
 using policy = std::function<void(environment&, const error& first, const error& of_close)>;
 
-mishap::adapter handling(policy decide)
+/// What the manager does by itself with an open resource.
+using step = std::function<awaitable<void>(mock_resource&)>;
+
+awaitable<void> nothing(mock_resource&) { co_return; }
+awaitable<void> pings(mock_resource& resource) { return resource.maintain("ping"); }
+awaitable<void> logs_out(mock_resource& resource) { return resource.use("logout"); }
+awaitable<void> acquires(mock_resource& resource)
 {
-    return [decide](environment& env) -> awaitable<void> {
+    co_await resource.async<void(boost::system::error_code)>(
+        mishap::role::acquire, "acquire", asio::use_awaitable);
+}
+
+mishap::adapter handling(policy decide, step before_the_body = nothing, step farewell = nothing)
+{
+    return [=](environment& env) -> awaitable<void> {
         mock_resource resource;
         error first;
         error of_close;
@@ -31,12 +49,18 @@ mishap::adapter handling(policy decide)
         try {
             co_await resource.create();
             created = true;
+            co_await before_the_body(resource);
             co_await env.body()(resource);
         } catch (...) {
             first = std::current_exception();
         }
         co_await shield();
         if (created) {
+            try {
+                co_await farewell(resource);
+            } catch (...) {
+                first = first ? first : std::current_exception();
+            }
             try {
                 co_await resource.close();
             } catch (...) {
@@ -354,6 +378,133 @@ TEST(invents_no_error, what_fails_at_the_end_of_a_run_is_not_made_up)
     };
     EXPECT_TRUE(
         holds(run_under("c0/resource.close=hang c1/resource.create=hang sequential", serve_all, promises)));
+}
+
+TEST(invents_no_error, a_step_of_the_managers_that_failed_may_be_passed_on)
+{
+    EXPECT_TRUE(holds(run_under("resource.ping=fail(io_error)", handling(raises_close_error, pings))));
+    EXPECT_TRUE(breaks_only(
+        run_under("resource.ping=fail(io_error)", handling(throws_its_like, pings)), "invents_no_error"));
+    EXPECT_TRUE(holds(run_under("resource.acquire=fail(io_error)", handling(raises_close_error, acquires))));
+    EXPECT_TRUE(breaks_only(run_under("resource.acquire=fail(io_error)", handling(throws_its_like, acquires)),
+        "preserves_error"));
+    EXPECT_TRUE(
+        holds(run_under("resource.logout=fail(io_error)", handling(raises_close_error, nothing, logs_out))));
+}
+
+/// Pings its session in the background, and stops the body when a ping fails. `decide` says what the client
+/// sees then.
+mishap::adapter watching(policy decide)
+{
+    return [decide](environment& env) -> awaitable<void> {
+        using namespace asio::experimental::awaitable_operators;
+        mock_resource session("session");
+        co_await session.create();
+        asio::cancellation_signal stop;
+        error of_ping;
+        const auto watch = [&]() -> awaitable<void> {
+            asio::steady_timer timer(env.executor(), 1s);
+            co_await timer.async_wait(asio::use_awaitable);
+            try {
+                co_await session.maintain("ping");
+            } catch (...) {
+                of_ping = std::current_exception();
+                stop.emit(asio::cancellation_type::terminal);
+            }
+        };
+        const auto serve = [&](mishap::client& client) -> awaitable<void> {
+            bool stopped = false;
+            try {
+                co_await asio::co_spawn(env.executor(), client.body(session),
+                    asio::bind_cancellation_slot(stop.slot(), asio::use_awaitable));
+            } catch (...) {
+                if (!of_ping)
+                    throw;
+                stopped = true;
+            }
+            if (stopped)
+                decide(env, of_ping, nullptr);
+        };
+        co_await (env.clients(serve) && watch());
+        co_await session.close();
+    };
+}
+
+contract watched()
+{
+    contract promises = patient;
+    promises.clients = 2;
+    promises.shared = true;
+    promises.pipelined = true;
+    return promises;
+}
+
+constexpr const char* ping_fails_during_the_body =
+    "sequential c0/session.use=delay(5s) session.ping=fail(io_error)";
+
+TEST(invents_no_error, a_background_ping_that_ends_the_body_may_be_passed_on)
+{
+    const run_result done = run_under(ping_fails_during_the_body, watching(raises_close_error), watched());
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(done.trace.outcomes[0].ending, mishap::ending::threw);
+    EXPECT_TRUE(breaks_only(
+        run_under(ping_fails_during_the_body, watching(throws_its_like), watched()), "invents_no_error"));
+}
+
+TEST(swallows_no_error, blames_success_after_a_body_that_the_manager_stopped)
+{
+    const run_result done = run_under(ping_fails_during_the_body, watching(swallows_everything), watched());
+    EXPECT_TRUE(breaks_only(done, "swallows_no_error"));
+    EXPECT_EQ(sentence_of(done), "the body was stopped before its end, but client 0 saw success");
+    EXPECT_TRUE(holds(run_under(ping_fails_during_the_body, watching(raises_close_error), watched())));
+}
+
+/// Each client has a resource of its own, and sees its own error, or the last of all.
+mishap::adapter remembering(bool of_all)
+{
+    return [of_all](environment& env) -> awaitable<void> {
+        error last;
+        co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+            mock_resource resource;
+            co_await resource.create();
+            error own;
+            try {
+                co_await client.body(resource);
+            } catch (...) {
+                own = std::current_exception();
+                last = own;
+            }
+            resource.force_close();
+            raise(of_all ? last : own);
+        });
+    };
+}
+
+TEST(invents_no_error, blames_passing_on_what_failed_for_another_client)
+{
+    contract promises = patient;
+    promises.clients = 2;
+    const run_result done = run_under("c0/resource.use=fail(io_error)", remembering(true), promises);
+    EXPECT_TRUE(breaks_first(done, "invents_no_error"));
+    EXPECT_EQ(sentence_of(done),
+        "nothing failed that was its own, but client 1 saw io_error (raised by c0/resource.use#1)");
+    EXPECT_TRUE(holds(run_under("c0/resource.use=fail(io_error)", remembering(false), promises)));
+}
+
+// Cancellations -------------------------------------------------------------------------------------------
+
+TEST(swallows_no_error, a_cancellation_during_a_farewell_may_go_unnoticed)
+{
+    for (const auto& [plan, farewell] :
+        {std::pair("resource.logout=cancel", &logs_out), std::pair("resource.ping=cancel", &pings)}) {
+        const run_result done = run_under(plan, handling(raises_close_error, nothing, farewell));
+        EXPECT_TRUE(holds(done)) << plan;
+        EXPECT_EQ(done.trace.outcomes[0].ending, mishap::ending::returned) << plan;
+    }
+    EXPECT_TRUE(
+        breaks_only(run_under("resource.use=cancel", handling(swallows_everything, nothing, logs_out)),
+            "swallows_no_error"));
+    EXPECT_TRUE(holds(run_under("resource.use=cancel", handling(raises_close_error, nothing, logs_out))));
 }
 
 } // namespace

@@ -6,16 +6,26 @@
 
 #include "shared/with_deadline.hpp"
 
+#include <mishap/error.hpp>
+#include <mishap/report.hpp>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -320,6 +330,330 @@ TEST(honours_timeout, who_waits_in_line_without_a_deadline_is_blamed_although_th
     const auto patient = lending_in_turn(asio::steady_timer::duration::max());
     EXPECT_TRUE(holds(run_under("", patient, in_turn)));
     EXPECT_TRUE(breaks_only(run_under("c0/resource.use=hang", patient, in_turn), "honours_timeout"));
+}
+
+/// Hands its one resource to the first in line. Who waits asks whether it was handed to it, or takes the end
+/// of its timer for a time-out.
+mishap::adapter handing_on(bool trusts_the_timer)
+{
+    return [trusts_the_timer](environment& env) -> awaitable<void> {
+        struct waiter
+        {
+            asio::steady_timer timer;
+            bool granted = false;
+        };
+        mock_resource resource;
+        co_await resource.create();
+        bool taken = false;
+        std::deque<waiter*> line;
+        const auto give_back = [&] {
+            taken = !line.empty();
+            if (!taken)
+                return;
+            line.front()->granted = true;
+            line.front()->timer.cancel();
+            line.pop_front();
+        };
+        co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+            if (taken) {
+                waiter mine{asio::steady_timer(env.executor(), T)};
+                line.push_back(&mine);
+                boost::system::error_code stopped;
+                co_await mine.timer.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+                std::erase(line, &mine);
+                if (!stopped && (trusts_the_timer || !mine.granted))
+                    throw timed_out();
+                const auto state = co_await asio::this_coro::cancellation_state;
+                if (state.cancelled() != asio::cancellation_type::none) {
+                    if (mine.granted)
+                        give_back();
+                    throw boost::system::system_error(asio::error::operation_aborted);
+                }
+            }
+            taken = true;
+            std::exception_ptr error;
+            try {
+                co_await client.body(resource);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            give_back();
+            if (error)
+                std::rethrow_exception(error);
+        });
+        resource.force_close();
+    };
+}
+
+TEST(honours_timeout, a_sweep_finds_who_takes_its_timer_for_a_time_out_although_it_was_granted)
+{
+    const contract in_turn{.acquire_timeout = T,
+        .unbounded = {phase::create, phase::close},
+        .capacity = 1,
+        .clients = 2,
+        .keeps_broken = true};
+    const auto trusts = mishap::sweep({"trusts", handing_on(true), in_turn}, {.perturbations = 1});
+    EXPECT_TRUE(trusts.violates("recovers"));
+    const auto asks = mishap::sweep({"asks", handing_on(false), in_turn}, {.perturbations = 1});
+    EXPECT_TRUE(asks.complete) << asks.covered;
+    EXPECT_TRUE(asks.holds()) << (asks.counterexamples.empty() ? asks.invalid
+                                                               : mishap::report(asks.counterexamples[0]));
+}
+
+// The manager's own steps -----------------------------------------------------------------------------------
+
+/// What the manager does by itself with an open resource.
+using step = std::function<awaitable<void>(mock_resource&)>;
+
+awaitable<void> begins(mock_resource& resource) { return resource.begin(); }
+awaitable<void> pings(mock_resource& resource) { return resource.maintain("ping"); }
+awaitable<void> shakes_hands(mock_resource& resource) { return resource.use("handshake"); }
+awaitable<void> acquires(mock_resource& resource)
+{
+    co_await resource.async<void(boost::system::error_code)>(
+        mishap::role::acquire, "acquire", asio::use_awaitable);
+}
+awaitable<void> does_nothing(mock_resource&) { co_return; }
+
+/// Gives a step before the body, or one after it, up after that time.
+mishap::adapter stepping_within(std::chrono::nanoseconds timeout, step before, step after = does_nothing)
+{
+    return [=](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        std::exception_ptr error;
+        try {
+            co_await catalogue::with_deadline([&] { return before(resource); }, timeout);
+            co_await env.body()(resource);
+            co_await catalogue::with_deadline([&] { return after(resource); }, timeout);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        resource.force_close();
+        if (error)
+            std::rethrow_exception(error);
+    };
+}
+
+mishap::adapter committing_within(std::chrono::nanoseconds timeout)
+{
+    return stepping_within(timeout, begins, [](mock_resource& resource) { return resource.commit(); });
+}
+
+const contract bounded_other{
+    .other_timeout = T, .unbounded = {phase::create, phase::close}, .close_rolls_back = true};
+
+TEST(honours_timeout, a_step_of_the_managers_is_given_up_at_its_deadline)
+{
+    struct own
+    {
+        const char* name;
+        std::function<mishap::adapter(std::chrono::nanoseconds)> within;
+    };
+    for (const own& one : {own{"begin", [](auto timeout) { return stepping_within(timeout, begins); }},
+             own{"ping", [](auto timeout) { return stepping_within(timeout, pings); }},
+             own{"handshake", [](auto timeout) { return stepping_within(timeout, shakes_hands); }},
+             own{"acquire", [](auto timeout) { return stepping_within(timeout, acquires); }},
+             own{"commit", [](auto timeout) { return committing_within(timeout); }}}) {
+        SCOPED_TRACE(one.name);
+        const std::string plan = std::string("resource.") + one.name + "=hang";
+        const run_result done = run_under(plan, one.within(T), bounded_other);
+        EXPECT_TRUE(holds(done));
+        EXPECT_EQ(done.trace.outcomes[0].ending, mishap::ending::threw);
+        EXPECT_TRUE(holds(run_under(plan, one.within(T + 1us), bounded_other)));
+        const run_result late = run_under(plan, one.within(T + 2us), bounded_other);
+        EXPECT_TRUE(breaks_only(late, "honours_timeout"));
+        EXPECT_EQ(sentence_of(late),
+            std::string("resource.") + one.name + "#1 took 5.000002s, past its deadline of 5s");
+        EXPECT_TRUE(breaks_first(run_under(plan, one.within(T - 1us), bounded_other), "honours_timeout"));
+        EXPECT_TRUE(holds_under_any_two_faults(one.within(T), bounded_other));
+    }
+}
+
+TEST(honours_timeout, a_step_that_the_contract_does_not_bound_is_given_up_when_the_manager_likes)
+{
+    contract silent = bounded_other;
+    silent.other_timeout.reset();
+    for (const auto timeout : {1s, 7s})
+        EXPECT_TRUE(holds(run_under("resource.begin=hang", stepping_within(timeout, begins), silent)));
+    const auto cries_wolf = [](mock_resource& resource) -> awaitable<void> {
+        co_await resource.begin();
+        throw timed_out();
+    };
+    EXPECT_TRUE(breaks_only(run_under("", stepping_within(T, cries_wolf), silent), "invents_no_error"));
+}
+
+// Attempts -------------------------------------------------------------------------------------------------
+
+/// Creates twice at most, `pause` apart, within T in all.
+mishap::adapter dialling(std::chrono::nanoseconds pause, bool swallows = false)
+{
+    return [=](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        std::exception_ptr error;
+        const auto dial = [&]() -> awaitable<void> {
+            try {
+                co_await resource.create();
+                co_return;
+            } catch (const boost::system::system_error& e) {
+                if (e.code() == asio::error::operation_aborted)
+                    throw;
+            }
+            asio::steady_timer timer(co_await asio::this_coro::executor, pause);
+            co_await timer.async_wait(asio::use_awaitable);
+            co_await resource.create();
+        };
+        try {
+            co_await catalogue::with_deadline(dial, T);
+            co_await env.body()(resource);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        if (resource.usable())
+            resource.force_close();
+        if (error && !swallows)
+            std::rethrow_exception(error);
+    };
+}
+
+const contract two_attempts{.create_timeout = T, .create_attempts = 2, .unbounded = {phase::close}};
+
+TEST(honours_timeout, attempts_may_be_cancelled_between_them)
+{
+    const char* plan = "resource.create=fail(io_error) cancel(c0 after resource.create#1 +1)";
+    const run_result done = run_under(plan, dialling(1s), two_attempts);
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(done.trace.events.back().at, 1s);
+    EXPECT_EQ(mishap::describe(done.trace.outcomes[0].error), "operation_aborted");
+    EXPECT_TRUE(breaks_only(run_under(plan, dialling(1s, true), two_attempts), "swallows_no_error"));
+}
+
+TEST(honours_timeout, the_deadline_of_attempts_may_pass_between_them)
+{
+    const char* plan = "resource.create=fail(io_error)";
+    const run_result done = run_under(plan, dialling(T + 1s), two_attempts);
+    ASSERT_TRUE(holds(done));
+    EXPECT_EQ(done.trace.time_of(done.trace.outcomes[0].ended), T);
+    EXPECT_TRUE(breaks_only(run_under(plan, dialling(T + 1s, true), two_attempts), "swallows_no_error"));
+    EXPECT_TRUE(holds_under_any_two_faults(dialling(1s), two_attempts));
+}
+
+// Several at once ------------------------------------------------------------------------------------------
+
+/// Creates two at once.
+mishap::adapter creating_both_within(std::chrono::nanoseconds timeout)
+{
+    return [timeout](environment& env) -> awaitable<void> {
+        using namespace asio::experimental::awaitable_operators;
+        mock_resource first("first");
+        mock_resource second("second");
+        const auto within = [&](mock_resource& one) {
+            return catalogue::with_deadline([&one] { return one.create(); }, timeout);
+        };
+        std::exception_ptr error;
+        try {
+            co_await (within(first) && within(second));
+            co_await env.body()(first);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        for (mock_resource* one : {&second, &first})
+            if (one->usable())
+                one->force_close();
+        if (error)
+            std::rethrow_exception(error);
+    };
+}
+
+TEST(honours_timeout, two_creates_at_once_have_each_their_deadline)
+{
+    for (const char* plan :
+        {"", "first.create=hang", "second.create=hang", "first.create=hang second.create=delay(4s)"})
+        EXPECT_TRUE(holds(run_under(plan, creating_both_within(T), bounded_create))) << plan;
+    for (const char* plan : {"first.create=hang", "second.create=hang"})
+        EXPECT_TRUE(
+            breaks_only(run_under(plan, creating_both_within(T + 2us), bounded_create), "honours_timeout"))
+            << plan;
+}
+
+/// Opens two at once before there are clients, and goes on without what does not open.
+awaitable<void> warms_up(environment& env)
+{
+    std::vector<std::unique_ptr<mock_resource>> sessions;
+    std::size_t pending = 2;
+    asio::steady_timer warm(env.executor(), asio::steady_timer::time_point::max());
+    const auto open = [&]() -> awaitable<void> {
+        auto one = std::make_unique<mock_resource>("session");
+        try {
+            co_await catalogue::with_deadline([&] { return one->create(); }, T);
+            sessions.push_back(std::move(one));
+        } catch (...) {
+            env.report(std::current_exception());
+        }
+        if (--pending == 0)
+            warm.cancel();
+    };
+    for (int i = 0; i < 2; ++i)
+        asio::co_spawn(env.executor(), open(), asio::detached);
+    boost::system::error_code woken;
+    co_await warm.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    co_await env.clients([](mishap::client&) -> awaitable<void> { co_return; });
+    while (!sessions.empty()) {
+        sessions.back()->force_close();
+        sessions.pop_back();
+    }
+}
+
+TEST(honours_timeout, what_is_opened_in_the_background_has_each_its_deadline)
+{
+    contract two = bounded_create;
+    two.clients = 2;
+    two.closes_in_any_order = true;
+    EXPECT_TRUE(holds_under_any_two_faults(warms_up, two));
+    two.create_timeout = T - 2us;
+    EXPECT_TRUE(breaks_only(run_under("bg/session.create=hang", warms_up, two), "honours_timeout"));
+}
+
+/// Waits for a session so long, and closes its gateway then.
+mishap::adapter acquiring_within(std::chrono::nanoseconds timeout)
+{
+    return [timeout](environment& env) -> awaitable<void> {
+        mock_resource gateway("gateway");
+        mock_resource session("session");
+        co_await gateway.create();
+        std::exception_ptr error;
+        try {
+            co_await catalogue::with_deadline([&] { return session.create(); }, timeout);
+            co_await env.body()(session);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await shield();
+        if (session.usable())
+            session.force_close();
+        co_await gateway.close();
+        if (error)
+            std::rethrow_exception(error);
+    };
+}
+
+TEST(honours_timeout, who_gives_up_waiting_in_time_may_clean_up_slowly)
+{
+    const contract promises{.close_timeout = T, .acquire_timeout = T, .unbounded = {phase::create}};
+    const char* plan = "session.create=hang gateway.close=delay(3s)";
+    const run_result done = run_under(plan, acquiring_within(T), promises);
+    ASSERT_TRUE(holds(done));
+    EXPECT_EQ(done.trace.time_of(done.trace.outcomes[0].ended), T + 3s);
+    EXPECT_TRUE(breaks_only(run_under(plan, acquiring_within(T + 2us), promises), "honours_timeout"));
+}
+
+TEST(honours_timeout, steps_that_cost_time_make_nobody_late)
+{
+    for (const char* plan : {"resource.create=hang step_cost(1us)", "resource.create=hang step_cost(10us)"}) {
+        EXPECT_TRUE(holds(run_under(plan, creating_within(T), bounded_create))) << plan;
+        EXPECT_TRUE(breaks_only(run_under(plan, creating_within(T + 1ms), bounded_create), "honours_timeout"))
+            << plan;
+    }
 }
 
 } // namespace
