@@ -5,6 +5,7 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/channel_error.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <fmt/format.h>
@@ -28,27 +29,60 @@ bool was_reported(const trace& happened, index operation)
     });
 }
 
-bool is_abort(const std::exception_ptr& thrown)
+namespace {
+
+/// What this exception was made of: the cause nested in it, or the first of several.
+std::exception_ptr cause_of(const std::exception_ptr& thrown)
 {
-    if (!thrown)
-        return false;
     try {
         std::rethrow_exception(thrown);
-    } catch (const boost::system::system_error& e) {
-        return e.code() == boost::asio::error::operation_aborted ||
-               e.code() == boost::asio::experimental::error::channel_cancelled;
+    } catch (const boost::asio::multiple_exceptions& several) {
+        return several.first_exception();
+    } catch (const std::nested_exception& wrapped) {
+        return wrapped.nested_ptr();
     } catch (...) {
-        return false;
+        return nullptr;
     }
+}
+
+/// Whether an exception, or a cause of it, is such a one.
+template <class Tells>
+bool is_or_wraps(std::exception_ptr thrown, Tells tells)
+{
+    constexpr int depth_max = 16;
+    for (int depth = 0; thrown && depth < depth_max; ++depth) {
+        if (tells(thrown))
+            return true;
+        thrown = cause_of(thrown);
+    }
+    return false;
+}
+
+} // namespace
+
+bool is_abort(const std::exception_ptr& thrown)
+{
+    return is_or_wraps(thrown, [](const std::exception_ptr& one) {
+        try {
+            std::rethrow_exception(one);
+        } catch (const boost::system::system_error& e) {
+            return e.code() == boost::asio::error::operation_aborted ||
+                   e.code() == boost::asio::experimental::error::channel_cancelled;
+        } catch (...) {
+            return false;
+        }
+    });
 }
 
 bool is_timeout(const contract& promises, const std::exception_ptr& thrown)
 {
-    return thrown && std::any_of(promises.timeout_errors.begin(), promises.timeout_errors.end(),
-                         [&](const std::string& name) {
-                             const error* known = find_error(name);
-                             return known && known->matches && known->matches(thrown);
-                         });
+    return is_or_wraps(thrown, [&](const std::exception_ptr& one) {
+        return std::any_of(
+            promises.timeout_errors.begin(), promises.timeout_errors.end(), [&](const std::string& name) {
+                const error* known = find_error(name);
+                return known && known->matches && known->matches(one);
+            });
+    });
 }
 
 std::optional<duration> deadline_of(const contract& promises, const operation_record& op)

@@ -114,7 +114,9 @@ TEST(timers, that_nobody_wakes_leave_the_client_stuck_where_it_was)
     ASSERT_NE(run.trace.outcomes[0].stuck, mishap::none);
     EXPECT_EQ(run.trace.time_of(run.trace.outcomes[0].stuck), 7s); // not at the horizon
     // Who waits is named, with the step and time at which it began.
-    EXPECT_NE(run.verdict.violations[0].actual.find("a coroutine, timer or handler of lane c0 since 7s (step 4)"), std::string::npos)
+    EXPECT_NE(
+        run.verdict.violations[0].actual.find("a coroutine, timer or handler of lane c0 since 7s (step 4)"),
+        std::string::npos)
         << run.verdict.violations[0].actual;
 }
 

@@ -266,6 +266,44 @@ TEST(preserves_error, a_cancelled_caller_sees_the_cancellation)
     EXPECT_TRUE(holds(run_under("resource.use=hang", right)));
 }
 
+// What `a && b` throws when both failed, and what wraps its cause.
+awaitable<void> opens_two_at_once(bool wraps)
+{
+    using namespace asio::experimental::awaitable_operators;
+    mock_resource first("first"), second("second");
+    error failed;
+    try {
+        co_await (first.create() && second.create());
+    } catch (...) {
+        failed = std::current_exception();
+    }
+    co_await shield();
+    for (mock_resource* one : {&first, &second})
+        if (one->usable())
+            co_await one->close();
+    if (!failed)
+        co_return;
+    if (!wraps)
+        std::rethrow_exception(failed);
+    try {
+        std::rethrow_exception(failed);
+    } catch (...) {
+        std::throw_with_nested(std::runtime_error("could not open both"));
+    }
+}
+
+TEST(preserves_error, a_cancellation_is_known_inside_of_what_wraps_it)
+{
+    for (const bool wraps : {false, true}) {
+        const auto both = [wraps](environment&) { return opens_two_at_once(wraps); };
+        const run_result done =
+            run_under("cancel(c0 after 2 steps) first.create=hang second.create=hang", both);
+        EXPECT_TRUE(holds(done));
+        EXPECT_FALSE(done.trace.strikes.empty());
+        EXPECT_TRUE(done.trace.outcomes[0].error);
+    }
+}
+
 TEST(preserves_error, a_body_that_fails_after_its_work_counts_as_any)
 {
     for (const char* plan : {"body=fail(value_error) resource.close=fail(io_error)",
