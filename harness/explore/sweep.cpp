@@ -327,10 +327,8 @@ private:
             const duration nearest = here.deadlines.front();
             std::vector<fault> delays;
             if (kind.kind == fault_kind::late) {
-                for (const duration deadline : here.deadlines)
-                    delays.push_back(fault::late(deadline));
-                delays.push_back(fault::late(nearest + tick));
-                return delays;
+                // Any later would be as deaf.
+                return {fault::late(nearest), fault::late(nearest + tick)};
             }
             if (nearest >= tick)
                 delays.push_back(fault::delay(nearest - tick));
@@ -357,7 +355,7 @@ private:
                 kind.kind == fault_kind::delay && kind.after == duration(0) ? "delay up to the deadlines"
                 : options_.kinds.empty() && kind.error == breaking ? to_string(kind) + " (uses and pings)"
                 : kind.kind == fault_kind::late && kind.after == duration(0)
-                    ? "late at the deadlines and by a microsecond"
+                    ? "late at the deadline and by a microsecond"
                 : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
                                                   : to_string(kind));
         if (options_.abandon)

@@ -88,10 +88,11 @@ void judge_starved(const evidence& e, lane in, violations& found)
         client.cancelled != none)
         return;
     const duration given_up = e.trace.time_of(end);
-    if (given_up < e.trace.time_of(client.started) + *e.contract.acquire_timeout)
+    const duration limit = e.trace.time_of(client.started) + *e.contract.acquire_timeout;
+    if (given_up < limit)
         return;
     index before = none;
-    for (index i = 0; i < e.trace.events.size() && e.trace.events[i].at < given_up; ++i)
+    for (index i = 0; i < e.trace.events.size() && e.trace.events[i].at < limit; ++i)
         before = i;
     if (before == none || before < client.started)
         return;
@@ -101,9 +102,12 @@ void judge_starved(const evidence& e, lane in, violations& found)
             op.started != none && op.started <= before && (op.completed == none || op.completed > before);
         if (op.id.lane == in && pending)
             return; // busy, not asleep
-        // A pool may well wait before it tries again what has just failed.
-        created_in_vain = created_in_vain || (op.role == role::create && op.result != result::ok &&
-                                                 op.completed != none && op.completed <= before);
+        // A pool may well wait before it tries again what has just failed; but not for most of the time that
+        // a client has.
+        created_in_vain =
+            created_in_vain || (op.role == role::create && op.result != result::ok && op.completed != none &&
+                                   op.completed <= before &&
+                                   e.trace.time_of(op.completed) > limit - *e.contract.acquire_timeout / 2);
     }
     index idle = none;
     for (index r = 0; r < e.trace.resources.size() && idle == none; ++r)

@@ -153,6 +153,14 @@ void judge_whole(const evidence& e, lane in, violations& found)
             describe_error(e, client.error));
 }
 
+/// Whether the operation's client left its body while it was under way.
+bool body_ended_since(const evidence& e, const operation_record& op, index end)
+{
+    return std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {
+        return body.lane == op.id.lane && body.left > op.started && body.left <= end;
+    });
+}
+
 } // namespace
 
 void judge_honours_timeout(const evidence& e, violations& found)
@@ -205,6 +213,9 @@ void judge_honours_timeout(const evidence& e, violations& found)
             // Somebody else's reason to stop is no early time-out.
             if (cancelled_before(e.trace, op.id.lane, end) || is_client_deadline(e, op.id.lane, end))
                 continue;
+            if ((op.role == role::maintenance && op.id.lane == background_lane) ||
+                body_ended_since(e, op, end))
+                continue; // there was no more need for it
             if (op.role == role::create && e.contract.create_attempts > 1)
                 continue; // a time-out for each attempt is the manager's own affair
             const auto& client = e.trace.outcomes;

@@ -18,7 +18,8 @@ bool stems_from_close(const evidence& e, lane in, const std::exception_ptr& erro
         if (op.id.lane != in ||
             (op.role != role::close && op.role != role::rollback && op.role != role::release))
             return false;
-        if (comes_from(e, static_cast<index>(&op - e.trace.operations.data()), error))
+        const auto operation = static_cast<index>(&op - e.trace.operations.data());
+        if (comes_from(e, operation, error) || is_translated(e, operation, error))
             return op.result == result::failed || op.result == result::peer_gone;
         if (op.result == result::failed)
             return false;

@@ -21,12 +21,22 @@ bool yielded_nothing(const operation_record& op) noexcept
     return op.role == role::create && op.fault.kind == fault_kind::empty && op.result == result::ok;
 }
 
-bool was_reported(const trace& happened, index operation)
+bool was_reported(const evidence& e, index operation)
 {
-    return std::any_of(happened.reports.begin(), happened.reports.end(), [&](const report_record& report) {
-        return find_source(happened, report.error) == operation ||
-               returned_value(happened, operation, report.error);
+    return std::any_of(e.trace.reports.begin(), e.trace.reports.end(), [&](const report_record& report) {
+        return find_source(e.trace, report.error) == operation ||
+               returned_value(e.trace, operation, report.error) || is_translated(e, operation, report.error);
     });
+}
+
+bool is_translated(const evidence& e, index operation, const std::exception_ptr& error)
+{
+    const std::string_view injected = e.trace.operations[operation].fault.error.text();
+    return error && std::any_of(e.contract.translates.begin(), e.contract.translates.end(),
+                        [&](const contract::translation& t) {
+                            const mishap::error* to = find_error(t.to);
+                            return t.from == injected && to && to->matches && to->matches(error);
+                        });
 }
 
 namespace {
@@ -218,7 +228,14 @@ index end_of_work(const trace& happened, lane in)
             return none;
         end = end == none ? body.left : std::max(end, body.left);
     }
-    return end == none ? end_of_acquire(happened, in) : end;
+    if (end == none)
+        return end_of_acquire(happened, in);
+    // Where another attempt was begun, and did not come to its body.
+    const bool tries_again =
+        std::any_of(happened.operations.begin(), happened.operations.end(), [&](const operation_record& op) {
+            return op.id.lane == in && op.role == role::create && op.started != none && op.started > end;
+        });
+    return tries_again ? happened.outcomes[static_cast<std::size_t>(in)].ended : end;
 }
 
 attempt attempt_of(const evidence& e, index operation)
@@ -403,15 +420,24 @@ void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
     const outcome& client = happened.outcomes[static_cast<std::size_t>(in)];
     for (index i = 0; i < happened.operations.size(); ++i) {
         const operation_record& op = happened.operations[i];
-        if (op.started == none || op.in_body || op.role == role::close || op.role == role::body)
+        if (op.started == none || op.role == role::close || op.role == role::body)
             continue;
         const index end = end_of_wait(e, i);
         if (end == none)
             continue;
         const auto limit = limit_of(e, i);
+        // What goes on beside the body may end it.
+        if (op.in_body) {
+            if (op.id.lane == in && op.cancel_requested == end && is_timeout(e.contract, client.error) &&
+                happened.time_of(end) > happened.time_of(op.started) &&
+                (!limit || happened.time_of(end) >= *limit))
+                found.push_back({primary::kind::deadline, end, i, nullptr, true, happened.time_of(end)});
+            continue;
+        }
         if (limit && happened.time_of(end) >= *limit) {
-            const bool arrived = op.completed != none && op.result != result::aborted &&
-                                 happened.time_of(op.completed) <= *limit + timer_precision;
+            const bool arrived =
+                op.completed != none && op.result != result::aborted &&
+                happened.time_of(op.completed) <= *limit + tolerance(e, *limit, op.completed);
             const bool cleans_up = op.role == role::rollback || op.role == role::release ||
                                    op.role == role::maintenance || is_after_bodies(happened, op);
             const bool own = op.id.lane == in && !is_on_the_side(happened, op, end);
@@ -424,7 +450,7 @@ void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
         // A time-out that the contract says nothing of is the manager's own affair.
         // (Who is cancelled at the very instant may have been about to say so.)
         const bool by_manager =
-            op.result == result::aborted && happened.time_of(end) > happened.time_of(op.started);
+            op.cancel_requested == end && happened.time_of(end) > happened.time_of(op.started);
         const bool own_affair = op.role != role::create || e.contract.is_unbounded(phase::create);
         if (!limit && (op.id.lane == in || may_time_out_for(e, in, i, end)) && own_affair && by_manager &&
             is_timeout(e.contract, client.error))
@@ -634,11 +660,19 @@ std::string describe(const evidence& e, const primary& p)
 std::vector<waiting> waits_at(const trace& happened, lane in, index stuck)
 {
     std::vector<waiting> waits;
+    const auto is_inside = [&](index at) {
+        return std::any_of(happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
+            return body.lane == in && body.entered < at && (body.left == none || body.left > at);
+        });
+    };
     for (index i = 0; i < happened.operations.size(); ++i) {
         const operation_record& op = happened.operations[i];
         const bool pending = op.id.lane == in && op.started != none && op.started < stuck &&
                              (op.completed == none || op.completed > stuck);
         if (!pending || was_left_behind(happened, op, stuck))
+            continue;
+        // A body that was never waited for, since its client was cancelled, hangs for nobody.
+        if (op.role == role::body && !is_inside(stuck))
             continue;
         const phase where = op.role == role::create  ? phase::create
                             : op.role == role::close ? phase::close
@@ -647,10 +681,7 @@ std::vector<waiting> waits_at(const trace& happened, lane in, index stuck)
         waits.push_back({where, i});
     }
     if (waits.empty()) {
-        const bool inside =
-            std::any_of(happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
-                return body.lane == in && body.entered < stuck && (body.left == none || body.left > stuck);
-            });
+        const bool inside = is_inside(stuck);
         const bool was_inside = std::any_of(happened.bodies.begin(), happened.bodies.end(),
             [&](const body_record& body) { return body.lane == in && body.entered < stuck; });
         waits.push_back({inside                                ? phase::body

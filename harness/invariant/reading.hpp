@@ -57,7 +57,10 @@ std::string describe_error(const evidence&, const std::exception_ptr&);
 bool yielded_nothing(const operation_record&) noexcept;
 
 /// Whether this operation's error was given to the report sink.
-bool was_reported(const trace&, index operation);
+bool was_reported(const evidence&, index operation);
+
+/// Whether this is what the contract says that the operation's injected error is turned into.
+bool is_translated(const evidence&, index operation, const std::exception_ptr&);
 
 bool is_abort(const std::exception_ptr&);
 bool is_timeout(const contract&, const std::exception_ptr&);

@@ -21,10 +21,49 @@ index stopped_body(const evidence& e, lane in)
     return stopped && e.trace.outcomes[static_cast<std::size_t>(in)].cancelled == none ? last : none;
 }
 
+/// Whether the contract grants closing again after this close failed, and that succeeded.
+bool is_closed_again(const evidence& e, const operation_record& failed)
+{
+    return e.contract.close_attempts > 1 &&
+           std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+               return op.resource == failed.resource && op.role == role::close && op.result == result::ok &&
+                      op.started > failed.completed;
+           });
+}
+
+/// A close of the background that failed, where the contract has such errors reported and nobody was told; or
+/// `none`.
+index lost_in_the_background(const evidence& e)
+{
+    if (!e.contract.reports_cleanup_errors && e.contract.close_error != close_error_policy::reported)
+        return none;
+    for (index o = 0; o < e.trace.operations.size(); ++o) {
+        const operation_record& op = e.trace.operations[o];
+        if (op.id.lane == background_lane && op.role == role::close && op.result == result::failed &&
+            op.delivered != none && !op.in_probe && !was_reported(e, o) && !is_closed_again(e, op) &&
+            !comes_from(e, o, e.trace.adapter.error))
+            return o;
+    }
+    return none;
+}
+
 } // namespace
 
 void judge_swallows_no_error(const evidence& e, violations& found)
 {
+    if (const index lost = lost_in_the_background(e); lost != none && !e.excused(background_lane)) {
+        const operation_record& op = e.trace.operations[lost];
+        found.push_back({
+            .sentence = fmt::format(
+                "{} failed in the background, and the report sink was not told", name_of(e, lost)),
+            .lane = background_lane,
+            .resource = op.resource,
+            .role = role::close,
+            .proof = {{op.delivered, "fails"}},
+            .expected = "given to the report sink",
+            .actual = "lost",
+        });
+    }
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
         const outcome& client = e.trace.outcomes[i];
         const auto in = static_cast<lane>(i);
@@ -63,7 +102,9 @@ void judge_swallows_no_error(const evidence& e, violations& found)
                                       op.result == result::failed && op.delivered != none;
             if (!close_failed)
                 continue;
-            const bool reported = was_reported(e.trace, o);
+            if (is_closed_again(e, op))
+                continue;
+            const bool reported = was_reported(e, o);
             if (reported && e.contract.close_error != close_error_policy::raised)
                 continue;
             found.push_back({

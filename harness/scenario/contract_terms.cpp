@@ -11,11 +11,10 @@ constexpr key_row<contract> terms[] = {
     {"create_timeout", "DURATION", "",
         "a create that does not end is given up within [T, T + 1 us] of its start",
         [](const value& v, contract& c) { c.create_timeout = v.time(); }},
-    {"close_timeout", "DURATION", "", "likewise for a close",
-        [](const value& v, contract& c) { c.close_timeout = v.time(); }},
-    {"acquire_timeout", "DURATION", "",
-        "a client without a resource gives up within [T, T + 1 us] of its start",
-        [](const value& v, contract& c) { c.acquire_timeout = v.time(); }},
+    {"create_attempts", "1..1000", "1",
+        "so many creates may be tried, one after another that failed; they, and what is waited between them, "
+        "share the create time-out",
+        [](const value& v, contract& c) { c.create_attempts = v.number<std::uint32_t>(); }},
     {"use_timeout", "DURATION", "",
         "a use in the body that does not end is given up within [T, T + 1 us] of its start",
         [](const value& v, contract& c) { c.use_timeout = v.time(); }},
@@ -26,13 +25,18 @@ constexpr key_row<contract> terms[] = {
     {"whole_timeout", "DURATION", "",
         "a client has left its body, or given up waiting for a resource, within [T, T + 1 us] of its start",
         [](const value& v, contract& c) { c.whole_timeout = v.time(); }},
-    {"create_attempts", "1..1000", "1",
-        "so many creates may be tried, one after another that failed; they, and what is waited between them, "
-        "share the create time-out",
-        [](const value& v, contract& c) { c.create_attempts = v.number<std::uint32_t>(); }},
-    {"recovery_time", "DURATION", "the acquire time-out, else 60 s",
-        "how long the fresh clients at the end may take",
-        [](const value& v, contract& c) { c.recovery_time = v.time(); }},
+    {"close_timeout", "DURATION", "", "likewise for a close",
+        [](const value& v, contract& c) { c.close_timeout = v.time(); }},
+    {"acquire_timeout", "DURATION", "",
+        "a client without a resource gives up within [T, T + 1 us] of its start",
+        [](const value& v, contract& c) { c.acquire_timeout = v.time(); }},
+    {"unbounded", "[acquire|create|close|other, ...]", "", "these phases may last for ever",
+        [](const value& v, contract& c) {
+            constexpr phase phases[] = {phase::acquire, phase::create, phase::close, phase::other};
+            c.unbounded.clear();
+            for (const std::size_t word : v.words("phase"))
+                c.unbounded.push_back(phases[word]);
+        }},
     {"capacity", "1..100", "",
         "so many resources may exist at once; makes it a manager that serves several clients",
         [](const value& v, contract& c) { c.capacity = v.number<std::uint32_t>(); }},
@@ -56,13 +60,9 @@ constexpr key_row<contract> terms[] = {
         [](const value& v, contract& c) { c.keeps_broken = v.flag(); }},
     {"cancelled_use_breaks", "true|false", "false", "a resource whose use was cancelled in flight is broken",
         [](const value& v, contract& c) { c.cancelled_use_breaks = v.flag(); }},
-    {"unbounded", "[acquire|create|close|other, ...]", "", "these phases may last for ever",
-        [](const value& v, contract& c) {
-            constexpr phase phases[] = {phase::acquire, phase::create, phase::close, phase::other};
-            c.unbounded.clear();
-            for (const std::size_t word : v.words("phase"))
-                c.unbounded.push_back(phases[word]);
-        }},
+    {"recovery_time", "DURATION", "the acquire time-out, else 60 s",
+        "how long the fresh clients at the end may take",
+        [](const value& v, contract& c) { c.recovery_time = v.time(); }},
     {"timeout_errors", "[ERROR, ...]", "timed_out", "with which a passed deadline is reported",
         [](const value& v, contract& c) { c.timeout_errors = v.errors(); }},
     {"close_error", "either|raised|reported", "either",
@@ -70,9 +70,6 @@ constexpr key_row<contract> terms[] = {
         [](const value& v, contract& c) {
             c.close_error = static_cast<close_error_policy>(v.word("close_error policy"));
         }},
-    {"closed_by", "operation|destruction|either", "operation",
-        "whether a close operation, the destruction of the resource's object, or either closes a resource",
-        [](const value& v, contract& c) { c.closed_by = static_cast<closing>(v.word("way to be closed")); }},
     {"close_attempts", "1..1000", "1", "so many closes of one resource, each after one that did not succeed",
         [](const value& v, contract& c) { c.close_attempts = v.number<std::uint32_t>(); }},
     {"idempotent_close", "true|false", "false", "what is closed may be closed again",
@@ -83,16 +80,6 @@ constexpr key_row<contract> terms[] = {
     {"closing_counts", "true|false", "false",
         "a resource counts against the capacity until its close has ended, not only until it starts",
         [](const value& v, contract& c) { c.closing_counts = v.flag(); }},
-    {"reports_cleanup_errors", "true|false", "false",
-        "an error of a close, rollback or release that yields to another one is given to the report sink; "
-        "`close_error: reported` says so too",
-        [](const value& v, contract& c) { c.reports_cleanup_errors = v.flag(); }},
-    {"closes_in_any_order", "true|false", "false",
-        "what one client was lent together may be closed in any order",
-        [](const value& v, contract& c) { c.closes_in_any_order = v.flag(); }},
-    {"close_rolls_back", "true|false", "false",
-        "a transaction may be left to the close of its session; else only that of a broken one",
-        [](const value& v, contract& c) { c.close_rolls_back = v.flag(); }},
     {"suppresses", "[ERROR, ...]", "", "errors that the manager may swallow",
         [](const value& v, contract& c) { c.suppresses = v.errors(); }},
     {"translates", "{ERROR: ERROR, ...}", "", "errors that the manager turns into others",
@@ -109,14 +96,27 @@ constexpr key_row<contract> terms[] = {
     {"survives_deaf", "true|false", "false",
         "what ignores being cancelled is given up, too; sweeps then have `deaf` and a long `late`",
         [](const value& v, contract& c) { c.survives_deaf = v.flag(); }},
+    {"closed_by", "operation|destruction|either", "operation",
+        "whether a close operation, the destruction of the resource's object, or either closes a resource",
+        [](const value& v, contract& c) { c.closed_by = static_cast<closing>(v.word("way to be closed")); }},
+    {"reports_cleanup_errors", "true|false", "false",
+        "an error of a close, rollback or release that yields to another one is given to the report sink; "
+        "`close_error: reported` says so too",
+        [](const value& v, contract& c) { c.reports_cleanup_errors = v.flag(); }},
+    {"closes_in_any_order", "true|false", "false",
+        "what one client was lent together may be closed in any order",
+        [](const value& v, contract& c) { c.closes_in_any_order = v.flag(); }},
+    {"close_rolls_back", "true|false", "false",
+        "a transaction may be left to the close of its session; else only that of a broken one",
+        [](const value& v, contract& c) { c.close_rolls_back = v.flag(); }},
+    {"uses", "[NAME, ...]", "use", "the operations that the scripted body makes",
+        [](const value& v, contract& c) { c.uses = v.texts("the name of a use"); }},
     {"grace", "DURATION", "0", "work that outlives the last client, such as a detached close, has so long",
         [](const value& v, contract& c) { c.grace = v.time(); }},
     {"executor", "single_threaded|concurrent", "single_threaded", "whether ready handlers keep their order",
         [](const value& v, contract& c) {
             c.executor = static_cast<executor_model>(v.word("executor model"));
         }},
-    {"uses", "[NAME, ...]", "use", "the operations that the scripted body makes",
-        [](const value& v, contract& c) { c.uses = v.texts("the name of a use"); }},
 };
 
 } // namespace

@@ -317,7 +317,7 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
         "what an operation may do instead; a bare `delay` stands for each deadline T that passes meanwhile "
         "(its own, its client's, and that of those who wait) and 1 us before the nearest, or for a minute at "
         "a "
-        "use with no deadline; a bare `late` for each T and 1 us after the nearest; `cancel` also for "
+        "use with no deadline; a bare `late` for the nearest T and 1 us after it; `cancel` also for "
         "cancelling any client after any step",
         [](const value& v, sweep_options& o) { o.kinds = read_kinds(v); }},
     {"abandon", "true|false", "false", "also abandon every client, and the world, after every step",

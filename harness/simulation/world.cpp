@@ -644,8 +644,7 @@ bool world::finish_clients(pause why)
         if (chosen.empty())
             break;
         record_stage(stage::clients_cancelled);
-        // Clean-up takes its time even where the horizon was reached.
-        horizon_ = seam_.horizon = limits_->horizon + clean_up_time;
+        extend_horizon();
         for (const std::size_t i : chosen) {
             trace_->outcomes[i].stuck = found;
             trace_->outcomes[i].ending = ending::hung;
@@ -669,6 +668,12 @@ bool world::finish_clients(pause why)
             return false;
     }
     return true;
+}
+
+/// Clean-up takes its time even where the horizon was reached.
+void world::extend_horizon() noexcept
+{
+    horizon_ = seam_.horizon = std::max(horizon_, seam_.now + clean_up_time);
 }
 
 /// Stages 3 and 4: what hangs fails, what is under way arrives.
@@ -741,6 +746,7 @@ bool world::finish_adapter()
     if (!has_adapter_ || adapter_ended_)
         return true;
     record_stage(stage::shutting_down);
+    extend_horizon();
     if (clients_done_)
         queue(background_lane, std::exchange(clients_done_, task()));
     goal_ = goal::adapter;
@@ -1216,8 +1222,9 @@ std::uint32_t world::next_ordinal(lane in, symbol kind)
 
 lane world::lane_of(const resource& on, lane otherwise) const
 {
-    // Who borrows a resource speaks through it, whoever runs.
-    if (on.run_ == run_number_ && on.index_ != none && trace_->resources[on.index_].borrower != nobody)
+    // Who borrows a resource speaks through it, whoever runs; of several, it is who runs.
+    if (!contract_->shared && on.run_ == run_number_ && on.index_ != none &&
+        trace_->resources[on.index_].borrower != nobody)
         return trace_->resources[on.index_].borrower;
     return otherwise;
 }

@@ -235,6 +235,7 @@ private:
     }
     void finish_run(pause why);
     bool finish_clients(pause why);
+    void extend_horizon() noexcept;
     bool end_what_hangs();
     bool probe();
     bool finish_adapter();

@@ -82,7 +82,8 @@ struct contract
     std::optional<duration> whole_timeout = {};
 
     /// Demands that a close that does not end is given up within [T, T + 1 us] of its start.
-    /// Unset: being stuck in a close breaks `completes`.
+    /// Unset: being stuck in a close breaks `completes`. A close that failed, or was given up at its
+    /// deadline, counts as one; see `forces_close`.
     std::optional<duration> close_timeout = {};
 
     /// Demands that a client whose body is not entered ends within [T, T + 1 us] of its start, with one of
@@ -122,7 +123,8 @@ struct contract
     std::vector<std::string> timeout_errors = {"timed_out"};
 
     close_error_policy close_error = close_error_policy::either;
-    /// Permits so many closes of one resource, each after one that did not succeed.
+    /// Permits so many closes of one resource, each after one that did not succeed; the error of one that was
+    /// repeated with success need not be told.
     std::uint32_t close_attempts = 1;
     /// Permits closing what is closed already.
     bool idempotent_close = false;
@@ -135,8 +137,8 @@ struct contract
     /// Errors, by name, that this manager may swallow.
     std::vector<std::string> suppresses = {};
 
-    /// Errors, by name, that this manager turns into others: `{"connection_reset", "service_error"}`. Who
-    /// sees the second has been told of the first.
+    /// Errors, by name, that this manager turns into others: `{"connection_reset", "service_error"}`,
+    /// whatever operation they come from. Who sees the second, or is reported it, has been told of the first.
     struct translation
     {
         std::string from;
@@ -188,7 +190,9 @@ struct limits
 {
     /// Handlers run. At the limit the run breaks `livelock`.
     std::uint64_t steps_max = 100'000;
-    /// Virtual time from the run's start. At the limit a client that still waits is stuck.
+    /// Virtual time from the run's start. At the limit a client that still waits is stuck; from then on each
+    /// stage of the run's end has one more hour, for clean-up. What goes on periodically in the background
+    /// while somebody hangs goes on until then.
     duration horizon = std::chrono::hours(24);
 };
 

@@ -55,8 +55,8 @@ struct sweep_options
     /// managers with a capacity, `fail connection_reset` (uses and pings). A `delay` of zero
     /// stands for the nearest deadline T that passes while the operation is under way, and 1 us before it,
     /// and for all later ones: its own, its client's, and those of clients that wait. A `late` of zero stands
-    /// for these deadlines and T + 1 us. Where there is no deadline, a use is delayed by a minute, for what
-    /// goes on in the background. `cancel` also cancels every client after every step.
+    /// for the nearest T and 1 us after it. Where there is no deadline, a use is delayed by a minute, for
+    /// what goes on in the background. `cancel` also cancels every client after every step.
     std::vector<fault> kinds = {};
     /// Of operations that differ only in their number (a ping every ten seconds, while a body hangs), so many
     /// are struck, and clients are interrupted only until then; the result says "incomplete" if there are

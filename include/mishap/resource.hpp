@@ -88,7 +88,8 @@ public:
     /// An operation of the manager's own on this resource, such as a ping before it is lent.
     awaitable<void> maintain(symbol name);
 
-    /// Begins a transaction. As `commit` and `rollback`, an operation named after itself.
+    /// Begins a transaction. As `commit` and `rollback`, an operation named after itself. Transactions of one
+    /// resource do not nest: make a savepoint a resource of its own.
     awaitable<void> begin();
     awaitable<void> commit();
     awaitable<void> rollback();

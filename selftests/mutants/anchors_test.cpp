@@ -159,7 +159,7 @@ std::vector<row> all_rows()
         {"pool", pool_under_test()},
         {"- loses wake-up", pool_under_test<flaw::loses_wake_up_of_cancelled_waiter>(), "completes"},
         {"- leaves waiter queued", pool_under_test<flaw::leaves_timed_out_waiter_queued>(), "recovers"},
-        {"- leaks slot", pool_under_test<flaw::leaks_slot_when_create_fails>(), "recovers"},
+        {"- leaks slot", pool_under_test<flaw::leaks_slot_when_create_fails>(), "completes"},
         {"- recycles broken", pool_under_test<flaw::recycles_broken>(), "discards_broken"},
         {"- discards, wakes nobody", pool_under_test<flaw::discards_without_waking>(), "completes"},
         {"- closes unshielded", pool_under_test<flaw::closes_unshielded>(), "closes_everything"},

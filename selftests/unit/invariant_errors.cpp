@@ -478,7 +478,7 @@ contract watched()
 }
 
 constexpr const char* ping_fails_during_the_body =
-    "sequential c0/session.use=delay(5s) session.ping=fail(io_error)";
+    "sequential c0/session.use=delay(5s) bg/session.ping=fail(io_error)";
 
 TEST(invents_no_error, a_background_ping_that_ends_the_body_may_be_passed_on)
 {
