@@ -13,6 +13,9 @@
 
 namespace mishap::detail {
 
+/// After so many runs that had to be left where they stood a campaign stops: they stay in memory.
+inline constexpr std::uint64_t lost_max = 200;
+
 class campaign
 {
 public:

@@ -203,7 +203,9 @@ void detail::draw_into(campaign& campaign, const random_options& options)
     const auto plans = arbitrary_plan(options.kinds);
     rc::Random random(p.seed);
     std::vector<operation_id> reached; // by the run before
-    for (std::uint64_t i = 0; i < p.cases && !campaign.nondeterministic(); ++i) {
+    std::uint64_t lost = 0;
+    std::uint64_t drawn = 0;
+    for (; drawn < p.cases && lost < lost_max && !campaign.nondeterministic(); ++drawn) {
         const rc::Random mine = random.split();
         fault_plan plan = plans(mine, 100).value();
         plan.settings = options.settings;
@@ -212,8 +214,9 @@ void detail::draw_into(campaign& campaign, const random_options& options)
         plan.clients = options.clients;
         draw_clients(plan, campaign.promises(), options);
         if (options.deviate)
-            draw_deviations(plan, reached, plan.lazy ? plan.lazy->seed : i);
+            draw_deviations(plan, reached, plan.lazy ? plan.lazy->seed : drawn);
         const run_result& done = campaign.run(plan);
+        lost += done.trace.cut_off != none;
         if (options.deviate) {
             reached.clear();
             for (const operation_record& op : done.trace.operations)
@@ -221,15 +224,18 @@ void detail::draw_into(campaign& campaign, const random_options& options)
                     reached.push_back(op.id);
         }
         // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
-        if (i % 64 == 0) {
+        if (drawn % 64 == 0) {
             const trace before = done.trace;
             const fault_plan fired = done.fired;
             campaign.repeats(fired, before);
         }
     }
     campaign.result().seed = p.seed;
-    campaign.result().covered = fmt::format("{} plans drawn with seed {}; schedule: fifo{}", p.cases, p.seed,
-        options.deviate ? " and deviations" : "");
+    campaign.result().covered = fmt::format("{} plans drawn with seed {}; schedule: fifo{}",
+        lost < lost_max ? p.cases : drawn, p.seed, options.deviate ? " and deviations" : "");
+    if (lost >= lost_max)
+        campaign.result().covered +=
+            fmt::format("; stopped after {} runs that had to be left where they stood", lost);
 }
 
 campaign_result random_campaign(const manager& under_test, const random_options& options)

@@ -80,7 +80,10 @@ public:
             result.complete ? "complete" : "incomplete", options_.perturbations, describe_kinds(),
             options_.deviate ? " and deviations by a step" : "");
         if (bounded_)
-            result.covered += fmt::format("; stopped at {} runs", options_.runs_max);
+            result.covered +=
+                lost_ >= detail::lost_max
+                    ? fmt::format("; stopped after {} runs that had to be left where they stood", lost_)
+                    : fmt::format("; stopped at {} runs", options_.runs_max);
         if (repeated_)
             result.covered +=
                 fmt::format("; of equal operations only the first {}", options_.occurrences_max);
@@ -102,7 +105,7 @@ private:
     {
         if (campaign_.nondeterministic())
             return;
-        if (campaign_.result().runs >= options_.runs_max) {
+        if (campaign_.result().runs >= options_.runs_max || lost_ >= detail::lost_max) {
             bounded_ = true;
             return;
         }
@@ -123,11 +126,14 @@ private:
             }
         }
         limited_ += done.violates("livelock");
+        lost_ += done.trace.cut_off != none;
         if (left == 0)
             return;
         std::vector<site> sites;
         index last = none; // beyond which nothing is struck
         for (const operation_record& op : done.trace.operations) {
+            if (op.in_probe)
+                continue;
             if (op.id.occurrence > options_.occurrences_max) {
                 repeated_ = true;
                 last = std::min(last, op.position);
@@ -143,7 +149,7 @@ private:
         }
         if (cancels() || options_.abandon)
             list_boundaries(done.trace, from, sites);
-        std::erase_if(sites, [&](const site& s) { return s.position > last; });
+        std::erase_if(sites, [&](const site& s) { return s.boundary && s.position > last; });
         struct presence
         {
             std::uint32_t from;
@@ -254,8 +260,8 @@ private:
             return found;
         const duration now = happened.time_of(op.started);
         const auto add = [&](const std::optional<duration>& timeout, duration since) {
-            if (timeout)
-                found.push_back(std::max(since + *timeout - now, duration(0)));
+            if (timeout && since + *timeout >= now)
+                found.push_back(since + *timeout - now);
         };
         const auto in = static_cast<std::size_t>(op.id.lane);
         const bool has_client = op.id.lane >= 0 && in < happened.outcomes.size();
@@ -284,7 +290,7 @@ private:
                 add(promises.acquire_timeout, came);
             add(promises.whole_timeout, came);
         }
-        if (promises.acquire_timeout && served)
+        if (has_client && promises.acquire_timeout && served)
             for (const outcome& other : happened.outcomes)
                 if (other.started != none && other.started < op.started && !other.probe &&
                     &other != &happened.outcomes[in] && other.ended > op.started)
@@ -338,8 +344,8 @@ private:
         }
         case fault_kind::fail:
             // What breaks a resource matters where it may be lent again.
-            if (options_.kinds.empty() && kind.error == breaking &&
-                (here.what == role::create || here.what == role::close || here.what == role::body))
+            if (options_.kinds.empty() && kind.error == breaking && here.what != role::use &&
+                here.what != role::maintenance)
                 return {};
             return {kind};
         default:
@@ -370,6 +376,7 @@ private:
     std::vector<fault> kinds_;
     bool bounded_ = false;
     bool repeated_ = false;
+    std::uint64_t lost_ = 0;
     std::uint64_t limited_ = 0;
 };
 

@@ -47,7 +47,7 @@ std::uint32_t slots_taken(const evidence& e, index at)
     for (const body_record& body : e.trace.bodies)
         taken += body.entered <= at && (body.left == none || body.left > at);
     for (const operation_record& op : e.trace.operations) {
-        const bool moves = op.role == role::create || op.role == role::close || op.role == role::maintenance;
+        const bool moves = op.role != role::body && op.role != role::force_close && !op.in_body;
         taken +=
             moves && op.started != none && op.started <= at && (op.completed == none || op.completed > at);
     }
@@ -199,7 +199,7 @@ void judge_adapter(const evidence& e, violations& found)
     const auto waits = waits_at(e.trace, background_lane, adapter.stuck);
     const bool permitted = std::all_of(waits.begin(), waits.end(),
         [&](const waiting& wait) { return wait.operation != none && e.contract.is_unbounded(wait.in); });
-    if (permitted && adapter.ended != none)
+    if (permitted && (adapter.ended != none || e.trace.cut_off != none))
         return;
     found.push_back({
         .sentence =
@@ -231,8 +231,8 @@ void judge_completes(const evidence& e, violations& found)
             for (const waiting& wait : waits_at(e.trace, in, client.stuck)) {
                 // The body's own work may hang: nobody but the body promised anything about it.
                 const bool bounded =
-                    e.contract.whole_timeout || (e.contract.use_timeout && wait.operation != none &&
-                                                    e.trace.operations[wait.operation].role == role::use);
+                    e.contract.whole_timeout ||
+                    (wait.operation != none && deadline_of(e.contract, e.trace.operations[wait.operation]));
                 if ((wait.in == phase::body && !bounded) || e.contract.is_unbounded(wait.in)) {
                     // What is to be waited for in the body must be something that can happen.
                     const bool stranded = e.trace.has_adapter && wait.in == phase::body &&
@@ -267,7 +267,8 @@ void judge_completes(const evidence& e, violations& found)
         }
         if (client.started == none)
             continue;
-        const bool cut_short = client.ending == ending::running; // by a limit, which is a verdict of its own
+        const bool cut_short = client.ending == ending::running ||
+                               e.trace.cut_off != none; // by a limit, which is a verdict of its own
         if (client.ended == none && !cut_short)
             found.push_back({
                 .sentence = fmt::format(

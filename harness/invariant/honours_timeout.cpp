@@ -74,7 +74,8 @@ void judge_acquire(const evidence& e, lane in, violations& found)
     }
     const auto primaries = primaries_of(e, in);
     const bool other_reason = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
-        return p.what != primary::kind::deadline && p.what != primary::kind::whole && p.seen <= end;
+        return p.what != primary::kind::deadline && p.what != primary::kind::whole && p.seen <= end &&
+               (!p.optional || p.what == primary::kind::cancellation || is_passed_on(e, p, client.error));
     });
     const duration limit = e.trace.time_of(client.started) + timeout;
     if (lasted > timeout + tolerance(e, limit, end)) {
@@ -135,7 +136,8 @@ void judge_whole(const evidence& e, lane in, violations& found)
     };
     const auto primaries = primaries_of(e, in);
     const bool other_reason = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
-        return p.what != primary::kind::whole && p.what != primary::kind::deadline && p.seen <= end;
+        return p.what != primary::kind::whole && p.what != primary::kind::deadline && p.seen <= end &&
+               (!p.optional || p.what == primary::kind::cancellation || is_passed_on(e, p, client.error));
     });
     const duration limit = e.trace.time_of(client.started) + timeout;
     const bool was_stopped = std::any_of(primaries.begin(), primaries.end(),

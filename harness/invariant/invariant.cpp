@@ -190,8 +190,11 @@ bool verdict::violates(std::string_view name) const noexcept
 
 bool evidence::excused(lane in) const noexcept
 {
-    return in >= 0 && static_cast<std::size_t>(in) < consequence.size() &&
-           consequence[static_cast<std::size_t>(in)];
+    // Of the background, where it is of everybody.
+    if (in < 0)
+        return !consequence.empty() &&
+               std::all_of(consequence.begin(), consequence.end(), [](bool is) { return is; });
+    return static_cast<std::size_t>(in) < consequence.size() && consequence[static_cast<std::size_t>(in)];
 }
 
 std::string evidence::name_of(const operation_record& op) const { return to_string(trace, op); }

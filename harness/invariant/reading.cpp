@@ -167,7 +167,7 @@ index end_of_wait(const evidence& e, index operation)
     const operation_record& op = happened.operations[operation];
     const index known = std::min(op.delivered, op.cancel_requested); // `none` is the greatest index
     const auto limit = limit_of(e, operation);
-    if (!limit)
+    if (!limit || (known != none && happened.time_of(known) < *limit))
         return known;
     index end = known;
     const auto consider = [&](index event) {
@@ -420,7 +420,8 @@ void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
     const outcome& client = happened.outcomes[static_cast<std::size_t>(in)];
     for (index i = 0; i < happened.operations.size(); ++i) {
         const operation_record& op = happened.operations[i];
-        if (op.started == none || op.role == role::close || op.role == role::body)
+        if (op.started == none || op.role == role::close || op.role == role::body ||
+            (op.id.lane != in && op.role != role::create))
             continue;
         const index end = end_of_wait(e, i);
         if (end == none)

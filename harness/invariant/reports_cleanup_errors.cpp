@@ -18,7 +18,8 @@ void judge_reports_cleanup_errors(const evidence& e, violations& found)
         // One that stands alone is the business of `swallows_no_error`.
         const outcome& client = e.trace.outcomes[static_cast<std::size_t>(op.id.lane)];
         if (client.ended == none || !client.error || find_source(e.trace, client.error) == i ||
-            is_translated(e, i, client.error) || was_reported(e, i))
+            returned_value(e.trace, i, client.error) || is_translated(e, i, client.error) ||
+            was_reported(e, i))
             continue;
         found.push_back({
             .sentence = fmt::format("{} failed while {} was on its way out, and the report sink was not told",

@@ -35,7 +35,9 @@ bool is_closed_again(const evidence& e, const operation_record& failed)
 /// `none`.
 index lost_in_the_background(const evidence& e)
 {
-    if (!e.contract.reports_cleanup_errors && e.contract.close_error != close_error_policy::reported)
+    const bool promised =
+        e.contract.reports_cleanup_errors || e.contract.close_error == close_error_policy::reported;
+    if (!promised || e.trace.world_abandoned != none)
         return none;
     for (index o = 0; o < e.trace.operations.size(); ++o) {
         const operation_record& op = e.trace.operations[o];

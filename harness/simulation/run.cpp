@@ -17,19 +17,29 @@ namespace detail {
 
 namespace {
 
-/// The thread's world, reused by every run on it.
-world& thread_world()
+/// Destroys a world, unless its last run was left where it stood: what it holds may then neither be destroyed
+/// nor be called a leak.
+struct unless_lost
 {
-    thread_local std::unique_ptr<world> mine;
-    if (mine && !mine->usable()) {
-        // What it holds may neither be destroyed nor be called a leak.
+    void operator()(world* gone) const
+    {
+        if (gone->usable()) {
+            delete gone;
+            return;
+        }
         static std::mutex mutex;
         static auto* const lost = new std::vector<world*>;
         const std::scoped_lock lock(mutex);
-        lost->push_back(mine.release());
+        lost->push_back(gone);
     }
-    if (!mine)
-        mine = std::make_unique<world>();
+};
+
+/// The thread's world, reused by every run on it.
+world& thread_world()
+{
+    thread_local std::unique_ptr<world, unless_lost> mine;
+    if (!mine || !mine->usable())
+        mine.reset(new world);
     return *mine;
 }
 

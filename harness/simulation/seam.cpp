@@ -118,10 +118,10 @@ duration when(clockid_t clock, const timespec& absolute) noexcept
     return to_duration(absolute) - (clock == CLOCK_REALTIME ? system_epoch : steady_epoch);
 }
 
-void wait_for_others(const seam& here, const char* call) noexcept
+void wait_for_others(const seam& here, const char* call, pthread_mutex_t* leaves = nullptr) noexcept
 {
     if (here.observer)
-        here.observer->waits(call);
+        here.observer->waits(call, leaves);
 }
 
 /// A second io_context that code under test runs on its own: virtual time is served right there.
@@ -336,7 +336,7 @@ int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex)
 {
     static const auto next = real<int (*)(pthread_cond_t*, pthread_mutex_t*)>("pthread_cond_wait");
     if (const auto* here = active)
-        mishap::detail::wait_for_others(*here, "pthread_cond_wait (a condition variable)");
+        mishap::detail::wait_for_others(*here, "pthread_cond_wait (a condition variable)", mutex);
     return next(condition, mutex);
 }
 

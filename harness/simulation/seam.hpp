@@ -6,6 +6,7 @@
 
 #include <mishap/fwd.hpp>
 
+#include <pthread.h>
 #include <sys/epoll.h>
 
 #include <vector>
@@ -37,9 +38,9 @@ public:
     virtual void leaves(const char* call) noexcept = 0;
     /// A call would have blocked the thread, and returned at once instead.
     virtual void blocks(const char* call) noexcept = 0;
-    /// A call blocks the thread until somebody else wakes it. Returns whether anybody could; otherwise does
-    /// not return.
-    virtual void waits(const char* call) noexcept = 0;
+    /// A call blocks the thread until somebody else wakes it, and leaves that mutex, if any, while it waits.
+    /// Returns where somebody could.
+    virtual void waits(const char* call, pthread_mutex_t* leaves) noexcept = 0;
     /// Somebody runs the simulation's own io_context.
     virtual void runs_own_context() noexcept = 0;
 

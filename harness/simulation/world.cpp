@@ -684,6 +684,7 @@ bool world::end_what_hangs()
     constexpr int rounds_max = 64;
     for (int round = 0; round < rounds_max && (!suspended_.empty() || !alarms_.empty()); ++round) {
         record_stage(stage::peers_gone);
+        extend_horizon();
         fail_hanging();
         pause next = drive();
         while (!is_over(next) && !alarms_.empty() && advance(horizon_))
@@ -710,6 +711,7 @@ bool world::probe()
         trace_->outcomes[i].probe = true;
         start_client(i);
     }
+    extend_horizon();
     const duration until = seam_.now + contract_->recovery_time.value_or(
                                            contract_->acquire_timeout.value_or(std::chrono::seconds(60)));
     const duration farthest = std::exchange(horizon_, std::min(until, horizon_));
@@ -1149,12 +1151,14 @@ void world::leaves(const char* call) noexcept
 
 void world::blocks(const char* call) noexcept { record_outside(event_kind::blocked, call); }
 
-void world::waits(const char* call) noexcept
+void world::waits(const char* call, pthread_mutex_t* leaves) noexcept
 {
     if (left_ || tearing_down_)
         return; // what was started outside can wake this thread
     if (trace_) {
         blocks(call);
+        if (leaves)
+            pthread_mutex_unlock(leaves); // as the wait would
         leave_run();
     }
     std::fprintf(stderr,
@@ -1799,7 +1803,7 @@ awaitable<void> world::body(resource* lent, body_work work, lane client)
             trace_->operations[holding].in_body = true;
             trace_->operations[holding].started = record(event_kind::started, in, holding);
             barrier_.push_back(holding);
-            if (barrier_.size() == contract_->capacity.value_or(0))
+            if (barrier_.size() == contract_->capacity.value_or(1))
                 for (const index other : std::exchange(barrier_, {}))
                     complete(other, result::ok);
             co_await wait(holding);

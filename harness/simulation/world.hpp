@@ -291,7 +291,7 @@ private:
     // seam_observer
     void leaves(const char* call) noexcept override;
     void blocks(const char* call) noexcept override;
-    void waits(const char* call) noexcept override;
+    void waits(const char* call, pthread_mutex_t* leaves) noexcept override;
     void runs_own_context() noexcept override;
     void record_outside(event_kind kind, const char* call) noexcept;
 

@@ -57,7 +57,11 @@ private:
     template <class Made>
     static Made make(const failure& from)
     {
-        if constexpr (std::constructible_from<Made, boost::system::error_code>)
+        if constexpr (std::is_arithmetic_v<Made>)
+            static_assert(!std::is_same_v<Made, Made>,
+                "a number or bool holds no error: give resource::result one more argument, a function that "
+                "makes it from a mishap::failure");
+        else if constexpr (std::constructible_from<Made, boost::system::error_code>)
             return Made(from.code);
         else if constexpr (std::constructible_from<Made, std::exception_ptr>)
             return Made(from.thrown);
@@ -116,10 +120,14 @@ template <class R, class Make>
 R make_failed(std::exception_ptr thrown, Make& make)
 {
     R result = make(failure_of(thrown));
+    if constexpr (requires { result.has_value(); })
+        if (result.has_value())
+            return result; // this failure is no error there
     if constexpr (requires {
                       {
                           result.error() == result.error()
                           } -> std::convertible_to<bool>;
+                      std::decay_t<decltype(result.error())>(result.error());
                   }) {
         using held = std::decay_t<decltype(result.error())>;
         if constexpr (!std::is_same_v<held, boost::system::error_code> &&

@@ -34,6 +34,7 @@ enum class flaw
     leaves_timed_out_waiter_queued,
     recycles_broken,
     discards_without_waking,
+    fails_to_create_without_waking,
     gives_back_twice,
     waits_without_deadline,
     closes_unshielded,
@@ -161,7 +162,9 @@ private:
         if constexpr (!counts_early)
             size_ += error == nullptr;
         if (error) {
-            if constexpr (Flaw != flaw::leaks_slot_when_create_fails && counts_early)
+            if constexpr (Flaw == flaw::fails_to_create_without_waking)
+                --size_;
+            else if constexpr (Flaw != flaw::leaks_slot_when_create_fails && counts_early)
                 free_slot();
             std::rethrow_exception(error);
         }

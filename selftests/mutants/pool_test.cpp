@@ -42,6 +42,10 @@ TEST(pool, that_discards_without_waking)
 {
     expect_blamed<flaw::discards_without_waking>({"completes", "honours_timeout", "recovers"});
 }
+TEST(pool, that_wakes_nobody_when_create_fails)
+{
+    expect_blamed<flaw::fails_to_create_without_waking>({"completes"});
+}
 TEST(pool, that_gives_back_twice) { expect_blamed<flaw::gives_back_twice>({"exclusive", "closes_once"}); }
 TEST(pool, that_waits_without_a_deadline)
 {

@@ -319,6 +319,65 @@ TEST(translates, lets_an_error_become_another)
     EXPECT_TRUE(holds(run_under("resource.use=fail(connection_reset)", invalid, promises)));
 }
 
+TEST(translates, speaks_of_errors_wherever_they_come_from)
+{
+    const auto closes_badly = [](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        std::exception_ptr error;
+        try {
+            co_await env.body()(resource);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        co_await shield();
+        std::exception_ptr of_close;
+        try {
+            co_await resource.close();
+        } catch (...) {
+            of_close = std::make_exception_ptr(std::invalid_argument("could not be closed"));
+        }
+        if (error && of_close)
+            env.report(of_close);
+        if (error || of_close)
+            std::rethrow_exception(error ? error : of_close);
+    };
+    contract promises = patient;
+    promises.reports_cleanup_errors = true;
+    const char* both = "resource.use=fail(foreign) resource.close=fail(io_error)";
+    EXPECT_TRUE(breaks_only(run_under("resource.close=fail(io_error)", closes_badly), "invents_no_error"));
+    EXPECT_TRUE(breaks_only(run_under(both, closes_badly, promises), "reports_cleanup_errors"));
+    promises.translates = {{"io_error", "value_error"}};
+    EXPECT_TRUE(holds(run_under("resource.close=fail(io_error)", closes_badly, promises)));
+    EXPECT_TRUE(holds(run_under(both, closes_badly, promises)));
+}
+
+TEST(reports_cleanup_errors, holds_for_what_is_closed_in_the_background)
+{
+    const auto shutting_down = [](bool reports) -> mishap::adapter {
+        return [reports](environment& env) -> awaitable<void> {
+            mock_resource resource;
+            co_await resource.create();
+            co_await env.clients(
+                [&](mishap::client& one) -> awaitable<void> { co_await one.body()(resource); });
+            try {
+                co_await resource.close();
+            } catch (...) {
+                if (reports)
+                    env.report(std::current_exception());
+            }
+        };
+    };
+    contract promises = patient;
+    promises.clients = 2;
+    promises.shared = promises.pipelined = promises.keeps_broken = true;
+    const char* plan = "bg/resource.close=fail(io_error)";
+    EXPECT_TRUE(holds(run_under(plan, shutting_down(false), promises)));
+    promises.reports_cleanup_errors = true;
+    EXPECT_TRUE(breaks_only(run_under(plan, shutting_down(false), promises), "swallows_no_error"));
+    EXPECT_TRUE(holds(run_under(plan, shutting_down(true), promises)));
+}
+
 /// Carries its cause in a way of its own.
 struct service_error : std::runtime_error
 {

@@ -647,6 +647,67 @@ TEST(honours_timeout, who_gives_up_waiting_in_time_may_clean_up_slowly)
     EXPECT_TRUE(breaks_only(run_under(plan, acquiring_within(T + 2us), promises), "honours_timeout"));
 }
 
+/// Pings its session beside the body, and ends with the time-out of a ping that hangs.
+mishap::adapter keeping_alive(std::chrono::nanoseconds patience)
+{
+    return [patience](environment& env) -> awaitable<void> {
+        mock_resource session("session");
+        co_await session.create();
+        asio::cancellation_signal stop_pings, stop_body;
+        std::exception_ptr of_ping, error;
+        const auto pings = [&]() -> awaitable<void> {
+            asio::steady_timer timer(co_await asio::this_coro::executor);
+            for (;;) {
+                timer.expires_after(2s);
+                co_await timer.async_wait(asio::use_awaitable);
+                co_await catalogue::with_deadline([&] { return session.maintain("ping"); }, patience);
+            }
+        };
+        bool pinging = true;
+        asio::steady_timer pinged(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+        asio::co_spawn(co_await asio::this_coro::executor, pings(),
+            asio::bind_cancellation_slot(stop_pings.slot(), [&](std::exception_ptr ended) {
+                of_ping = ended;
+                pinging = false;
+                stop_body.emit(asio::cancellation_type::terminal);
+                pinged.cancel();
+            }));
+        const auto caller = (co_await asio::this_coro::cancellation_state).slot();
+        auto mine = caller;
+        mine.assign([&](asio::cancellation_type how) { stop_body.emit(how); });
+        try {
+            co_await asio::co_spawn(co_await asio::this_coro::executor, env.body()(session),
+                asio::bind_cancellation_slot(stop_body.slot(), asio::use_awaitable));
+        } catch (...) {
+            error = std::current_exception();
+        }
+        mine.clear();
+        co_await shield();
+        if (!pinging && of_ping)
+            error = of_ping;
+        stop_pings.emit(asio::cancellation_type::terminal);
+        boost::system::error_code woken;
+        if (pinging)
+            co_await pinged.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        session.force_close();
+        if (error)
+            std::rethrow_exception(error);
+    };
+}
+
+TEST(honours_timeout, a_ping_beside_the_body_may_end_it_and_ends_with_it)
+{
+    contract promises = patient;
+    promises.pipelined = true;
+    promises.other_timeout = T;
+    const char* hangs = "session.use=hang session.ping=hang";
+    const run_result done = run_under(hangs, keeping_alive(T), promises);
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(mishap::describe(done.trace.outcomes[0].error), "timed_out");
+    // Nobody needs it any more when the body has ended.
+    EXPECT_TRUE(holds(run_under("session.use=delay(3s) session.ping=hang", keeping_alive(T), promises)));
+}
+
 TEST(honours_timeout, steps_that_cost_time_make_nobody_late)
 {
     for (const char* plan : {"resource.create=hang step_cost(1us)", "resource.create=hang step_cost(10us)"}) {
