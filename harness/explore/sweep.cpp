@@ -137,8 +137,7 @@ private:
             if (op.id.occurrence > options_.occurrences_max) {
                 repeated_ = true;
                 last = std::min(last, op.position);
-            } else if (op.position >= from && op.role != role::force_close && !op.in_probe &&
-                       !plan.find(op.id))
+            } else if (op.position >= from && op.role != role::force_close && !plan.find(op.id))
                 sites.push_back({.position = op.position,
                     .id = op.id,
                     .what = op.role,
