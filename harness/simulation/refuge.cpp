@@ -11,13 +11,19 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
+#include <deque>
 #include <mutex>
+#include <new>
+#include <span>
 #include <vector>
 
 #include <unistd.h>
 
-extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
+extern "C" {
+__attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
+__attribute__((weak)) void* __asan_get_current_fake_stack();
+__attribute__((weak)) void* __asan_addr_is_in_fake_stack(void* stack, void* address, void** begin, void** end);
+}
 
 namespace mishap::detail {
 
@@ -62,24 +68,48 @@ constinit thread_local refuge* innermost = nullptr;
 const char* (*describe_run)() = nullptr;
 std::terminate_handler terminate_before = nullptr;
 
+/// Where frames of the stack are that AddressSanitizer moved to the heap (detect_stack_use_after_return).
+class moved_frames
+{
+public:
+    /// The frame that an address on the stack leads to, or an empty one.
+    __attribute__((no_sanitize("address"))) std::span<const std::uintptr_t> at(std::uintptr_t address) const
+    {
+        void* begin = nullptr;
+        void* end = nullptr;
+        if (!stack_ || !__asan_addr_is_in_fake_stack(stack_, reinterpret_cast<void*>(address), &begin, &end))
+            return {};
+        return {static_cast<const std::uintptr_t*>(begin), static_cast<const std::uintptr_t*>(end)};
+    }
+
+private:
+    void* stack_ = __asan_get_current_fake_stack ? __asan_get_current_fake_stack() : nullptr;
+};
+
 /// What was on the stack stays in memory, so that a leak checker finds all that it owned.
 __attribute__((noinline, no_sanitize("address", "thread", "undefined"))) void keep_stack(
     const std::uintptr_t* until, void* under_way)
 {
     static std::mutex mutex;
-    static auto* const kept = new std::vector<std::uintptr_t*>;
+    static auto* const kept = new std::deque<std::vector<std::uintptr_t>>;
     std::jmp_buf registers; // which may hold what no frame does
     static_cast<void>(_setjmp(registers));
     const auto* at = static_cast<const volatile std::uintptr_t*>(__builtin_frame_address(0));
-    const auto words = static_cast<std::size_t>(until - at) + 1;
-    auto* const copy = static_cast<std::uintptr_t*>(std::malloc((words + 1) * sizeof(std::uintptr_t)));
-    if (!copy)
-        return;
-    for (std::size_t i = 0; i < words; ++i)
-        copy[i] = at[i];
-    copy[words] = reinterpret_cast<std::uintptr_t>(under_way);
-    const std::scoped_lock lock(mutex);
-    kept->push_back(copy);
+    const moved_frames moved;
+    try {
+        const std::scoped_lock lock(mutex);
+        auto& copy = kept->emplace_back();
+        copy.push_back(reinterpret_cast<std::uintptr_t>(under_way));
+        for (; at <= until; ++at) {
+            const std::uintptr_t word = *at;
+            copy.push_back(word);
+            for (const std::uintptr_t& there : moved.at(word)) {
+                const std::uintptr_t moved_word = there; // read here, unchecked: it may be out of its scope
+                copy.push_back(moved_word);
+            }
+        }
+    } catch (const std::bad_alloc&) { // then the leak checker may report what this run owned
+    }
 }
 
 [[noreturn]] void jump_back()
