@@ -237,6 +237,18 @@ std::vector<fault_plan> simpler_plans(const fault_plan& plan, const contract& pr
         simpler.push_back(std::move(changed));
     };
     static const symbol plainest("io_error");
+    // Fewer of what a pattern strikes.
+    for (std::size_t i = 0; i < plan.perturbations.size(); ++i) {
+        const perturbation& p = plan.perturbations[i];
+        if (!p.is_fault() || !p.repeats)
+            continue;
+        for (const std::uint32_t last : {p.at.occurrence, p.at.occurrence + 1, p.at.occurrence + 3})
+            if (last < p.repeats->last) {
+                fault_plan fewer = plan;
+                fewer.perturbations[i].repeats->last = last;
+                simpler.push_back(std::move(fewer));
+            }
+    }
     if (plan.clients > 1) {
         fault_plan fewer = plan;
         --fewer.clients;
@@ -263,6 +275,10 @@ std::vector<fault_plan> simpler_plans(const fault_plan& plan, const contract& pr
             break;
         case fault_kind::fail:
         case fault_kind::fail_after_effect:
+            replace(i, fault::fail(plainest));
+            replace(i, {.kind = now.kind, .error = now.error});
+            replace(i, {.kind = now.kind, .error = plainest, .after = now.after});
+            break;
         case fault_kind::hang:
         case fault_kind::empty:
         case fault_kind::bad_alloc:

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace mishap {
 
@@ -62,18 +63,9 @@ public:
         plan.step_cost = options_.step_cost;
         plan.clients = options_.clients;
         plan.arrivals = options_.arrivals;
+        if ((campaign_.promises().serves_clients() || options_.clients > 1) && clients() > 1)
+            visit_in_turns(plan);
         visit(plan, 0, options_.perturbations, nullptr);
-        if (campaign_.promises().serves_clients() || options_.clients > 1) {
-            // The same clients one after the other reuse what the first ones left.
-            plan.sequential = true;
-            plan.arrivals.clear();
-            visit(plan, 0, options_.perturbations, nullptr);
-            // A newcomer comes just when something is given back for which others wait.
-            plan.sequential = false;
-            plan.relay = true;
-            if (clients() > 2)
-                visit(plan, 0, options_.perturbations, nullptr);
-        }
         campaign_result& result = campaign_.result();
         result.complete = !bounded_ && !repeated_ && limited_ == 0 && !campaign_.nondeterministic();
         result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo{}",
@@ -92,6 +84,38 @@ public:
     }
 
 private:
+    /// The same clients one after the other. Where runs are limited, no way to come may take them all: the
+    /// smallest go first, and whatever they leave is for all clients at once.
+    void visit_in_turns(fault_plan plan)
+    {
+        const auto visit_within = [&](unsigned share, index from) {
+            const std::uint64_t used = campaign_.result().runs;
+            runs_max_ = used + (options_.runs_max - std::min(used, options_.runs_max)) / share;
+            visit(plan, from, options_.perturbations, nullptr);
+            runs_max_ = options_.runs_max;
+        };
+        plan.arrivals.clear();
+        // The last one comes when what the others left has lain idle for a while: from then on things go
+        // wrong.
+        plan.arrivals[static_cast<lane>(clients() - 1)] = a_while();
+        visit_within(4, none);
+        plan.arrivals.clear();
+        // A newcomer comes just when something is given back for which others wait.
+        plan.relay = true;
+        if (clients() > 2)
+            visit_within(3, 0);
+        plan.relay = false;
+        // All of them reuse what the first ones left.
+        plan.sequential = true;
+        visit_within(2, 0);
+    }
+
+    /// Long enough for idle resources to grow old, and for what goes on in the background.
+    duration a_while() const
+    {
+        return std::min<duration>(std::chrono::minutes(1), options_.limits.horizon / 4);
+    }
+
     std::uint32_t clients() const
     {
         const contract& promises = campaign_.promises();
@@ -100,12 +124,13 @@ private:
                                        : promises.capacity.value_or(0) + 2;
     }
 
-    /// Runs a plan, then every plan that adds one perturbation at or after `from` in this run's own trace.
+    /// Runs a plan, then every plan that adds one perturbation at or after `from` in this run's own trace;
+    /// from `none`, at or after the arrival of the last client.
     void visit(fault_plan& plan, index from, unsigned left, const site* branch)
     {
         if (campaign_.nondeterministic())
             return;
-        if (campaign_.result().runs >= options_.runs_max || lost_ >= detail::lost_max) {
+        if (campaign_.result().runs >= runs_max_ || lost_ >= detail::lost_max) {
             bounded_ = true;
             return;
         }
@@ -125,19 +150,36 @@ private:
                 return;
             }
         }
+        if (from == none) {
+            from = done.trace.outcomes.empty()
+                       ? 0
+                       : done.trace.outcomes[std::min<std::size_t>(clients(), done.trace.outcomes.size()) - 1]
+                             .started;
+            if (from == none)
+                return; // it never came
+        }
         limited_ += done.violates("livelock");
         lost_ += done.trace.cut_off != none;
         if (left == 0)
             return;
         std::vector<site> sites;
         index last = none; // beyond which nothing is struck
+        std::vector<std::pair<operation_id, std::uint32_t>> seen;
+        const auto equal = [&](const operation_record& op) -> std::uint32_t& {
+            for (auto& [id, count] : seen)
+                if (id.lane == op.id.lane && id.kind == op.id.kind && id.name == op.id.name)
+                    return count;
+            return seen.emplace_back(op.id, 0).second;
+        };
         for (const operation_record& op : done.trace.operations) {
             if (op.in_probe)
                 continue;
-            if (op.id.occurrence > options_.occurrences_max) {
-                repeated_ = true;
+            const bool is_struck = plan.find(op.id);
+            if (is_struck ? op.id.occurrence > options_.occurrences_max
+                          : ++equal(op) > options_.occurrences_max) {
+                repeated_ = repeated_ || !is_struck; // an outage strikes them all
                 last = std::min(last, op.position);
-            } else if (op.position >= from && op.role != role::force_close && !plan.find(op.id))
+            } else if (op.position >= from && op.role != role::force_close && !is_struck)
                 sites.push_back({.position = op.position,
                     .id = op.id,
                     .what = op.role,
@@ -149,6 +191,12 @@ private:
         if (cancels() || options_.abandon)
             list_boundaries(done.trace, from, sites);
         std::erase_if(sites, [&](const site& s) { return s.boundary && s.position > last; });
+        if (const auto outage = outage_of(plan, done.trace, from)) {
+            plan.perturbations.push_back(outage->second);
+            const site first = outage->first;
+            visit(plan, first.position + 1, left - 1, &first);
+            plan.perturbations.pop_back();
+        }
         struct presence
         {
             std::uint32_t from;
@@ -210,13 +258,12 @@ private:
         const contract& promises = campaign_.promises();
         if (promises.create_attempts > 1 || promises.body_attempts > 1 || promises.close_attempts > 1)
             return kind;
-        static const symbol io_error("io_error");
         static const symbol other("access_denied");
         const bool fails = kind.kind == fault_kind::fail || kind.kind == fault_kind::fail_after_effect;
         const bool taken = std::any_of(plan.perturbations.begin(), plan.perturbations.end(),
-            [&](const perturbation& p) { return p.is_fault() && p.fault.error == io_error; });
+            [&](const perturbation& p) { return p.is_fault() && p.fault.error == plain; });
         fault changed = kind;
-        if (fails && kind.error == io_error && taken)
+        if (fails && kind.error == plain && taken)
             changed.error = other;
         return changed;
     }
@@ -299,6 +346,40 @@ private:
         return found;
     }
 
+    /// The peer is down for good: every create fails, from the first of a run in which nothing else went
+    /// wrong yet. That shows who tries again without a pause, or one time too often. Nothing where nobody
+    /// tries again.
+    std::optional<std::pair<site, perturbation>> outage_of(
+        const fault_plan& plan, const trace& happened, index from) const
+    {
+        const contract& promises = campaign_.promises();
+        const bool asked_for = std::find(kinds_.begin(), kinds_.end(), fault::fail(plain)) != kinds_.end() &&
+                               options_.kinds.empty();
+        if (!asked_for || !plan.perturbations.empty() ||
+            (!promises.serves_clients() && promises.create_attempts == 1))
+            return std::nullopt;
+        const auto first = std::find_if(happened.operations.begin(), happened.operations.end(),
+            [](const operation_record& op) { return op.role == role::create && !op.in_probe; });
+        if (first == happened.operations.end() || first->started == none || first->position < from)
+            return std::nullopt;
+        site where{.position = first->position,
+            .id = first->id,
+            .what = first->role,
+            .prefix_hash = first->prefix_hash,
+            .step = happened.events[first->started].step};
+        // Where clients wait without a deadline they would do so until the horizon.
+        constexpr std::uint32_t a_dozen = 12;
+        const bool bounded =
+            promises.acquire_timeout || promises.whole_timeout || promises.create_attempts > 1;
+        repetition all{.every_lane = true};
+        if (!bounded)
+            all.last = a_dozen;
+        operation_id every = first->id;
+        every.occurrence = 1;
+        every.lane = 0; // of any
+        return std::pair{where, perturbation{.at = every, .fault = fault::fail(plain), .repeats = all}};
+    }
+
     /// What a kind means at an operation of that role; nothing where it means nothing.
     std::vector<fault> fit(const fault& kind, const site& here) const
     {
@@ -323,10 +404,9 @@ private:
                 return {kind};
             constexpr duration tick = std::chrono::microseconds(1);
             if (here.deadlines.empty()) {
-                // Long enough for what goes on in the background.
-                if (here.what == role::use && kind.kind == fault_kind::delay)
-                    return {fault::delay(
-                        std::min<duration>(std::chrono::minutes(1), options_.limits.horizon / 4))};
+                // Long enough for what goes on in the background, or beside it.
+                if ((here.what == role::use || here.what == role::create) && kind.kind == fault_kind::delay)
+                    return {fault::delay(a_while())};
                 return {};
             }
             const duration nearest = here.deadlines.front();
@@ -341,12 +421,18 @@ private:
                 delays.push_back(fault::delay(deadline));
             return delays;
         }
-        case fault_kind::fail:
+        case fault_kind::fail: {
             // What breaks a resource matters where it may be lent again.
             if (options_.kinds.empty() && kind.error == breaking && here.what != role::use &&
                 here.what != role::maintenance)
                 return {};
-            return {kind};
+            std::vector<fault> failures{kind};
+            if (options_.kinds.empty() && kind.error == plain && !here.blocking)
+                for (const duration deadline : here.deadlines)
+                    if (deadline != duration(0))
+                        failures.push_back(fault::fail(kind.error, deadline));
+            return failures;
+        }
         default:
             return {kind};
         }
@@ -358,21 +444,28 @@ private:
         for (const fault& kind : kinds_)
             words.push_back(
                 kind.kind == fault_kind::delay && kind.after == duration(0) ? "delay up to the deadlines"
+                : options_.kinds.empty() && kind == fault::fail(plain)
+                    ? to_string(kind) + ", at once and at the deadlines"
                 : options_.kinds.empty() && kind.error == breaking ? to_string(kind) + " (uses and pings)"
                 : kind.kind == fault_kind::late && kind.after == duration(0)
                     ? "late at the deadline and by a microsecond"
                 : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
                                                   : to_string(kind));
+        if (options_.kinds.empty() &&
+            (campaign_.promises().serves_clients() || campaign_.promises().create_attempts > 1))
+            words.emplace_back("an outage in which every create fails");
         if (options_.abandon)
             words.emplace_back("abandonment of any client, and of the world, at any step");
         return fmt::format("{}", fmt::join(words, ", "));
     }
 
+    static inline const symbol plain{"io_error"};
     static inline const symbol breaking{"connection_reset"};
 
     detail::campaign& campaign_;
     const sweep_options& options_;
     std::vector<fault> kinds_;
+    std::uint64_t runs_max_ = options_.runs_max;
     bool bounded_ = false;
     bool repeated_ = false;
     std::uint64_t lost_ = 0;

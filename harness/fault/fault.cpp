@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace mishap {
@@ -17,10 +18,12 @@ namespace {
 constexpr fault_description table[fault_kinds] = {
     {fault_kind::ok, "ok", false, false, false, "succeeds, after one suspension"},
     {fault_kind::ok_now, "ok now", false, false, false, "succeeds without suspending"},
-    {fault_kind::fail, "fail", true, false, false,
-        "has no effect and fails with the error; a bare `fail` is `fail io_error`"},
-    {fault_kind::fail_after_effect, "fail after effect", true, false, false,
-        "takes effect, then fails with the error: its reply was lost"},
+    {fault_kind::fail, "fail", true, true, false,
+        "has no effect and fails with the error, at once or in that time, until which it stops when "
+        "cancelled; a "
+        "bare `fail` is `fail io_error`"},
+    {fault_kind::fail_after_effect, "fail after effect", true, true, false,
+        "takes effect when it ends, then fails with the error: its reply was lost"},
     {fault_kind::delay, "delay", false, true, false, "succeeds after the duration; stops when cancelled"},
     {fault_kind::hang, "hang", false, false, false, "never completes; stops when cancelled"},
     {fault_kind::deaf, "deaf", false, false, false, "never completes, and ignores cancellation"},
@@ -86,7 +89,24 @@ split split_fault(std::string_view text)
     return best;
 }
 
+/// Splits `io_error in 3s` or `io_error,3s`.
+std::pair<std::string_view, std::optional<std::string_view>> split_error(std::string_view text)
+{
+    for (const std::string_view between : {std::string_view(","), std::string_view(" in ")})
+        if (const auto at = text.find(between); at != std::string_view::npos)
+            return {trim(text.substr(0, at)), trim(text.substr(at + between.size()))};
+    return {text, std::nullopt};
+}
+
 } // namespace
+
+std::string_view parameter_text(const fault_description& row) noexcept
+{
+    return row.takes_error          ? " ERROR [in DURATION]"
+           : row.takes_duration     ? " DURATION"
+           : row.takes_cancellation ? " [TYPE]"
+                                    : "";
+}
 
 std::span<const fault_description, fault_kinds> fault_table() noexcept { return table; }
 
@@ -109,7 +129,9 @@ std::string to_string(const fault& f)
     std::string text(r.word);
     if (r.takes_error)
         text.append(" ").append(f.error.text());
-    if (r.takes_duration)
+    if (r.takes_error && f.after != duration(0))
+        text.append(" in");
+    if (r.takes_duration && (!r.takes_error || f.after != duration(0)))
         text.append(" ").append(to_string(f.after));
     if (r.takes_cancellation && f.type != cancellation::terminal)
         text.append(" ").append(to_string(f.type));
@@ -121,8 +143,9 @@ std::string to_token(const fault& f)
     const auto& r = row(f.kind);
     std::string text = underscored(r.word);
     if (r.takes_error)
-        text += fmt::format("({})", f.error.text());
-    if (r.takes_duration)
+        text += f.after == duration(0) ? fmt::format("({})", f.error.text())
+                                       : fmt::format("({},{})", f.error.text(), to_string(f.after));
+    else if (r.takes_duration)
         text += fmt::format("({})", to_string(f.after));
     if (r.takes_cancellation && f.type != cancellation::terminal)
         text += fmt::format("({})", to_string(f.type));
@@ -140,10 +163,7 @@ fault parse_fault(std::string_view untrimmed)
         std::vector<std::string> shown;
         for (const auto& r : table) {
             words.emplace_back(r.word);
-            shown.push_back(fmt::format("{}{}", r.word,
-                r.takes_error      ? " ERROR"
-                : r.takes_duration ? " DURATION"
-                                   : ""));
+            shown.push_back(fmt::format("{}{}", r.word, parameter_text(r)));
         }
         const std::string near = nearest(word, words);
         throw input_error(fmt::format("unknown fault '{}'{} (known: {})", text.substr(0, 80),
@@ -153,18 +173,25 @@ fault parse_fault(std::string_view untrimmed)
     fault parsed{.kind = r.kind};
     const auto offset =
         parts.parameter ? static_cast<std::size_t>(parts.parameter->data() - untrimmed.data()) : text.size();
+    const auto read_duration = [&](std::string_view time) {
+        try {
+            parsed.after = parse_duration(time);
+        } catch (const input_error& e) {
+            throw input_error(
+                e.what(), static_cast<std::size_t>(time.data() - untrimmed.data()) + e.offset());
+        }
+    };
     if (r.takes_error) {
-        parsed.error = symbol(parts.parameter.value_or("io_error"));
+        const auto [name, time] = split_error(parts.parameter.value_or("io_error"));
+        parsed.error = symbol(name);
         if (!find_error(parsed.error))
-            throw input_error(unknown_word("error", parts.parameter.value_or(""), error_names()), offset);
+            throw input_error(unknown_word("error", name, error_names()), offset);
+        if (time)
+            read_duration(*time);
     } else if (r.takes_duration) {
         if (!parts.parameter)
             throw input_error(fmt::format("'{}' lacks its duration: write '{} 5s'", text, r.word), offset);
-        try {
-            parsed.after = parse_duration(*parts.parameter);
-        } catch (const input_error& e) {
-            throw input_error(e.what(), offset + e.offset());
-        }
+        read_duration(*parts.parameter);
     } else if (r.takes_cancellation) {
         const std::vector<std::string> known{"terminal", "partial", "total"};
         const std::string word(parts.parameter.value_or("terminal"));

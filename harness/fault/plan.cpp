@@ -242,9 +242,10 @@ perturbation parse_perturbation(const word& w)
             throw input_error(
                 fmt::format("'{}': a body fails at an operation of its own, not of another client's", w.text),
                 w.offset);
-        if (p.fault.kind != fault_kind::fail)
+        if (p.fault.kind != fault_kind::fail || p.fault.takes_time())
             throw input_error(
-                fmt::format("'{}': before and after an operation a body can only fail", w.text), w.offset);
+                fmt::format("'{}': before and after an operation a body can only fail, and at once", w.text),
+                w.offset);
         return p;
     }
     const operation_pattern pattern = at_offset(target.offset, [&] { return parse_pattern(target.text); });

@@ -137,7 +137,7 @@ private:
             op(current_.begin).delivered == none)
             return false;
         const lane in = op(current_.begin).id.lane;
-        if (in >= 0 && !is_there(in))
+        if (in >= 0 && !is_there(e_, in))
             return false;
         // What a commit that failed has left behind nobody can tell; a rollback that failed had no effect.
         const bool rolled_back =
@@ -145,22 +145,7 @@ private:
         return current_.commit == none && !rolled_back;
     }
 
-    /// A client that hung against its contract, or was abandoned, owes nothing.
-    bool is_there(lane in) const
-    {
-        return !e_.excused(in) && static_cast<std::size_t>(in) < e_.trace.outcomes.size() &&
-               e_.trace.outcomes[static_cast<std::size_t>(in)].abandoned == none;
-    }
-
-    const body_record* lent_again(index before) const
-    {
-        const operation_record& begun = op(current_.begin);
-        for (const body_record& body : e_.trace.bodies)
-            if (body.resource == session_ && body.lane != begun.id.lane && body.entered > begun.completed &&
-                body.entered < before)
-                return &body;
-        return nullptr;
-    }
+    const body_record* lent_again(index before) const { return lent_to_another(e_, current_.begin, before); }
 
     /// Whether the transaction has come to an end by that event, or is nobody's concern.
     bool ends_by(index at)
@@ -186,7 +171,7 @@ private:
                     name_of(e_, current_.begin), after_rollback()),
                 "begins", "a commit or a rollback");
         if (e_.contract.close_rolls_back || close->role == role::force_close || current_.rollback != none ||
-            is_broken(close->started))
+            was_broken(e_, session_, close->started))
             return true;
         return blame(static_cast<index>(close - all.begin()),
             fmt::format("{} was started with the transaction of {} neither committed nor rolled back",
@@ -201,22 +186,6 @@ private:
         return current_.rollback == none ? std::string()
                                          : fmt::format(": {} did not succeed, and nothing came of it",
                                                name_of(e_, current_.rollback));
-    }
-
-    /// Whether there was no point in a rollback: the connection was gone.
-    bool is_broken(index at) const
-    {
-        return std::any_of(
-            e_.trace.operations.begin(), e_.trace.operations.end(), [&](const operation_record& o) {
-                if (o.resource != session_ || o.delivered == none || o.delivered > at)
-                    return false;
-                if (o.result == result::peer_gone)
-                    return true;
-                if (o.result == result::aborted)
-                    return e_.contract.cancelled_use_breaks;
-                const error* known = o.result == result::failed ? find_error(o.fault.error) : nullptr;
-                return known && known->breaking;
-            });
     }
 
     /// The stay inside the body that this transaction is for: of those begun within it, the one that was left

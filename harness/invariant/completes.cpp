@@ -102,12 +102,15 @@ void judge_starved(const evidence& e, lane in, violations& found)
             op.started != none && op.started <= before && (op.completed == none || op.completed > before);
         if (op.id.lane == in && pending)
             return; // busy, not asleep
-        // A pool may well wait before it tries again what has just failed; but not for most of the time that
-        // a client has.
-        created_in_vain =
-            created_in_vain || (op.role == role::create && op.result != result::ok && op.completed != none &&
-                                   op.completed <= before &&
-                                   e.trace.time_of(op.completed) > limit - *e.contract.acquire_timeout / 2);
+        if (e.plan.step_cost != duration(0) && op.id.lane == in && op.started != none &&
+            e.trace.time_of(op.started) + tolerance(e, end) >= limit)
+            return; // woken at the last moment
+        // A pool may open one at a time; and it may well wait before it tries again what has just failed, but
+        // not for most of the time that a client has.
+        created_in_vain = created_in_vain || (op.role == role::create && pending) ||
+                          (op.role == role::create && op.result != result::ok && op.completed != none &&
+                              op.completed <= before &&
+                              e.trace.time_of(op.completed) > limit - *e.contract.acquire_timeout / 2);
     }
     index idle = none;
     for (index r = 0; r < e.trace.resources.size() && idle == none; ++r)
@@ -215,12 +218,13 @@ void judge_adapter(const evidence& e, violations& found)
 
 void judge_completes(const evidence& e, violations& found)
 {
-    judge_adapter(e, found);
+    if (!e.excused(background_lane))
+        judge_adapter(e, found);
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
         const outcome& client = e.trace.outcomes[i];
         const auto in = static_cast<lane>(i);
-        if (client.probe)
-            continue; // `recovers` speaks of those
+        if (client.probe || e.excused(in))
+            continue; // `recovers` speaks of the first
         if (e.contract.acquire_timeout && e.contract.capacity && !e.contract.keyed && client.ended != none &&
             client.error)
             judge_starved(e, in, found);

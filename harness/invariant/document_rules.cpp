@@ -12,7 +12,7 @@ std::span<const document_rule> document_rules()
         {"validate inputs before set-up; fail fast", {"validates_first"}},
         {"lend exactly once", {"body_runs_once"}},
         {"a time-out on everything that can hang", {"honours_timeout", "completes"}},
-        {"lock what only one may use", {"exclusive", "one_at_a_time"}},
+        {"lock what only one may use", {"exclusive", "one_at_a_time", "releases_what_it_acquires"}},
         {"count what is active; watch for leaks",
             {"balanced_statistics", "closes_everything", "no_stray_work"}},
         {"nested managers; one resource for each", {"closes_in_reverse", "commits_or_rolls_back"}},

@@ -9,19 +9,28 @@ namespace mishap::detail {
 
 namespace {
 
-/// Whether the first was served at the same instant with something that the second had not given back: then
-/// both were granted theirs, and the way to the one is only some steps longer than to the other.
+/// Whether the first was served at the same instant, either with something that the second had not given
+/// back, or while there was room for both: then both were granted theirs, and the way to the one is only some
+/// steps longer than to the other.
 bool overtakes_by_a_hop(const evidence& e, index first_entered, index second_entered)
 {
-    if (e.trace.time_of(first_entered) != e.trace.time_of(second_entered))
+    // Where each step takes time, an instant lasts for as long as nothing but steps is done.
+    const duration instant = e.plan.step_cost == duration(0) ? duration(0) : tolerance(e, first_entered);
+    if (e.trace.time_of(first_entered) > e.trace.time_of(second_entered) + instant)
         return false;
+    const auto& bodies = e.trace.bodies;
     const auto at = [&](index entered) {
-        return std::find_if(e.trace.bodies.begin(), e.trace.bodies.end(),
-            [&](const body_record& body) { return body.entered == entered; });
+        return std::find_if(
+            bodies.begin(), bodies.end(), [&](const body_record& body) { return body.entered == entered; });
     };
+    const auto first = at(first_entered);
     const auto second = at(second_entered);
-    return second->left > first_entered || // `none` is the greatest index
-           second->resource != at(first_entered)->resource;
+    const auto others = std::count_if(bodies.begin(), bodies.end(), [&](const body_record& body) {
+        return body.lane != first->lane && body.entered < second_entered &&
+               body.left > second_entered; // `none` is the greatest index
+    });
+    return second->left > first_entered || second->resource != first->resource ||
+           (e.contract.capacity && static_cast<std::uint32_t>(others) + 2 <= *e.contract.capacity);
 }
 
 } // namespace

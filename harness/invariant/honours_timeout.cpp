@@ -33,7 +33,7 @@ bool gave_up_at(const evidence& e, lane in, duration limit)
 {
     const auto is_now = [&](index event) {
         return event != none && e.trace.time_of(event) >= limit &&
-               e.trace.time_of(event) <= limit + tolerance(e, limit, event);
+               e.trace.time_of(event) <= limit + tolerance(e, event);
     };
     return std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
         const bool cleans_up = op.role == role::close || op.role == role::force_close ||
@@ -78,7 +78,7 @@ void judge_acquire(const evidence& e, lane in, violations& found)
                (!p.optional || p.what == primary::kind::cancellation || is_passed_on(e, p, client.error));
     });
     const duration limit = e.trace.time_of(client.started) + timeout;
-    if (lasted > timeout + tolerance(e, limit, end)) {
+    if (lasted > timeout + tolerance(e, end)) {
         // Clean-up after another reason may take its own time, and so may that after giving up in time.
         if (!other_reason && !gave_up_at(e, in, limit))
             blame(fmt::format(
@@ -110,8 +110,7 @@ bool is_client_deadline(const evidence& e, lane in, index at)
     const duration lasted =
         e.trace.time_of(at) - e.trace.time_of(e.trace.outcomes[static_cast<std::size_t>(in)].started);
     const auto is_now = [&](const std::optional<duration>& timeout) {
-        return timeout && lasted >= *timeout &&
-               lasted <= *timeout + tolerance(e, e.trace.time_of(at) - lasted + *timeout, at);
+        return timeout && lasted >= *timeout && lasted <= *timeout + tolerance(e, at);
     };
     return is_now(e.contract.acquire_timeout) || is_now(e.contract.whole_timeout);
 }
@@ -143,7 +142,7 @@ void judge_whole(const evidence& e, lane in, violations& found)
     const bool was_stopped = std::any_of(primaries.begin(), primaries.end(),
         [](const primary& p) { return p.what == primary::kind::whole && !p.optional; });
     const bool never_worked = end == client.ended && gave_up_at(e, in, limit);
-    if (lasted > timeout + tolerance(e, limit, end) && !never_worked)
+    if (lasted > timeout + tolerance(e, end) && !never_worked)
         blame(fmt::format("{} was still at work after {}", name_of_client(e, in), to_string(lasted)),
             fmt::format("stopped between {} and {} + 1us", to_string(timeout), to_string(timeout)),
             fmt::format("after {}", to_string(lasted)));
@@ -187,7 +186,7 @@ void judge_honours_timeout(const evidence& e, violations& found)
         if (e.trace.world_abandoned <= end)
             continue; // what ends with the world is given up by nobody
         // Attempts share one deadline.
-        const index clock_starts = e.trace.operations[attempt_of(e, i).first].started;
+        const index clock_starts = e.trace.operations[clock_of(e, i)].started;
         const duration lasted = e.trace.time_of(end) - e.trace.time_of(clock_starts);
         const duration limit = e.trace.time_of(clock_starts) + *timeout;
         const bool ended_by_itself = op.delivered == end && op.cancel_requested == none;
@@ -202,7 +201,7 @@ void judge_honours_timeout(const evidence& e, violations& found)
                 .actual = std::move(actual),
             });
         };
-        if (lasted > *timeout + tolerance(e, limit, end)) {
+        if (lasted > *timeout + tolerance(e, end)) {
             blame(fmt::format("{} took {}, past its deadline of {}", name_of(e, i), to_string(lasted),
                       to_string(*timeout)),
                 fmt::format("given up between {} and {} + 1us", to_string(*timeout), to_string(*timeout)),
@@ -219,7 +218,8 @@ void judge_honours_timeout(const evidence& e, violations& found)
                 body_ended_since(e, op, end))
                 continue; // there was no more need for it
             if (op.role == role::create && e.contract.create_attempts > 1)
-                continue; // a time-out for each attempt is the manager's own affair
+                continue; // a rival was there first, or a time-out for each attempt is the manager's own
+                          // affair
             const auto& client = e.trace.outcomes;
             const bool has_client = op.id.lane >= 0 && static_cast<std::size_t>(op.id.lane) < client.size();
             if (has_client) {

@@ -61,6 +61,11 @@ constexpr invariant table[] = {
         "a transaction ends by one commit, after the body has returned, or by one rollback, or its session "
         "is dropped",
         detail::judge_commits_or_rolls_back},
+    {"releases_what_it_acquires",
+        "what was acquired on a resource is released by one release, before the resource is closed or lent "
+        "to "
+        "another client; nothing else is released",
+        detail::judge_releases_what_it_acquires},
     {"validates_first", "a setting that is declared invalid is refused before anything is created",
         detail::judge_validates_first},
     {"exclusive", "a resource is lent to one client at a time", detail::judge_exclusive},
@@ -87,7 +92,8 @@ constexpr invariant table[] = {
     {"balanced_statistics",
         "counters equal the ledger whenever nothing is ready to run, and nothing is counted in the end",
         detail::judge_balanced_statistics},
-    {"recovers", "afterwards, as many fresh clients as there is capacity, or one, are served at once",
+    {"recovers",
+        "afterwards, as many fresh clients as there is capacity, or one, are served with no fault about",
         detail::judge_recovers},
 };
 
@@ -292,6 +298,11 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
                     e.consequence[static_cast<std::size_t>(v.lane)] = true;
             first_consequence = e.consequence;
         }
+        // Nor does what hangs after an exception has escaped.
+        if (table[i].name == "completes")
+            for (const violation& v : result.violations)
+                if (v.invariant == "no_escape")
+                    excuse(e, v.lane);
         // What was left undone then, nobody had the time to do.
         if (i > first_causes && happened.cut_off != none)
             break;

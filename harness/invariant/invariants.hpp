@@ -22,6 +22,7 @@ void judge_one_at_a_time(const evidence&, violations&);
 void judge_body_runs_once(const evidence&, violations&);
 void judge_closes_in_reverse(const evidence&, violations&);
 void judge_commits_or_rolls_back(const evidence&, violations&);
+void judge_releases_what_it_acquires(const evidence&, violations&);
 void judge_validates_first(const evidence&, violations&);
 void judge_balanced_statistics(const evidence&, violations&);
 void judge_reports_cleanup_errors(const evidence&, violations&);

@@ -27,6 +27,27 @@ bool stems_from_close(const evidence& e, lane in, const std::exception_ptr& erro
     });
 }
 
+/// Fits "nothing ...".
+std::string_view what_is_missing(const evidence& e, const std::exception_ptr& error)
+{
+    if (find_source(e.trace, error) != none)
+        return "failed that was its own";
+    const bool any =
+        !e.trace.strikes.empty() || std::any_of(e.trace.operations.begin(), e.trace.operations.end(),
+                                        [](const operation_record& op) { return op.perturbed; });
+    return any ? "that went wrong explains it" : "failed";
+}
+
+/// Success, or what the client might have been told.
+std::string expected_of(const evidence& e, const std::vector<primary>& optional)
+{
+    std::string text = "success";
+    for (const primary& p : optional)
+        if (p.what == primary::kind::operation || p.what == primary::kind::body)
+            text += ", or: " + describe(e, p);
+    return text;
+}
+
 } // namespace
 
 void judge_invents_no_error(const evidence& e, violations& found)
@@ -49,6 +70,8 @@ void judge_invents_no_error(const evidence& e, violations& found)
             source != none && e.trace.operations[source].result == result::peer_gone &&
             e.trace.operations[source].role != role::close)
             continue;
+        if (was_refused(e, in) && find_source(e.trace, client.error) == none)
+            continue;
         // A setting was declared invalid, and this is how it is refused.
         if (!e.plan.invalid_settings.empty() && find_source(e.trace, client.error) == none)
             continue;
@@ -59,13 +82,12 @@ void judge_invents_no_error(const evidence& e, violations& found)
             .sentence = from_close
                             ? fmt::format("{} saw {}, but the contract has close errors reported, not raised",
                                   name_of_client(e, in), describe_error(e, client.error))
-                            : fmt::format("nothing failed{}, but {} saw {}",
-                                  find_source(e.trace, client.error) == none ? "" : " that was its own",
+                            : fmt::format("nothing {}, but {} saw {}", what_is_missing(e, client.error),
                                   name_of_client(e, in), describe_error(e, client.error)),
             .lane = in,
             .role = from_close ? role::close : role::body,
             .proof = {{client.ended, "sees an error"}},
-            .expected = "success",
+            .expected = expected_of(e, primaries),
             .actual = describe_error(e, client.error),
         });
     }

@@ -25,10 +25,13 @@ void judge_preserves_error(const evidence& e, violations& found)
         const bool kept = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
             const auto fell = [&](const primary& one) { return one.due.value_or(e.trace.time_of(one.seen)); };
             // Where each step takes time, an instant lasts for as long as nothing but steps is done.
-            const duration instant = tolerance(e, fell(*first), p.seen) - timer_precision;
+            const duration instant = tolerance(e, p.seen) - timer_precision;
             const bool is_early = p.seen <= first->seen || fell(p) <= fell(*first) + instant;
             return is_early && is_passed_on(e, p, client.error);
         });
+        // Who is refused need not be told that it was cancelled while it waited.
+        if (first->what == primary::kind::cancellation && was_refused(e, in))
+            continue;
         // A time-out under another name is the business of `honours_timeout`.
         if (kept || first->what == primary::kind::deadline || first->what == primary::kind::whole)
             continue;

@@ -1,11 +1,12 @@
 #include "reading.hpp"
 
+#include "vocabulary/causes.hpp"
+
 #include <mishap/duration.hpp>
 #include <mishap/error.hpp>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/channel_error.hpp>
-#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <fmt/format.h>
@@ -39,37 +40,6 @@ bool is_translated(const evidence& e, index operation, const std::exception_ptr&
                         });
 }
 
-namespace {
-
-/// What this exception was made of: the cause nested in it, or the first of several.
-std::exception_ptr cause_of(const std::exception_ptr& thrown)
-{
-    try {
-        std::rethrow_exception(thrown);
-    } catch (const boost::asio::multiple_exceptions& several) {
-        return several.first_exception();
-    } catch (const std::nested_exception& wrapped) {
-        return wrapped.nested_ptr();
-    } catch (...) {
-        return nullptr;
-    }
-}
-
-/// Whether an exception, or a cause of it, is such a one.
-template <class Tells>
-bool is_or_wraps(std::exception_ptr thrown, Tells tells)
-{
-    constexpr int depth_max = 16;
-    for (int depth = 0; thrown && depth < depth_max; ++depth) {
-        if (tells(thrown))
-            return true;
-        thrown = cause_of(thrown);
-    }
-    return false;
-}
-
-} // namespace
-
 bool is_abort(const std::exception_ptr& thrown)
 {
     return is_or_wraps(thrown, [](const std::exception_ptr& one) {
@@ -86,49 +56,31 @@ bool is_abort(const std::exception_ptr& thrown)
 
 bool is_timeout(const contract& promises, const std::exception_ptr& thrown)
 {
-    return is_or_wraps(thrown, [&](const std::exception_ptr& one) {
-        return std::any_of(
-            promises.timeout_errors.begin(), promises.timeout_errors.end(), [&](const std::string& name) {
-                const error* known = find_error(name);
-                return known && known->matches && known->matches(one);
-            });
-    });
+    return is_one_of(promises.timeout_errors, thrown);
 }
 
 std::optional<duration> deadline_of(const contract& promises, const operation_record& op)
 {
-    switch (op.role) {
-    case role::create:
-        return promises.create_timeout;
-    case role::close:
-        return promises.close_timeout;
-    case role::use:
-        return op.in_body ? promises.use_timeout : promises.other_timeout;
-    case role::body:
-    case role::force_close:
-        return std::nullopt;
-    default:
-        return promises.other_timeout;
-    }
+    return timeout_of(promises, op.role, op.in_body);
+}
+
+index clock_of(const evidence& e, index operation)
+{
+    return e.contract.deadline_per_attempt ? operation : attempt_of(e, operation).first;
 }
 
 std::optional<duration> limit_of(const evidence& e, index operation)
 {
     const auto timeout = deadline_of(e.contract, e.trace.operations[operation]);
-    const index first = e.trace.operations[attempt_of(e, operation).first].started;
+    const index first = e.trace.operations[clock_of(e, operation)].started;
     if (!timeout || first == none)
         return std::nullopt;
     return e.trace.time_of(first) + *timeout;
 }
 
-duration tolerance(const evidence& e, duration limit, index event)
+duration tolerance(const evidence& e, index event)
 {
-    if (e.plan.step_cost == duration(0))
-        return timer_precision;
-    std::uint32_t before = 0;
-    for (index i = 0; i <= event && e.trace.events[i].at <= limit; ++i)
-        before = e.trace.events[i].step;
-    return timer_precision + e.plan.step_cost * (e.trace.events[event].step - before + 1);
+    return timer_precision + e.plan.step_cost * (e.trace.events[event].step + 1);
 }
 
 bool closes_what_came_late(const trace& happened, const operation_record& op)
@@ -187,8 +139,19 @@ index end_of_wait(const evidence& e, index operation)
     return end;
 }
 
+bool is_beside_body(const trace& happened, const operation_record& op)
+{
+    return op.role == role::maintenance && op.started != none &&
+           std::any_of(happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
+               return body.lane == op.id.lane && body.entered < op.started &&
+                      op.started < body.left; // `none` is the greatest index
+           });
+}
+
 bool is_on_the_side(const trace& happened, const operation_record& op, index end)
 {
+    if (is_beside_body(happened, op))
+        return true;
     const auto in = static_cast<std::size_t>(op.id.lane);
     if (op.id.lane < 0 || in >= happened.outcomes.size() || op.in_body || op.role == role::body)
         return false;
@@ -206,6 +169,44 @@ index end_of_acquire(const trace& happened, lane in)
         if (body.lane == in)
             end = std::min(end, body.entered);
     return end;
+}
+
+bool was_refused(const evidence& e, lane in)
+{
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    return client.error && !e.contract.refuses.empty() && end_of_acquire(e.trace, in) == client.ended &&
+           is_one_of(e.contract.refuses, client.error);
+}
+
+bool is_there(const evidence& e, lane in)
+{
+    return !e.excused(in) && static_cast<std::size_t>(in) < e.trace.outcomes.size() &&
+           e.trace.outcomes[static_cast<std::size_t>(in)].abandoned == none;
+}
+
+bool was_broken(const evidence& e, index resource, index at)
+{
+    const auto& all = e.trace.operations;
+    return std::any_of(all.begin(), all.end(), [&](const operation_record& op) {
+        if (op.resource != resource || op.delivered == none || op.delivered > at)
+            return false;
+        if (op.result == result::peer_gone)
+            return true;
+        if (op.result == result::aborted)
+            return e.contract.cancelled_use_breaks;
+        const error* known = op.result == result::failed ? find_error(op.fault.error) : nullptr;
+        return known && known->breaking;
+    });
+}
+
+const body_record* lent_to_another(const evidence& e, index operation, index before)
+{
+    const operation_record& op = e.trace.operations[operation];
+    for (const body_record& body : e.trace.bodies)
+        if (body.resource == op.resource && body.lane != op.id.lane && body.entered > op.completed &&
+            body.entered < before)
+            return &body;
+    return nullptr;
 }
 
 bool is_nested_body(const trace& happened, index body)
@@ -246,8 +247,8 @@ attempt attempt_of(const evidence& e, index operation)
         return found;
     for (index i = operation; i-- > 0;) {
         const operation_record& op = e.trace.operations[i];
-        if (op.id.lane != last.id.lane || op.id.kind != last.id.kind || op.role != role::create)
-            continue;
+        if (op.id.lane != last.id.lane || op.role != role::create)
+            continue; // of whatever kind: a fallback is another attempt
         // What succeeded was no attempt that failed, unless it had been given up before.
         const bool given_up = op.cancel_requested < op.completed; // `none` is the greatest index
         if (op.started == none || (!given_up && (op.result == result::ok || op.result == result::pending)))
@@ -317,12 +318,44 @@ bool only_ends_things_after(const trace& happened, lane in, index event)
     return true;
 }
 
-/// Whether a client's body was run again after that event, and the contract permits that.
+/// Whether another attempt was begun after that event, and the contract permits that: the client's body was
+/// run again, or what comes before it was.
 bool is_tried_again(const evidence& e, lane in, index failed)
 {
-    return e.contract.body_attempts > 1 &&
-           std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(),
-               [&](const body_record& later) { return later.lane == in && later.entered > failed; });
+    if (e.contract.body_attempts == 1)
+        return false;
+    return std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& later) {
+        return later.lane == in && later.entered > failed;
+    }) || std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+        const bool begins = op.role == role::begin || op.role == role::create || op.role == role::acquire;
+        return begins && op.id.lane == in && op.started != none && op.started > failed;
+    });
+}
+
+/// Whether another create of that lane was under way at that event, and the contract grants several: it may
+/// still succeed.
+bool has_rival(const evidence& e, const operation_record& create, index at)
+{
+    return e.contract.create_attempts > 1 &&
+           std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+               return &op != &create && op.role == role::create && op.id.lane == create.id.lane &&
+                      op.started < at && op.completed > at && op.cancel_requested > at; // `none` is greatest
+           });
+}
+
+/// Whether what several clients share broke by an error of another one's: they may all be told.
+bool breaks_what_is_shared(const evidence& e, lane in, const operation_record& op)
+{
+    if (!e.contract.shared || op.result != result::failed || op.id.lane == in || op.resource == none)
+        return false;
+    const error* known = find_error(op.fault.error);
+    if (!known || !known->breaking)
+        return false;
+    return end_of_acquire(e.trace, in) > op.completed ||
+           std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {
+               return body.lane == in && (body.resource == op.resource || body.resource == none) &&
+                      body.entered < op.completed && op.completed < body.left;
+           });
 }
 
 /// Whether that client was served, after its create had failed, with a resource that was there before.
@@ -346,7 +379,7 @@ bool may_be_passed_on(const evidence& e, lane in, index operation)
     if ((op.result != result::failed && op.result != result::peer_gone) || op.delivered == none ||
         op.role == role::close || op.role == role::rollback || op.role == role::release)
         return false;
-    if (op.id.lane == in && op.role == role::maintenance && !op.in_body)
+    if (op.id.lane == in && op.role == role::maintenance)
         return true;
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
     const bool is_near = op.id.lane == in || op.id.lane == background_lane;
@@ -355,14 +388,16 @@ bool may_be_passed_on(const evidence& e, lane in, index operation)
                returned_value(e.trace, operation, client.error));
 }
 
-/// Whether a client that waits for a resource may be told of this create's deadline, although it ran in
-/// another lane: then that one did not wait for it.
-bool may_time_out_for(const evidence& e, lane in, index create, index end)
+/// Whether a client that waits for a resource may be told of the deadline of this create, or of another step
+/// of the background, although it ran in another lane: then that one did not wait for it.
+bool may_time_out_for(const evidence& e, lane in, index step, index end)
 {
-    const operation_record& op = e.trace.operations[create];
+    const operation_record& op = e.trace.operations[step];
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
-    return op.role == role::create && op.id.lane != in && is_timeout(e.contract, client.error) &&
-           end < client.ended && op.started < end_of_acquire(e.trace, in) &&
+    const bool prepares =
+        op.role == role::create || (op.id.lane == background_lane && op.role != role::close);
+    return prepares && op.id.lane != in && is_timeout(e.contract, client.error) && end < client.ended &&
+           op.started < end_of_acquire(e.trace, in) &&
            (op.id.lane == background_lane || is_on_the_side(e.trace, op, end));
 }
 
@@ -404,8 +439,8 @@ bool is_retried(const evidence& e, index create)
         return false;
     return std::any_of(
         e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& next) {
-            return next.id.lane == op.id.lane && next.id.kind == op.id.kind && next.role == role::create &&
-                   next.started != none && next.started > op.delivered;
+            return next.id.lane == op.id.lane && next.role == role::create && next.started != none &&
+                   next.started > op.delivered;
         });
 }
 
@@ -421,14 +456,20 @@ void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
     for (index i = 0; i < happened.operations.size(); ++i) {
         const operation_record& op = happened.operations[i];
         if (op.started == none || op.role == role::close || op.role == role::body ||
-            (op.id.lane != in && op.role != role::create))
+            (op.id.lane != in && op.id.lane != background_lane && op.role != role::create))
             continue;
         const index end = end_of_wait(e, i);
         if (end == none)
             continue;
         const auto limit = limit_of(e, i);
         // What goes on beside the body may end it.
-        if (op.in_body) {
+        const bool beside = is_beside_body(happened, op);
+        if (beside && op.id.lane == in && e.contract.checks_are_told && limit &&
+            happened.time_of(end) >= *limit && op.result != result::ok) {
+            found.push_back({primary::kind::deadline, end, i, nullptr, false, limit});
+            continue;
+        }
+        if (op.in_body || beside) {
             if (op.id.lane == in && op.cancel_requested == end && is_timeout(e.contract, client.error) &&
                 happened.time_of(end) > happened.time_of(op.started) &&
                 (!limit || happened.time_of(end) >= *limit))
@@ -436,15 +477,18 @@ void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
             continue;
         }
         if (limit && happened.time_of(end) >= *limit) {
-            const bool arrived =
-                op.completed != none && op.result != result::aborted &&
-                happened.time_of(op.completed) <= *limit + tolerance(e, *limit, op.completed);
+            const bool arrived = op.completed != none && op.result != result::aborted &&
+                                 happened.time_of(op.completed) <= *limit + tolerance(e, op.completed);
             const bool cleans_up = op.role == role::rollback || op.role == role::release ||
                                    op.role == role::maintenance || is_after_bodies(happened, op);
             const bool own = op.id.lane == in && !is_on_the_side(happened, op, end);
+            const bool was_served = op.role == role::create && e.contract.create_attempts > 1 &&
+                                    std::any_of(happened.bodies.begin(), happened.bodies.end(),
+                                        [&](const body_record& body) { return body.lane == in; });
             if (own || may_time_out_for(e, in, i, end))
                 found.push_back({primary::kind::deadline, end, i, nullptr,
-                    arrived || !own || (cleans_up && op.role != role::commit) || is_tried_again(e, in, end),
+                    arrived || !own || was_served || (cleans_up && op.role != role::commit) ||
+                        is_tried_again(e, in, end),
                     limit});
             continue;
         }
@@ -483,10 +527,14 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
     const outcome& client = happened.outcomes[static_cast<std::size_t>(in)];
     for (index i = 0; i < happened.operations.size(); ++i) {
         const operation_record& op = happened.operations[i];
+        if (breaks_what_is_shared(e, in, op))
+            found.push_back({primary::kind::operation, op.completed, i, op.error, true});
         if (may_be_passed_on(e, in, i)) {
+            const bool is_told = e.contract.checks_are_told && op.id.lane == in;
             const bool is_own = op.id.lane == in && !op.in_body && op.role != role::maintenance;
             if (!is_own) {
-                found.push_back({primary::kind::operation, op.delivered, i, op.error, true});
+                found.push_back({primary::kind::operation, op.delivered, i, op.error,
+                    !is_told || op.role != role::maintenance || is_tried_again(e, in, op.delivered)});
                 continue;
             }
         }
@@ -500,6 +548,7 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
             continue;
         const bool handled = is_retried(e, i) || is_tried_again(e, in, op.delivered) ||
                              is_on_the_side(happened, op, op.delivered) ||
+                             (op.role == role::create && has_rival(e, op, op.delivered)) ||
                              (op.role == role::create && is_served_otherwise(e, in, op));
         if (op.result == result::failed)
             found.push_back({primary::kind::operation, op.delivered, i, op.error, handled});
@@ -548,7 +597,11 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
     // Where another attempt was granted, and something else kept it from being made or from succeeding, the
     // error of the one before need not be told.
     for (auto p = found.begin(); p != found.end(); ++p) {
-        const bool more_bodies = e.contract.body_attempts > 1 && p->what == primary::kind::body;
+        const bool of_commit =
+            p->operation != none && (happened.operations[p->operation].role == role::commit ||
+                                        happened.operations[p->operation].role == role::begin);
+        const bool more_bodies =
+            e.contract.body_attempts > 1 && (p->what == primary::kind::body || of_commit);
         const bool more_creates = p->what == primary::kind::operation &&
                                   happened.operations[p->operation].role == role::create &&
                                   attempt_of(e, p->operation).number < e.contract.create_attempts;
@@ -675,10 +728,10 @@ std::vector<waiting> waits_at(const trace& happened, lane in, index stuck)
         // A body that was never waited for, since its client was cancelled, hangs for nobody.
         if (op.role == role::body && !is_inside(stuck))
             continue;
-        const phase where = op.role == role::create  ? phase::create
-                            : op.role == role::close ? phase::close
-                            : op.in_body             ? phase::body
-                                                     : phase::other;
+        const phase where = op.role == role::create                      ? phase::create
+                            : op.role == role::close                     ? phase::close
+                            : op.in_body || is_beside_body(happened, op) ? phase::body
+                                                                         : phase::other;
         waits.push_back({where, i});
     }
     if (waits.empty()) {

@@ -1,6 +1,8 @@
 #pragma once
 /// What invariants read out of a trace: phases, primaries and who waited for what.
 
+#include "vocabulary/deadlines.hpp"
+
 #include <mishap/invariant.hpp>
 
 #include <optional>
@@ -8,9 +10,6 @@
 #include <vector>
 
 namespace mishap::detail {
-
-/// How much later than its deadline a phase may end: Asio rounds timers up to a microsecond.
-inline constexpr duration timer_precision = std::chrono::microseconds(1);
 
 /// An error that a client must see: the first thing that went wrong for it.
 struct primary
@@ -53,6 +52,15 @@ std::string describe(const evidence&, const primary&);
 /// "io_error (session.close#1)" or "connection refused": an error and where it came from.
 std::string describe_error(const evidence&, const std::exception_ptr&);
 
+/// A client that neither hung against its contract nor was abandoned: it owes what it began.
+bool is_there(const evidence&, lane);
+
+/// Whether a resource was known to be broken by that event: a breaking error, or its peer was gone.
+bool was_broken(const evidence&, index resource, index at);
+
+/// Where this operation's resource was lent to another client between its end and that event, or null.
+const body_record* lent_to_another(const evidence&, index operation, index before);
+
 /// A create that succeeded with a null handle.
 bool yielded_nothing(const operation_record&) noexcept;
 
@@ -78,10 +86,14 @@ attempt attempt_of(const evidence&, index operation);
 /// not.
 index end_of_work(const trace&, lane);
 
-/// The deadline of the phase that this operation is, if the contract bounds it.
+/// The time-out of the phase that this operation is, if the contract bounds it.
 std::optional<duration> deadline_of(const contract&, const operation_record&);
 
-/// When this operation's deadline passes, which attempts share; nothing where it has none.
+/// The operation whose start starts this one's clock: attempts share a deadline, unless the contract gives
+/// each its own.
+index clock_of(const evidence&, index operation);
+
+/// When this operation's deadline passes; nothing where it has none.
 std::optional<duration> limit_of(const evidence&, index operation);
 
 /// The event at which the manager stopped waiting for this operation: it was delivered, or asked to stop; or,
@@ -92,13 +104,18 @@ index end_of_wait(const evidence&, index operation);
 /// Whether this closes what arrived after nobody waited for it any more: that is done on the side.
 bool closes_what_came_late(const trace&, const operation_record&);
 
-/// Whether this operation, if it ended then, was none that its client waited for: that had entered its body
-/// meanwhile, or had ended. A pool may open connections from whatever client's lane it is called in.
+/// Whether this is a check of the manager's own that was started while its client was inside the body: a
+/// keep-alive, a renewal.
+bool is_beside_body(const trace&, const operation_record& op);
+
+/// Whether this operation, if it ended then, was none that its client waited for: that was inside its body or
+/// entered it meanwhile, or had ended. A pool may open connections from whatever client's lane it is called
+/// in.
 bool is_on_the_side(const trace&, const operation_record&, index end);
 
 /// How much later than that limit an event may be and still be on time: the precision of timers, and what the
-/// steps since then cost.
-duration tolerance(const evidence&, duration limit, index event);
+/// steps before it cost, among them those between a client's start and that of its timer.
+duration tolerance(const evidence&, index event);
 
 /// Whether the client's own cancellation came at or before that event.
 bool cancelled_before(const trace&, lane, index event);
@@ -113,6 +130,9 @@ std::vector<waiting> waits_at(const trace&, lane, index stuck);
 
 /// When a client's acquire phase ended: its body was entered, or it ended itself. `none` if neither happened.
 index end_of_acquire(const trace&, lane);
+
+/// Whether a client was refused before its body was entered, in the way that the contract permits.
+bool was_refused(const evidence&, lane);
 
 /// Whether that stay inside the body lies within another one of the same client: a session's body may well
 /// lend a transaction.

@@ -7,7 +7,8 @@ namespace mishap::detail {
 
 void judge_recovers(const evidence& e, violations& found)
 {
-    std::size_t probes = 0;
+    const std::size_t probes = e.contract.fresh_clients();
+    std::size_t seen = 0;
     std::size_t served = 0;
     const outcome* failed = nullptr;
     lane in = 0;
@@ -15,9 +16,12 @@ void judge_recovers(const evidence& e, violations& found)
         const outcome& client = e.trace.outcomes[i];
         if (!client.probe)
             continue;
-        ++probes;
+        if (seen++ == probes && !failed)
+            served = 0; // some were refused, and all have come again
         const bool ok = client.ended != none && !client.error && client.stuck == none;
         served += ok;
+        if (!ok && seen <= probes && was_refused(e, static_cast<lane>(i)))
+            continue;
         if (!ok && !failed) {
             failed = &client;
             in = static_cast<lane>(i);
@@ -39,9 +43,10 @@ void judge_recovers(const evidence& e, violations& found)
         .proof = {{failed->stuck != none ? failed->stuck : failed->ended, "not served"}},
         .expected =
             e.contract.capacity
-                ? fmt::format(
-                      "as many clients as there is capacity ({}) are served at once, with no fault about",
-                      probes)
+                ? fmt::format("as many clients as there is capacity ({}){} are served, with no fault about",
+                      *e.contract.capacity,
+                      e.contract.waiters == 0 ? std::string()
+                                              : fmt::format(" and room to wait ({})", e.contract.waiters))
                 : std::string("a client that comes afterwards is served, with no fault about"),
         .actual = fmt::format("{} of {}", served, probes),
     });

@@ -31,6 +31,16 @@ bool is_closed_again(const evidence& e, const operation_record& failed)
            });
 }
 
+/// Whether what was acquired was released after all.
+bool is_released_again(const evidence& e, const operation_record& failed)
+{
+    return failed.role == role::release &&
+           std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
+               return op.resource == failed.resource && op.role == role::release && op.result == result::ok &&
+                      op.started > failed.completed;
+           });
+}
+
 /// A close of the background that failed, where the contract has such errors reported and nobody was told; or
 /// `none`.
 index lost_in_the_background(const evidence& e)
@@ -98,13 +108,13 @@ void judge_swallows_no_error(const evidence& e, violations& found)
             });
             continue;
         }
-        for (index o = 0; o < e.trace.operations.size(); ++o) {
+        // Whoever was to report a close error when the world ended runs no more.
+        for (index o = 0; o < e.trace.operations.size() && e.trace.world_abandoned == none; ++o) {
             const operation_record& op = e.trace.operations[o];
-            const bool close_failed = op.id.lane == in && op.role == role::close &&
-                                      op.result == result::failed && op.delivered != none;
-            if (!close_failed)
-                continue;
-            if (is_closed_again(e, op))
+            const bool cleans_up = op.role == role::close || op.role == role::release;
+            const bool failed = cleans_up && op.id.lane == in && !op.in_body && op.result == result::failed &&
+                                op.delivered != none;
+            if (!failed || is_closed_again(e, op) || is_released_again(e, op))
                 continue;
             const bool reported = was_reported(e, o);
             if (reported && e.contract.close_error != close_error_policy::raised)
@@ -117,7 +127,7 @@ void judge_swallows_no_error(const evidence& e, violations& found)
                         : fmt::format("{} failed, and nobody was told", name_of(e, o)),
                 .lane = in,
                 .resource = op.resource,
-                .role = role::close,
+                .role = op.role,
                 .proof = {{op.delivered, "fails"}, {client.ended, "swallows it"}},
                 .expected = e.contract.close_error == close_error_policy::raised ? "raised"
                             : e.contract.close_error == close_error_policy::reported

@@ -90,11 +90,7 @@ table faults(bool markdown)
 {
     table t{{}, {"fault", "the operation ..."}, {}};
     for (const fault_description& row : fault_table()) {
-        const std::string word = fmt::format("{}{}", row.word,
-            row.takes_error          ? " ERROR"
-            : row.takes_duration     ? " DURATION"
-            : row.takes_cancellation ? " TYPE"
-                                     : "");
+        const std::string word = fmt::format("{}{}", row.word, parameter_text(row));
         t.rows.push_back({markdown ? code(word) : word, std::string(row.about)});
     }
     return t;

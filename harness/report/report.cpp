@@ -86,7 +86,7 @@ std::optional<row> describe_event(const run_result& run, index i)
             return row{who, "hangs"};
         if (op.fault.kind == fault_kind::deaf)
             return row{who, "hangs, and ignores being cancelled"};
-        if (op.fault.kind == fault_kind::delay || op.fault.kind == fault_kind::late)
+        if (op.fault.takes_time())
             return row{who, fmt::format("takes {}", to_string(op.fault.after))};
         return std::nullopt;
     }
@@ -292,6 +292,25 @@ std::string as_columns(const std::vector<line>& lines)
     return text;
 }
 
+/// Nobody reads thousands of lines. Those with a remark stay.
+void leave_out_the_middle(std::vector<line>& lines)
+{
+    constexpr std::size_t head = 60, tail = 40;
+    if (lines.size() <= head + tail)
+        return;
+    std::vector<line> kept;
+    std::size_t left_out = 0;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        if (i < head || i + tail >= lines.size() || !lines[i].remark.empty())
+            kept.push_back(std::move(lines[i]));
+        else
+            ++left_out;
+        if (i + tail + 1 == lines.size() && left_out != 0)
+            kept.push_back({"...", {"-", fmt::format("{} lines are left out", left_out)}, 0, ""});
+    }
+    lines = std::move(kept);
+}
+
 } // namespace
 
 std::string timeline(const run_result& run, const violation* v)
@@ -329,6 +348,7 @@ std::string timeline(const run_result& run, const violation* v)
         }
         lines.push_back({format_time(e.at), std::move(*text), e.lane, std::move(remark)});
     }
+    leave_out_the_middle(lines);
     return run.trace.outcomes.size() > 1 ? as_columns(lines) : as_list(lines);
 }
 

@@ -12,9 +12,12 @@ constexpr key_row<contract> terms[] = {
         "a create that does not end is given up within [T, T + 1 us] of its start",
         [](const value& v, contract& c) { c.create_timeout = v.time(); }},
     {"create_attempts", "1..1000", "1",
-        "so many creates may be tried, one after another that failed; they, and what is waited between them, "
-        "share the create time-out",
+        "so many creates may be tried, one after another that failed or beside one that is slow; they, and "
+        "what "
+        "is waited between them, share the create time-out",
         [](const value& v, contract& c) { c.create_attempts = v.number<std::uint32_t>(); }},
+    {"deadline_per_attempt", "true|false", "false", "each attempt has a create time-out of its own",
+        [](const value& v, contract& c) { c.deadline_per_attempt = v.flag(); }},
     {"use_timeout", "DURATION", "",
         "a use in the body that does not end is given up within [T, T + 1 us] of its start",
         [](const value& v, contract& c) { c.use_timeout = v.time(); }},
@@ -40,9 +43,15 @@ constexpr key_row<contract> terms[] = {
     {"capacity", "1..100", "",
         "so many resources may exist at once; makes it a manager that serves several clients",
         [](const value& v, contract& c) { c.capacity = v.number<std::uint32_t>(); }},
+    {"waiters", "0..100", "0",
+        "so many more clients may wait for a resource: of the fresh ones at the end as many more come, and "
+        "all "
+        "are served",
+        [](const value& v, contract& c) { c.waiters = v.number<std::uint32_t>(); }},
     {"clients", "1..100", "1, or, with a capacity, two more than it", "how many run",
         [](const value& v, contract& c) { c.clients = v.number<std::uint32_t>(); }},
-    {"shared", "true|false", "false", "one resource may be lent to several clients at once",
+    {"shared", "true|false", "false",
+        "one resource may be lent to several clients at once, all of whom may be told when it breaks",
         [](const value& v, contract& c) { c.shared = v.flag(); }},
     {"keyed", "true|false", "false",
         "a resource may be idle, or a slot free, while clients wait: not each resource serves every client",
@@ -82,6 +91,10 @@ constexpr key_row<contract> terms[] = {
         [](const value& v, contract& c) { c.closing_counts = v.flag(); }},
     {"suppresses", "[ERROR, ...]", "", "errors that the manager may swallow",
         [](const value& v, contract& c) { c.suppresses = v.errors(); }},
+    {"refuses", "[ERROR, ...]", "",
+        "with which a client may be refused before its body is entered: a full queue, an open breaker; fresh "
+        "clients that are refused must be served after the recovery time",
+        [](const value& v, contract& c) { c.refuses = v.errors(); }},
     {"translates", "{ERROR: ERROR, ...}", "", "errors that the manager turns into others",
         [](const value& v, contract& c) {
             c.translates.clear();
@@ -99,6 +112,11 @@ constexpr key_row<contract> terms[] = {
     {"closed_by", "operation|destruction|either", "operation",
         "whether a close operation, the destruction of the resource's object, or either closes a resource",
         [](const value& v, contract& c) { c.closed_by = static_cast<closing>(v.word("way to be closed")); }},
+    {"checks_are_told", "true|false", "false",
+        "a check (`maintenance`) that fails in a client's lane, or is given up at its deadline, is told to "
+        "that "
+        "client, as of a lease that could not be renewed",
+        [](const value& v, contract& c) { c.checks_are_told = v.flag(); }},
     {"reports_cleanup_errors", "true|false", "false",
         "an error of a close, rollback or release that yields to another one is given to the report sink; "
         "`close_error: reported` says so too",
@@ -107,7 +125,8 @@ constexpr key_row<contract> terms[] = {
         "what one client was lent together may be closed in any order",
         [](const value& v, contract& c) { c.closes_in_any_order = v.flag(); }},
     {"close_rolls_back", "true|false", "false",
-        "a transaction may be left to the close of its session; else only that of a broken one",
+        "a transaction, or what was acquired, may be left to the close of its session; else only that of a "
+        "broken one",
         [](const value& v, contract& c) { c.close_rolls_back = v.flag(); }},
     {"uses", "[NAME, ...]", "use", "the operations that the scripted body makes",
         [](const value& v, contract& c) { c.uses = v.texts("the name of a use"); }},

@@ -61,8 +61,8 @@ perturbation read_body_fault(const reader& at, const operation_id& body)
                 .fault = parse_fault(text.substr(0, after)),
                 .fails_body = true,
                 .fails_before = before};
-            if (p.fault.kind != fault_kind::fail)
-                throw input_error("before and after an operation a body can only fail");
+            if (p.fault.kind != fault_kind::fail || p.fault.takes_time())
+                throw input_error("before and after an operation a body can only fail, and at once");
             const std::size_t start = after + relation.size();
             try {
                 p.at = parse_operation(std::string_view(text).substr(start));

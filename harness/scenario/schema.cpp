@@ -149,16 +149,16 @@ json faults()
         if (row.takes_cancellation)
             for (const auto type : {cancellation::terminal, cancellation::partial, cancellation::total})
                 parameters.emplace_back(to_string(type));
-        if (!row.takes_duration)
+        if (!row.takes_duration || row.takes_error)
             words.push_back(word);
         for (const std::string& parameter : parameters)
             words.push_back(fmt::format("{} {}", word, parameter));
         std::string spelt = word;
         std::replace(spelt.begin(), spelt.end(), ' ', '.');
-        if (row.takes_duration)
+        if (!parameters.empty())
+            patterns.push_back(fmt::format("{}[ (]({})([), ].*)?", spelt, fmt::join(parameters, "|")));
+        else if (row.takes_duration)
             patterns.push_back(spelt + "[ (].+");
-        else if (!parameters.empty())
-            patterns.push_back(fmt::format("{}[ (]({})([) ].*)?", spelt, fmt::join(parameters, "|")));
         else if (spelt != word)
             patterns.push_back(spelt);
     }

@@ -22,7 +22,8 @@
 extern "C" {
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 __attribute__((weak)) void* __asan_get_current_fake_stack();
-__attribute__((weak)) void* __asan_addr_is_in_fake_stack(void* stack, void* address, void** begin, void** end);
+__attribute__((weak)) void* __asan_addr_is_in_fake_stack(
+    void* stack, void* address, void** begin, void** end);
 }
 
 namespace mishap::detail {

@@ -107,6 +107,18 @@ awaitable<void> resource::rollback()
     return operate(role::rollback, name);
 }
 
+awaitable<void> resource::acquire()
+{
+    static const symbol name("acquire");
+    return operate(role::acquire, name);
+}
+
+awaitable<void> resource::release()
+{
+    static const symbol name("release");
+    return operate(role::release, name);
+}
+
 awaitable<void> resource::close()
 {
     static const symbol name("close");

@@ -3,6 +3,8 @@
 #include "executor.hpp"
 #include "refuge.hpp"
 
+#include "vocabulary/causes.hpp"
+#include "vocabulary/deadlines.hpp"
 #include "vocabulary/expectations.hpp"
 #include "vocabulary/site.hpp"
 
@@ -289,6 +291,7 @@ void world::reset(
     }
     struck_.clear();
     barrier_.clear();
+    unstruck_.clear();
     clients_ = 1;
     running_clients_ = arriving_ = 0;
     next_sequential_ = clients_;
@@ -381,6 +384,10 @@ world::pause world::drive()
             release_held();
             continue;
         }
+        if (!unstruck_.empty()) {
+            complete_unstruck();
+            continue;
+        }
         if (!strikes_.empty() || !struck_.empty()) {
             strike_due();
             if (trace_->world_abandoned != none)
@@ -388,7 +395,7 @@ world::pause world::drive()
             if (has_ready())
                 continue;
             // What it struck may be something of Asio's.
-            if (poll_reactor() || has_ready())
+            if (poll_reactor() || has_ready() || !unstruck_.empty())
                 continue;
         }
         for (const watched& counter : statistics_)
@@ -535,12 +542,13 @@ bool world::advance(duration limit)
         if (due.operation != none) {
             // Whoever is late comes together with a timer of that instant: when its handler runs, the timer's
             // is on its way, and cancelling the timer does nothing any more.
+            // So does what fails then.
             if (timer_armed && own.expiry == next &&
-                trace_->operations[due.operation].fault.kind == fault_kind::late) {
+                trace_->operations[due.operation].fault.kind != fault_kind::delay) {
                 own.expiry = duration(-1);
                 own.due = true;
             }
-            complete(due.operation, result::ok);
+            complete(due.operation, planned_result(trace_->operations[due.operation]));
         } else {
             --arriving_;
             start_client(due.client);
@@ -554,13 +562,20 @@ bool world::pass_grace()
 {
     if (contract_->grace == duration(0))
         return true;
-    const duration until = seam_.now + contract_->grace;
+    if (!pass_time(seam_.now + contract_->grace + timer_precision))
+        return false;
+    record_stage(stage::grace_over);
+    return true;
+}
+
+/// Whatever happens by itself until then happens. Returns whether the world still stands.
+bool world::pass_time(duration until)
+{
     do {
         if (drive() == pause::abandoned)
             return false;
     } while (advance(until) && trace_->steps < limits_->steps_max);
     seam_.now = std::max(seam_.now, until);
-    record_stage(stage::grace_over);
     return true;
 }
 
@@ -682,6 +697,8 @@ bool world::end_what_hangs()
     // A manager that keeps starting operations is bounded by the limit of steps, and one that starts hanging
     // ones for ever by the number of rounds.
     constexpr int rounds_max = 64;
+    if (!pass_deadlines())
+        return false;
     for (int round = 0; round < rounds_max && (!suspended_.empty() || !alarms_.empty()); ++round) {
         record_stage(stage::peers_gone);
         extend_horizon();
@@ -695,15 +712,52 @@ bool world::end_what_hangs()
     return true;
 }
 
-/// Stage 6: as many fresh clients as there is capacity must each get a resource, all at once.
+/// What hangs has until its own deadline to be given up. Returns whether the world still stands.
+bool world::pass_deadlines()
+{
+    duration last = seam_.now;
+    for (const auto& waiting : suspended_) {
+        const operation_record& op = trace_->operations[waiting->operation];
+        const auto timeout = timeout_of(*contract_, op.role, op.in_body);
+        if (timeout && op.cancel_requested == none)
+            last = std::max(last, trace_->time_of(op.started) + *timeout + 2 * timer_precision);
+    }
+    if (last == seam_.now)
+        return true;
+    extend_horizon();
+    return pass_time(std::min(last, horizon_));
+}
+
+/// Stage 6: as many fresh clients as there is capacity must each get a resource, all at once. Who is refused,
+/// as the contract permits, comes again later.
 bool world::probe()
 {
     if (!serving_ || running_clients_ != 0 || adapter_ended_)
         return true;
     record_stage(stage::probing);
+    const duration patience =
+        contract_->recovery_time.value_or(contract_->acquire_timeout.value_or(std::chrono::seconds(60)));
+    const std::size_t first = trace_->outcomes.size();
     probing_ = true;
-    const std::size_t first = clients_;
-    const std::size_t probes = contract_->capacity.value_or(1);
+    bool goes_on = send_probes(seam_.now + patience);
+    const auto is_refused = [&](const outcome& fresh) {
+        return fresh.error && is_one_of(contract_->refuses, fresh.error);
+    };
+    const auto sent = trace_->outcomes.begin() + static_cast<std::ptrdiff_t>(first);
+    if (goes_on && !contract_->refuses.empty() && std::any_of(sent, trace_->outcomes.end(), is_refused)) {
+        extend_horizon();
+        goes_on = pass_time(seam_.now + patience) && send_probes(seam_.now + patience);
+    }
+    probing_ = false;
+    return goes_on;
+}
+
+/// One fresh client for each resource that may exist, and those who wait. Returns whether the run goes on.
+bool world::send_probes(duration until)
+{
+    const std::size_t first = trace_->outcomes.size();
+    const std::size_t probes = contract_->fresh_clients();
+    barrier_size_ = contract_->capacity.value_or(1);
     trace_->outcomes.resize(first + probes);
     while (lanes_.size() < first + probes + 1)
         lanes_.emplace_back();
@@ -712,16 +766,13 @@ bool world::probe()
         start_client(i);
     }
     extend_horizon();
-    const duration until = seam_.now + contract_->recovery_time.value_or(
-                                           contract_->acquire_timeout.value_or(std::chrono::seconds(60)));
     const duration farthest = std::exchange(horizon_, std::min(until, horizon_));
     pause next = drive();
     horizon_ = farthest;
     // Who has not been served by now never will be; who holds a resource waits for those.
     for (int round = 0; !is_over(next) && running_clients_ != 0 && round < 4; ++round) {
         const index found = record_stage(stage::stuck);
-        for (const index body : std::exchange(barrier_, {}))
-            complete(body, result::ok);
+        open_barrier();
         for (std::size_t i = first; i < first + probes; ++i) {
             outcome& fresh = trace_->outcomes[i];
             if (fresh.ended != none || state_of(static_cast<lane>(i)).bodies > 0)
@@ -738,8 +789,15 @@ bool world::probe()
         fail_hanging();
         next = drive();
     }
-    probing_ = false;
     return !is_over(next);
+}
+
+/// Those fresh clients who hold a resource go on; who comes to hold one later does not wait.
+void world::open_barrier()
+{
+    barrier_size_ = 1;
+    for (const index body : std::exchange(barrier_, {}))
+        complete(body, result::ok);
 }
 
 /// Stage 7: the adapter returns.
@@ -889,9 +947,17 @@ void world::strike_due()
         const operation_record& op = trace_->operations[operation];
         if (op.id.lane >= 0)
             emit(static_cast<std::size_t>(op.id.lane), op.fault.type, none, {});
-        // What survived being cancelled, because its client is shielded, goes on and succeeds.
-        complete(operation, result::ok);
+        if (op.result == result::pending)
+            unstruck_.push_back(operation);
     }
+}
+
+/// What survived being cancelled, because its client is shielded, goes on and succeeds; but not before
+/// everything was done that the cancellation had set in motion, for it may be passed on by way of handlers.
+void world::complete_unstruck()
+{
+    for (const index operation : std::exchange(unstruck_, {}))
+        complete(operation, result::ok);
 }
 
 void world::emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what)
@@ -1321,8 +1387,10 @@ std::optional<fault> world::draw(const operation_record& op)
         const symbol error = errors[parameter % std::size(errors)];
         if (static_cast<fault_kind>(kind) == fault_kind::late)
             return fault::late(draw_duration(op, parameter));
-        return static_cast<fault_kind>(kind) == fault_kind::fail ? fault::fail(error)
-                                                                 : fault::fail_after_effect(error);
+        const bool takes_time = (parameter >> 16) % 4 == 0;
+        return fault{.kind = static_cast<fault_kind>(kind),
+            .error = error,
+            .after = takes_time ? draw_duration(op, parameter) : duration(0)};
     }
     case fault_kind::delay:
         return fault::delay(draw_duration(op, parameter));
@@ -1406,7 +1474,7 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
 
     const index which = new_operation(id, what, entry);
     operation_record& op = trace_->operations[which];
-    op.in_body = !by_ordinal && state_of(in).open_bodies > 0;
+    op.in_body = !by_ordinal && what != role::maintenance && state_of(in).open_bodies > 0;
     op.blocking = blocking;
     decide(op);
     if (op.fails_before) {
@@ -1430,6 +1498,10 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
         perform_blocking(which);
         return which;
     }
+    if (op.fault.takes_time()) {
+        add_alarm({.at = seam_.now + op.fault.after, .order = 0, .operation = which});
+        return which;
+    }
     switch (op.fault.kind) {
     case fault_kind::ok:
     case fault_kind::fail:
@@ -1445,13 +1517,11 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
     case fault_kind::bad_alloc:
         complete(which, result::failed);
         break;
-    case fault_kind::delay:
-    case fault_kind::late:
-        add_alarm({.at = seam_.now + op.fault.after, .order = 0, .operation = which});
-        break;
     case fault_kind::cancel:
         struck_.push_back(which);
         break;
+    case fault_kind::delay:
+    case fault_kind::late:
     case fault_kind::hang:
     case fault_kind::deaf:
         break;
@@ -1471,18 +1541,12 @@ index world::perform(const resource& on, role what, symbol name)
 void world::perform_blocking(index operation)
 {
     const fault& chosen = trace_->operations[operation].fault;
-    switch (chosen.kind) {
-    case fault_kind::delay:
-    case fault_kind::late:
+    if (chosen.takes_time()) {
         // A blocked thread lets time pass, and timers are late.
         seam_.now += chosen.after;
         last_active_ = seam_.now;
-        break;
-    case fault_kind::cancel:
+    } else if (chosen.kind == fault_kind::cancel) {
         struck_.push_back(operation);
-        break;
-    default:
-        break;
     }
     complete(operation, planned_result(trace_->operations[operation]));
 }
@@ -1541,6 +1605,7 @@ void world::forget(index operation) noexcept
 {
     std::erase(in_flight_, operation);
     std::erase(struck_, operation);
+    std::erase(unstruck_, operation);
     std::erase(barrier_, operation);
     std::erase_if(held_, [&](const held& h) {
         if (h.operation != operation)
@@ -1803,9 +1868,8 @@ awaitable<void> world::body(resource* lent, body_work work, lane client)
             trace_->operations[holding].in_body = true;
             trace_->operations[holding].started = record(event_kind::started, in, holding);
             barrier_.push_back(holding);
-            if (barrier_.size() == contract_->capacity.value_or(1))
-                for (const index other : std::exchange(barrier_, {}))
-                    complete(other, result::ok);
+            if (barrier_.size() >= barrier_size_)
+                open_barrier();
             co_await wait(holding);
             finish(holding);
             co_return;
@@ -1825,7 +1889,7 @@ awaitable<void> world::body(resource* lent, body_work work, lane client)
             op.result = result::ok;
         } else {
             op.started = record(event_kind::started, in, end);
-            if (op.fault.kind == fault_kind::delay || op.fault.kind == fault_kind::late) {
+            if (op.fault.takes_time()) {
                 add_alarm({.at = seam_.now + op.fault.after, .order = 0, .operation = end});
             } else if (op.fault.kind == fault_kind::fail || op.fault.kind == fault_kind::fail_after_effect ||
                        op.fault.kind == fault_kind::bad_alloc) {

@@ -224,6 +224,7 @@ private:
     bool poll_reactor();
     bool advance(duration limit);
     bool pass_grace();
+    bool pass_time(duration until);
     bool await_outside(std::chrono::milliseconds patience);
     void take_inbox();
     void list_work(std::vector<work_record>& into) const;
@@ -238,6 +239,9 @@ private:
     void extend_horizon() noexcept;
     bool end_what_hangs();
     bool probe();
+    bool pass_deadlines();
+    bool send_probes(duration until);
+    void open_barrier();
     bool finish_adapter();
 
     // Clients.
@@ -253,6 +257,7 @@ private:
     // Interruptions.
     void arm_strikes(moment when, const operation_id& at);
     void strike_due();
+    void complete_unstruck();
     void emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what);
     void abandon_client(std::size_t client, std::size_t plan_index, perturbation what);
     void abandon_world(std::size_t plan_index, perturbation what);
@@ -354,7 +359,9 @@ private:
     std::vector<held> held_;
     std::vector<index>
         struck_; ///< operations with the fault `cancel`, at whose side the client is cancelled next
-    std::vector<index> barrier_; ///< bodies of fresh clients that wait for each other
+    std::vector<index> unstruck_; ///< those that survived it
+    std::vector<index> barrier_;  ///< bodies of fresh clients that wait for each other
+    std::size_t barrier_size_ = 1;
     task clients_done_;
     std::size_t clients_ = 0; ///< without the probes
     std::size_t running_clients_ = 0;

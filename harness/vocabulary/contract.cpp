@@ -90,15 +90,20 @@ std::string contradiction(const contract& promises)
         return "whole_timeout is not positive: a time-out is longer than nothing";
     if (promises.create_attempts == 0 || promises.close_attempts == 0)
         return "create_attempts and close_attempts are one at least: the first attempt is one";
-    for (const std::string& name : promises.suppresses)
-        if (!find_error(name))
-            return unknown_word("error", name, error_names());
+    if (promises.deadline_per_attempt && !promises.create_timeout)
+        return "deadline_per_attempt is set without a create_timeout: there is no deadline to give";
+    for (const auto* const names : {&promises.suppresses, &promises.refuses, &promises.timeout_errors})
+        for (const std::string& name : *names)
+            if (!find_error(name))
+                return unknown_word("error", name, error_names());
     for (const contract::translation& t : promises.translates)
         for (const std::string& name : {t.from, t.to})
             if (!find_error(name))
                 return unknown_word("error", name, error_names());
     if (promises.capacity && *promises.capacity == 0)
         return "capacity is 0: nobody could ever be served";
+    if (promises.waiters != 0 && !promises.capacity)
+        return "waiters is set without a capacity: there is nothing to wait for";
     if (promises.keeps_broken && promises.cancelled_use_breaks)
         return "keeps_broken and cancelled_use_breaks are both set: say one of them";
     if (promises.body_attempts == 0)
@@ -107,9 +112,6 @@ std::string contradiction(const contract& promises)
         return "grace is negative";
     if (promises.timeout_errors.empty())
         return "timeout_errors is empty: a manager with a time-out has to fail with something";
-    for (const std::string& name : promises.timeout_errors)
-        if (!find_error(name))
-            return unknown_word("error", name, error_names());
     return {};
 }
 

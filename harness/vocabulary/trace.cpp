@@ -1,11 +1,10 @@
+#include "causes.hpp"
 #include "site.hpp"
 
 #include <mishap/error.hpp>
 #include <mishap/trace.hpp>
 
 #include <boost/system/system_error.hpp>
-
-#include <boost/asio/multiple_exceptions.hpp>
 
 #include <fmt/format.h>
 
@@ -116,6 +115,18 @@ void trace::clear()
 
 namespace {
 
+/// What a code in this exception is marked with, or `none`.
+index mark_of(const trace& happened, const std::exception_ptr& thrown)
+{
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const boost::system::system_error& made_of_code) {
+        return find_source(happened, made_of_code.code());
+    } catch (...) {
+        return none;
+    }
+}
+
 index source_of(const trace& happened, const std::exception_ptr& thrown, int depth)
 {
     if (!thrown)
@@ -123,29 +134,14 @@ index source_of(const trace& happened, const std::exception_ptr& thrown, int dep
     for (index i = 0; i < happened.operations.size(); ++i)
         if (happened.operations[i].error == thrown)
             return i;
-    // Wrapped: follow the causes, but not for ever.
-    constexpr int depth_max = 16;
-    if (depth == depth_max)
+    if (depth == detail::causes_max)
         return none;
     if (happened.unwrap)
         if (const std::exception_ptr cause = happened.unwrap(thrown); cause && cause != thrown)
             if (const index found = source_of(happened, cause, depth + 1); found != none)
                 return found;
-    try {
-        std::rethrow_exception(thrown);
-    } catch (const boost::system::system_error& made_of_code) {
-        if (const index marked = find_source(happened, made_of_code.code()); marked != none)
-            return marked;
-        const auto* wrapped = dynamic_cast<const std::nested_exception*>(&made_of_code);
-        return wrapped ? source_of(happened, wrapped->nested_ptr(), depth + 1) : none;
-    } catch (const boost::asio::multiple_exceptions& several) {
-        // What `a || b` throws when it is cancelled.
-        return source_of(happened, several.first_exception(), depth + 1);
-    } catch (const std::nested_exception& wrapped) {
-        return source_of(happened, wrapped.nested_ptr(), depth + 1);
-    } catch (...) {
-        return none;
-    }
+    const index marked = mark_of(happened, thrown);
+    return marked != none ? marked : source_of(happened, detail::cause_of(thrown), depth + 1);
 }
 
 } // namespace

@@ -61,12 +61,16 @@ std::string_view to_string(executor_model) noexcept;
 struct contract
 {
     /// Demands that a create that does not end is given up within [T, T + 1 us] of its start, with one of
-    /// `timeout_errors`. Unset: being stuck in a create breaks `completes`.
+    /// `timeout_errors`; in the background, too. Unset: being stuck in a create breaks `completes`, and a
+    /// manager that gives one up by itself has told nobody of its time-out: name it here.
     std::optional<duration> create_timeout = {};
 
-    /// Permits so many creates, one after another that failed, before the client's own error; all of them,
-    /// and what is waited between them, share the create time-out, whose clock starts with the first.
+    /// Permits so many creates by one client, of whatever kinds: one after another that failed, or beside
+    /// another that is slow. All of them, and what is waited between them, share the create time-out, whose
+    /// clock starts with the first; see `deadline_per_attempt`.
     std::uint32_t create_attempts = 1;
+    /// Gives each attempt a create time-out of its own, from its own start.
+    bool deadline_per_attempt = false;
 
     /// Demands that a use in the body that does not end is given up within [T, T + 1 us] of its start.
     /// Unset: being stuck in the body's own work is nobody's fault.
@@ -96,10 +100,14 @@ struct contract
     /// So many resources may exist at once. Set for pools, locks and singletons: several clients then run at
     /// once, and after them so many fresh ones must each get a resource. (Without it one fresh client must.)
     std::optional<std::uint32_t> capacity = {};
+    /// Demands that so many more clients may wait for a resource: of the fresh ones at the end as many more
+    /// come, and all are served. For managers whose waiting line has an end; see `refuses`.
+    std::uint32_t waiters = 0;
     /// How many clients run; 0 means one, or, with a capacity, two more than it: a wake-up that one waiter
     /// loses is missed only by another one.
     std::uint32_t clients = 0;
-    /// Permits lending one resource to several clients at once.
+    /// Permits lending one resource to several clients at once. When it breaks, each of them, and whoever
+    /// waits for it, may be told.
     bool shared = false;
     /// Permits leaving a resource idle, or a slot free, while clients wait: not every resource serves every
     /// client, as in a pool that keeps some for each host.
@@ -107,7 +115,8 @@ struct contract
     /// Permits starting an operation on a resource while another one is in flight.
     bool pipelined = false;
     /// Permits running one client's body so many times in all, for managers that try it again after it, or
-    /// the commit after it, failed; of the attempts' errors only the last one must reach the caller.
+    /// the commit after it, failed; of the attempts' errors only the last one must reach the caller. An
+    /// attempt begins with its `begin`, `acquire` or create.
     std::uint32_t body_attempts = 1;
     /// Demands that clients get their resources in the order in which they came.
     bool fair = false;
@@ -116,7 +125,8 @@ struct contract
     bool keeps_broken = false;
     /// Demands that a resource whose use was cancelled in flight is not lent again.
     bool cancelled_use_breaks = false;
-    /// How much virtual time the fresh clients have; unset: the acquire time-out, else 60 s.
+    /// How much virtual time the fresh clients have, and how long they wait where they are refused; unset:
+    /// the acquire time-out, else 60 s.
     std::optional<duration> recovery_time = {};
 
     /// The errors, by name, with which this manager reports that a deadline passed.
@@ -136,6 +146,11 @@ struct contract
 
     /// Errors, by name, that this manager may swallow.
     std::vector<std::string> suppresses = {};
+
+    /// Errors, by name, with which this manager may refuse a client whose body has not been entered: its
+    /// queue is full, its breaker is open, it is being shut down. It hides no error of the client's own. Of
+    /// the fresh clients, those that are refused come again after `recovery_time`, and must be served then.
+    std::vector<std::string> refuses = {};
 
     /// Errors, by name, that this manager turns into others: `{"connection_reset", "service_error"}`,
     /// whatever operation they come from. Who sees the second, or is reported it, has been told of the first.
@@ -158,6 +173,11 @@ struct contract
     /// operation that could fail, set `destruction`, or `either`.
     closing closed_by = closing::operation;
 
+    /// Demands that a check of the manager's own (`maintenance`) which fails in a client's lane, or is given
+    /// up at its deadline, is told to that client: a lease that could not be renewed. Without it checks are
+    /// the manager's own affair, as a pool's pings are.
+    bool checks_are_told = false;
+
     /// Demands that a clean-up error (of a close, rollback or release) which yields to another one is given
     /// to the report sink. A `close_error` of `reported` demands it too.
     bool reports_cleanup_errors = false;
@@ -165,20 +185,23 @@ struct contract
     /// Permits closing what was lent together in any order, where nothing depends on anything else.
     bool closes_in_any_order = false;
 
-    /// Permits leaving a transaction to the close of its session, although that was not broken.
+    /// Permits leaving a transaction, or what was acquired, to the close of its session, although that was
+    /// not broken.
     bool close_rolls_back = false;
 
     /// The operations that the scripted body makes on the resource it is lent, in order.
     std::vector<std::string> uses = {"use"};
 
     /// Permits work that outlives the last client, such as a detached close: it has so much virtual time to
-    /// end.
+    /// end. At least the time-out of such a close; what hangs then has until its own deadline.
     duration grace{0};
 
     executor_model executor = executor_model::single_threaded;
 
     bool is_unbounded(phase) const noexcept;
     bool serves_clients() const noexcept { return capacity || clients > 1; }
+    /// How many fresh clients come when all others have ended.
+    std::uint32_t fresh_clients() const noexcept { return capacity.value_or(1) + waiters; }
 };
 
 /// Why this contract cannot be meant, or an empty string: a bounded phase that is declared unbounded, a

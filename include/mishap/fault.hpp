@@ -45,25 +45,32 @@ struct fault_description
     fault_kind kind;
     std::string_view word;
     bool takes_error;
-    bool takes_duration;
+    bool takes_duration; ///< what takes an error, too, need not have one
     bool takes_cancellation;
     std::string_view about;
 };
 
 std::span<const fault_description, fault_kinds> fault_table() noexcept;
 
+/// What may follow the word in a scenario, such as ` ERROR [in DURATION]`.
+std::string_view parameter_text(const fault_description&) noexcept;
+
 /// What an operation does, with its parameters.
 struct fault
 {
     fault_kind kind = fault_kind::ok;
     symbol error = {};
+    /// For `delay` and `late`, and for what fails: how long it takes.
     duration after = {};
     /// For `cancel`: how the client is cancelled.
     cancellation type = cancellation::terminal;
 
-    static fault fail(symbol error) { return {fault_kind::fail, error, {}}; }
+    static fault fail(symbol error, duration after = {}) { return {fault_kind::fail, error, after}; }
     static fault delay(duration after) { return {fault_kind::delay, {}, after}; }
-    static fault fail_after_effect(symbol error) { return {fault_kind::fail_after_effect, error, {}}; }
+    static fault fail_after_effect(symbol error, duration after = {})
+    {
+        return {fault_kind::fail_after_effect, error, after};
+    }
     static fault late(duration after) { return {fault_kind::late, {}, after}; }
     static fault deaf() { return {fault_kind::deaf, {}, {}}; }
     static fault cancel(cancellation type = cancellation::terminal)
@@ -75,13 +82,19 @@ struct fault
     static fault bad_alloc() { return {fault_kind::bad_alloc, {}, {}}; }
     static fault ok_now() { return {fault_kind::ok_now, {}, {}}; }
 
+    /// Whether virtual time passes until it ends by itself.
+    bool takes_time() const noexcept
+    {
+        return kind == fault_kind::delay || kind == fault_kind::late || after != duration(0);
+    }
+
     friend bool operator==(const fault&, const fault&) noexcept = default;
 };
 
-/// How a scenario writes it: `fail io_error`, `ok now`, `delay 5s`.
+/// How a scenario writes it: `fail io_error`, `fail io_error in 3s`, `ok now`, `delay 5s`.
 std::string to_string(const fault&);
 
-/// How a plan's line writes it: `fail(io_error)`, `ok_now`, `delay(5s)`.
+/// How a plan's line writes it: `fail(io_error)`, `fail(io_error,3s)`, `ok_now`, `delay(5s)`.
 std::string to_token(const fault&);
 
 /// Reads either form. A bare `fail` means `fail io_error`.

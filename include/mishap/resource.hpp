@@ -94,6 +94,11 @@ public:
     awaitable<void> commit();
     awaitable<void> rollback();
 
+    /// Takes something that is held on this resource, such as an advisory lock, and gives it back; named
+    /// after themselves.
+    awaitable<void> acquire();
+    awaitable<void> release();
+
     awaitable<void> close();
 
     /// Any operation, for code that takes completion tokens: callbacks, `use_awaitable`, `deferred`,

@@ -25,8 +25,9 @@ struct bad_file
     friend void PrintTo(const bad_file& row, std::ostream* out) { *out << row.name; }
 };
 
-constexpr const char* known_faults = "(known: ok, ok now, fail ERROR, fail after effect ERROR, delay "
-                                     "DURATION, hang, deaf, late DURATION, empty, bad_alloc, cancel";
+constexpr const char* known_faults =
+    "(known: ok, ok now, fail ERROR [in DURATION], fail after effect ERROR [in DURATION], delay "
+    "DURATION, hang, deaf, late DURATION, empty, bad_alloc, cancel";
 constexpr const char* known_units = "(known: ns, us, ms, s, min, h)";
 
 std::string scenario(const std::string& rest) { return "mishap: 1\nmanager: good_cleanup\n" + rest; }

@@ -148,7 +148,7 @@ TEST_F(command_line, a_damaged_replay_is_refused_by_whatever_runs)
 TEST_F(command_line, a_replay_that_nobody_takes_is_no_pass)
 {
     const misuse::variables unmatched{{"MISHAP_REPLAY", token("somebody_else", violating)}};
-    const misuse::ended tests = mishap({}, unmatched);
+    const misuse::ended tests = mishap({"--gtest_filter=cleanup_error.*"}, unmatched);
     EXPECT_EQ(tests.code, 1);
     EXPECT_TRUE(
         says(tests.out, "MISHAP_REPLAY asks for a run of 'somebody_else', but no campaign of that name ran"));

@@ -46,6 +46,23 @@ const registration commits_or_rolls_back{{.invariant = "commits_or_rolls_back",
         co_await hold(env, acquire, work, end);
     }}};
 
+const registration releases_what_it_acquires{{.invariant = "releases_what_it_acquires",
+    .wrong = "keeps_the_lock_when_the_body_fails",
+    .twin = "releases_the_lock_whatever_the_body_did",
+    .promises = {.unbounded = {phase::create, phase::close, phase::other}},
+    .run = [](environment& env, bool wrong) -> awaitable<void> {
+        mock_resource session("session");
+        const auto locked = [&]() -> awaitable<void> {
+            co_await hold(
+                env, [&] { return session.acquire(); }, [&] { return env.body()(session); },
+                [&](bool failed) -> awaitable<void> {
+                    if (!failed || !wrong)
+                        co_await session.release();
+                });
+        };
+        co_await hold(env, session, locked, [&](bool) { return session.close(); });
+    }}};
+
 const registration closes_in_reverse{{.invariant = "closes_in_reverse",
     .wrong = "closes_the_session_before_its_cursor",
     .twin = "closes_the_cursor_before_its_session",

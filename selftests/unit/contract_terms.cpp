@@ -16,6 +16,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
@@ -33,20 +34,7 @@ contract with(const contract& base, auto change)
 /// Lends and closes what is open; a failed close is told, unless something failed before.
 awaitable<void> lend_and_close(environment& env, mock_resource& resource)
 {
-    std::exception_ptr error;
-    try {
-        co_await env.body()(resource);
-    } catch (...) {
-        error = std::current_exception();
-    }
-    co_await shield();
-    try {
-        co_await resource.close();
-    } catch (...) {
-        error = error ? error : std::current_exception();
-    }
-    if (error)
-        std::rethrow_exception(error);
+    co_await with_cleanup([&] { return env.body()(resource); }, [&] { return resource.close(); });
 }
 
 // Attempts ------------------------------------------------------------------------------------------------
@@ -264,18 +252,14 @@ TEST(suppresses, permits_swallowing_what_it_names_and_nothing_else)
     const mishap::adapter tolerant = [](environment& env) -> awaitable<void> {
         mock_resource resource;
         co_await resource.create();
-        std::exception_ptr error;
-        try {
-            co_await env.body()(resource);
-        } catch (const std::invalid_argument&) {
-            // Not found is an answer, too.
-        } catch (...) {
-            error = std::current_exception();
-        }
-        co_await shield();
-        co_await resource.close();
-        if (error)
-            std::rethrow_exception(error);
+        const auto work = [&]() -> awaitable<void> {
+            try {
+                co_await env.body()(resource);
+            } catch (const std::invalid_argument&) {
+                // Not found is an answer, too.
+            }
+        };
+        co_await with_cleanup(work, [&] { return resource.close(); });
     };
     const contract promises = with(patient, [](contract& c) { c.suppresses = {"value_error"}; });
     EXPECT_TRUE(holds(run_under("resource.use=fail(value_error)", tolerant, promises)));
@@ -287,24 +271,123 @@ TEST(suppresses, permits_swallowing_what_it_names_and_nothing_else)
         holds(run_under("resource.use=fail(value_error) resource.close=fail(io_error)", tolerant, promises)));
 }
 
+/// Turns everybody away for a while after a create failed. `hides`: also the one whose create it was.
+struct breaker
+{
+    std::chrono::seconds open_for = 10s;
+    bool hides = false;
+};
+
+mishap::adapter breaking(breaker how)
+{
+    return [how](environment& env) -> awaitable<void> {
+        std::optional<asio::steady_timer::time_point> opened;
+        co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+            if (opened && asio::steady_timer::clock_type::now() < *opened + how.open_for)
+                throw std::invalid_argument("the breaker is open");
+            mock_resource resource;
+            try {
+                co_await resource.create();
+            } catch (...) {
+                opened = asio::steady_timer::clock_type::now();
+                if (how.hides)
+                    throw std::invalid_argument("the breaker is open");
+                throw;
+            }
+            co_await with_cleanup([&] { return client.body(resource); }, [&] { return resource.close(); });
+        });
+    };
+}
+
+TEST(refuses, permits_turning_clients_away_for_a_while_and_not_for_ever)
+{
+    const contract strict{.unbounded = {phase::create, phase::close}, .capacity = 3, .clients = 3};
+    const contract promises = with(strict, [](contract& c) {
+        c.refuses = {"value_error"};
+        c.recovery_time = 20s;
+    });
+    const char* plan = "c0/resource.create=fail(io_error) sequential";
+    EXPECT_TRUE(holds(run_under(plan, breaking({}), promises)));
+    const run_result unknown = run_under(plan, breaking({}), strict);
+    EXPECT_TRUE(unknown.violates("invents_no_error"));
+    EXPECT_TRUE(unknown.violates("recovers"));
+    EXPECT_TRUE(breaks_only(run_under(plan, breaking({.open_for = 3600s}), promises), "recovers"));
+    EXPECT_TRUE(breaks_only(run_under(plan, breaking({.hides = true}), promises), "preserves_error"));
+    EXPECT_TRUE(holds_under_any_two_faults(breaking({}), promises));
+    EXPECT_FALSE(holds_under_any_two_faults(breaking({.open_for = 3600s}), promises));
+}
+
+/// Serves one after the other, and turns away whom it has no room for in its line. `forgets`: who has gone
+/// by way of an error still takes up room.
+mishap::adapter queueing(std::size_t room, bool forgets)
+{
+    return [=](environment& env) -> awaitable<void> {
+        bool busy = false;
+        std::size_t waiting = 0;
+        asio::steady_timer turn(env.executor(), asio::steady_timer::time_point::max());
+        co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+            if (busy && waiting == room)
+                throw std::invalid_argument("the queue is full");
+            while (busy) {
+                ++waiting;
+                boost::system::error_code woken;
+                co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+                const auto state = co_await asio::this_coro::cancellation_state;
+                const bool cancelled = state.cancelled() != asio::cancellation_type::none;
+                if (!cancelled || !forgets)
+                    --waiting;
+                if (cancelled)
+                    throw boost::system::system_error(asio::error::operation_aborted);
+            }
+            busy = true;
+            mock_resource resource;
+            bool created = false;
+            const auto work = [&]() -> awaitable<void> {
+                co_await resource.create();
+                created = true;
+                co_await client.body(resource);
+            };
+            const auto close = [&]() -> awaitable<void> {
+                busy = false;
+                turn.cancel();
+                if (created)
+                    co_await resource.close();
+            };
+            co_await with_cleanup(work, close);
+        });
+    };
+}
+
+TEST(waiters, demands_that_a_waiting_line_never_shrinks)
+{
+    const contract promises{.unbounded = {phase::create, phase::close, phase::acquire},
+        .capacity = 1,
+        .waiters = 1,
+        .clients = 3,
+        .refuses = {"value_error"}};
+    EXPECT_TRUE(holds_under_any_two_faults(queueing(1, false), promises));
+    EXPECT_FALSE(holds_under_any_two_faults(queueing(1, true), promises));
+    EXPECT_TRUE(run_under("", queueing(1, false), with(promises, [](contract& c) {
+        c.refuses.clear();
+    })).violates("invents_no_error"));
+}
+
 TEST(translates, lets_an_error_become_another)
 {
     const auto translating = [](std::exception_ptr to) -> mishap::adapter {
         return [to](environment& env) -> awaitable<void> {
             mock_resource resource;
             co_await resource.create();
-            std::exception_ptr error;
-            try {
-                co_await env.body()(resource);
-            } catch (const boost::system::system_error& e) {
-                error = e.code() == boost::system::errc::io_error ? to : std::current_exception();
-            } catch (...) {
-                error = std::current_exception();
-            }
-            co_await shield();
-            co_await resource.close();
-            if (error)
-                std::rethrow_exception(error);
+            const auto work = [&]() -> awaitable<void> {
+                try {
+                    co_await env.body()(resource);
+                } catch (const boost::system::system_error& e) {
+                    if (e.code() == boost::system::errc::io_error)
+                        std::rethrow_exception(to);
+                    throw;
+                }
+            };
+            co_await with_cleanup(work, [&] { return resource.close(); });
         };
     };
     const auto invalid = translating(std::make_exception_ptr(std::invalid_argument("cannot be read")));
@@ -391,16 +474,14 @@ TEST(unwrap, finds_the_cause_inside_an_error_of_the_managers_own)
         return [keeps](environment& env) -> awaitable<void> {
             mock_resource resource;
             co_await resource.create();
-            std::exception_ptr error;
-            try {
-                co_await env.body()(resource);
-            } catch (...) {
-                error = std::make_exception_ptr(service_error(keeps ? std::current_exception() : nullptr));
-            }
-            co_await shield();
-            co_await resource.close();
-            if (error)
-                std::rethrow_exception(error);
+            const auto work = [&]() -> awaitable<void> {
+                try {
+                    co_await env.body()(resource);
+                } catch (...) {
+                    throw service_error(keeps ? std::current_exception() : nullptr);
+                }
+            };
+            co_await with_cleanup(work, [&] { return resource.close(); });
         };
     };
     const contract promises = with(patient, [](contract& c) {
@@ -427,19 +508,10 @@ TEST(errors, are_found_inside_what_an_or_of_two_throws)
         using namespace asio::experimental::awaitable_operators;
         mock_resource resource;
         co_await resource.create();
-        std::exception_ptr error;
         const auto body = [](mock_resource& lent) -> awaitable<void> {
             co_await (lent.use("query") || lent.use("other"));
         };
-        try {
-            co_await env.body(body)(resource);
-        } catch (...) {
-            error = std::current_exception();
-        }
-        co_await shield();
-        co_await resource.close();
-        if (error)
-            std::rethrow_exception(error);
+        co_await with_cleanup([&] { return env.body(body)(resource); }, [&] { return resource.close(); });
     };
     const contract promises = with(patient, [](contract& c) { c.pipelined = true; });
     const run_result done =

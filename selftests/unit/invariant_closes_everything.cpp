@@ -112,22 +112,16 @@ mishap::adapter closing(bool forces)
     return [forces](environment& env) -> awaitable<void> {
         mock_resource resource;
         co_await resource.create();
-        std::exception_ptr error;
-        try {
-            co_await env.body()(resource);
-        } catch (...) {
-            error = std::current_exception();
-        }
-        co_await shield();
-        try {
-            co_await catalogue::with_deadline([&] { return resource.close(); }, 5s);
-        } catch (...) {
-            if (forces)
-                resource.force_close();
-            env.report(std::current_exception());
-        }
-        if (error)
-            std::rethrow_exception(error);
+        const auto close = [&]() -> awaitable<void> {
+            try {
+                co_await catalogue::with_deadline([&] { return resource.close(); }, 5s);
+            } catch (...) {
+                if (forces)
+                    resource.force_close();
+                env.report(std::current_exception());
+            }
+        };
+        co_await with_cleanup([&] { return env.body()(resource); }, close);
     };
 }
 

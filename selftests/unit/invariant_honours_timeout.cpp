@@ -621,19 +621,16 @@ mishap::adapter acquiring_within(std::chrono::nanoseconds timeout)
         mock_resource gateway("gateway");
         mock_resource session("session");
         co_await gateway.create();
-        std::exception_ptr error;
-        try {
+        const auto work = [&]() -> awaitable<void> {
             co_await catalogue::with_deadline([&] { return session.create(); }, timeout);
             co_await env.body()(session);
-        } catch (...) {
-            error = std::current_exception();
-        }
-        co_await shield();
-        if (session.usable())
-            session.force_close();
-        co_await gateway.close();
-        if (error)
-            std::rethrow_exception(error);
+        };
+        const auto close = [&]() -> awaitable<void> {
+            if (session.usable())
+                session.force_close();
+            co_await gateway.close();
+        };
+        co_await with_cleanup(work, close);
     };
 }
 

@@ -169,6 +169,44 @@ TEST(virtual_time, operations_and_timers_share_one_clock)
     EXPECT_EQ(end_of(done), 2s + 500ms + 7ns);
 }
 
+TEST(virtual_time, passes_until_what_fails_late_has_failed)
+{
+    const run_result create = run_under("resource.create=fail(io_error,3s)", right);
+    EXPECT_TRUE(holds(create));
+    EXPECT_EQ(end_of(create), 3s);
+    EXPECT_FALSE(create.trace.resources.at(0).ever_open);
+    const run_result close = run_under("resource.close=fail_after_effect(io_error,3s)", right);
+    EXPECT_TRUE(holds(close));
+    EXPECT_EQ(end_of(close), 3s);
+    const run_result body = run_under("body=fail(io_error,3s)", right);
+    EXPECT_TRUE(holds(body));
+    EXPECT_EQ(end_of(body), 3s);
+    const run_result stopped =
+        run_under("resource.use=fail(io_error,3s) cancel(c0 after resource.create#1)", right);
+    EXPECT_TRUE(holds(stopped));
+    EXPECT_EQ(end_of(stopped), 0s);
+}
+
+// A failure and a timer of one instant: the failure's handler runs first, and the timer's is on its way.
+TEST(virtual_time, what_fails_at_a_deadline_comes_together_with_its_timer)
+{
+    std::string order;
+    run_under("resource.create=fail(io_error,5s)", [&](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        asio::steady_timer timer(env.executor(), 5s);
+        timer.async_wait(
+            [&](boost::system::error_code cancelled) { order += cancelled ? " stopped" : " fired"; });
+        try {
+            co_await resource.create();
+        } catch (const std::exception&) {
+            order += "failed";
+            EXPECT_EQ(timer.cancel(), 0u);
+        }
+        co_await asio::post(env.executor(), asio::use_awaitable);
+    });
+    EXPECT_EQ(order, "failed fired");
+}
+
 // A cancelled timer leaves the kernel's descriptor armed, which must not count as something that is yet to
 // happen.
 TEST(virtual_time, a_cancelled_timer_does_not_advance_it)

@@ -34,6 +34,27 @@ inline const contract patient{.unbounded = {phase::create, phase::close}};
 /// From here on the coroutine is not cancelled: `co_await shield();`
 inline auto shield() { return asio::this_coro::reset_cancellation_state(asio::disable_cancellation()); }
 
+/// Does `work`, then `close`, which nothing cancels: the try and finally of other languages. The first error
+/// is thrown.
+template <class Work, class Close>
+awaitable<void> with_cleanup(Work work, Close close)
+{
+    std::exception_ptr error;
+    try {
+        co_await work();
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_await shield();
+    try {
+        co_await close();
+    } catch (...) {
+        error = error ? error : std::current_exception();
+    }
+    if (error)
+        std::rethrow_exception(error);
+}
+
 /// Creates, lends and closes a resource; a close error yields to an earlier one, and is reported then.
 awaitable<void> right(environment& env);
 

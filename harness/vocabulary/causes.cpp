@@ -1,0 +1,34 @@
+#include "causes.hpp"
+
+#include <mishap/error.hpp>
+
+#include <boost/asio/multiple_exceptions.hpp>
+
+#include <algorithm>
+
+namespace mishap::detail {
+
+std::exception_ptr cause_of(const std::exception_ptr& thrown)
+{
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const boost::asio::multiple_exceptions& several) {
+        return several.first_exception();
+    } catch (const std::nested_exception& wrapped) {
+        return wrapped.nested_ptr();
+    } catch (...) {
+        return nullptr;
+    }
+}
+
+bool is_one_of(const std::vector<std::string>& names, const std::exception_ptr& thrown)
+{
+    return is_or_wraps(thrown, [&](const std::exception_ptr& one) {
+        return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+            const error* known = find_error(name);
+            return known && known->matches && known->matches(one);
+        });
+    });
+}
+
+} // namespace mishap::detail

@@ -1,0 +1,32 @@
+#pragma once
+/// What an error was made of, and which of the registered ones it is.
+
+#include <exception>
+#include <string>
+#include <vector>
+
+namespace mishap::detail {
+
+/// Causes are followed so far, and not for ever.
+inline constexpr int causes_max = 16;
+
+/// What this exception was made of: the cause nested in it, or the first of several, as a cancelled `a || b`
+/// throws; else null.
+std::exception_ptr cause_of(const std::exception_ptr& thrown);
+
+/// Whether an exception, or a cause of it, is such a one.
+template <class Tells>
+bool is_or_wraps(std::exception_ptr thrown, Tells tells)
+{
+    for (int depth = 0; thrown && depth < causes_max; ++depth) {
+        if (tells(thrown))
+            return true;
+        thrown = cause_of(thrown);
+    }
+    return false;
+}
+
+/// Whether an exception, or a cause of it, is one of the registered errors of those names.
+bool is_one_of(const std::vector<std::string>& names, const std::exception_ptr& thrown);
+
+} // namespace mishap::detail

@@ -1,0 +1,32 @@
+#pragma once
+/// Which term of the contract bounds an operation.
+
+#include <mishap/contract.hpp>
+#include <mishap/operation.hpp>
+
+#include <optional>
+
+namespace mishap::detail {
+
+/// How much later than its deadline a phase may end: Asio rounds timers up to a microsecond.
+inline constexpr duration timer_precision = std::chrono::microseconds(1);
+
+/// How long an operation of that role may take, if the contract says so.
+inline std::optional<duration> timeout_of(const contract& promises, role what, bool in_body)
+{
+    switch (what) {
+    case role::create:
+        return promises.create_timeout;
+    case role::close:
+        return promises.close_timeout;
+    case role::use:
+        return in_body ? promises.use_timeout : promises.other_timeout;
+    case role::body:
+    case role::force_close:
+        return std::nullopt;
+    default:
+        return promises.other_timeout;
+    }
+}
+
+} // namespace mishap::detail
