@@ -2,6 +2,8 @@
 
 #include "campaign.hpp"
 
+#include "vocabulary/causes.hpp"
+
 #include <mishap/duration.hpp>
 #include <mishap/equivalent.hpp>
 #include <mishap/error.hpp>
@@ -40,23 +42,21 @@ std::string time_of(const trace& happened, index event)
 }
 
 /// An error by where it came from; one that mishap did not inject, by what it says.
-std::string name_of_error(const trace& happened, const std::exception_ptr& error)
+std::string error_and_source(const trace& happened, const std::exception_ptr& error)
 {
     const index source = find_source(happened, error);
     if (source == none)
         return describe(error);
-    const operation_record& op = happened.operations[source];
-    return fmt::format("{} ({})",
-        op.fault.error.empty() ? describe(error) : std::string(op.fault.error.text()),
-        to_string(happened, op));
+    return fmt::format(
+        "{} ({})", name_of_error(happened, error), to_string(happened, happened.operations[source]));
 }
 
 std::string name_of_end(const trace& happened, const outcome& ended)
 {
     std::string how = ended.ended == none                 ? "does not end"
                       : ended.ending == ending::abandoned ? std::string("is abandoned")
-                      : ended.error                       ? "throws " + name_of_error(happened, ended.error)
-                                                          : "returns";
+                      : ended.error ? "throws " + error_and_source(happened, ended.error)
+                                    : "returns";
     if (ended.stuck != none)
         how = fmt::format("hangs from {}, then {}", time_of(happened, ended.stuck), how);
     return ended.ended == none ? how : fmt::format("{} at {}", how, time_of(happened, ended.ended));
@@ -111,9 +111,10 @@ std::vector<deed> deeds_of(const trace& happened, lane in)
     deeds.push_back({"no further run of the body"});
     for (index i = 0; i < happened.events.size(); ++i)
         if (const event& e = happened.events[i]; e.kind == event_kind::reported && e.lane == in)
-            deeds.push_back({fmt::format("{} is reported at {}",
-                                 name_of_error(happened, happened.reports[e.subject].error), to_string(e.at)),
-                i});
+            deeds.push_back(
+                {fmt::format("{} is reported at {}",
+                     error_and_source(happened, happened.reports[e.subject].error), to_string(e.at)),
+                    i});
     deeds.push_back({"nothing more is reported"});
     const bool is_client = in >= 0 && static_cast<std::size_t>(in) < happened.outcomes.size();
     if (is_client || (in == background_lane && happened.has_adapter)) {

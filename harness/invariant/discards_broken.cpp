@@ -14,10 +14,8 @@ index broke_at(const evidence& e, const operation_record& op)
 {
     if (op.role == role::create || op.delivered == none)
         return none;
-    if (op.result == result::failed && !op.fails_body) {
-        const error* known = find_error(op.fault.error);
-        return known && known->breaking ? op.delivered : none;
-    }
+    if (op.result == result::failed && !op.fails_body)
+        return has_broken(op) ? op.delivered : none;
     if (op.role != role::use || !e.contract.cancelled_use_breaks)
         return none;
     return op.result == result::aborted ? op.delivered : op.result == result::abandoned ? op.completed : none;

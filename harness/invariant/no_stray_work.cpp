@@ -29,7 +29,7 @@ index operation_left(const evidence& e)
     const index last = end_of_everybody(e);
     if (last == none || e.trace.world_abandoned != none)
         return none;
-    const duration limit = e.trace.time_of(last) + e.contract.grace;
+    const duration limit = e.trace.time_of(last) + e.contract.grace + timer_precision;
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& op = e.trace.operations[i];
         const bool permitted = op.role == role::body || op.in_body || op.role == role::create ||

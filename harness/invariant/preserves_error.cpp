@@ -7,6 +7,17 @@
 
 namespace mishap::detail {
 
+namespace {
+
+/// Whether this operation was under way at that event, was never asked to stop, and failed.
+bool fails_unasked(const evidence& e, index operation, index at)
+{
+    const operation_record& op = e.trace.operations[operation];
+    return op.started < at && at < op.completed && op.cancel_requested == none && !op.failed_with().empty();
+}
+
+} // namespace
+
 void judge_preserves_error(const evidence& e, violations& found)
 {
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
@@ -31,6 +42,14 @@ void judge_preserves_error(const evidence& e, violations& found)
         });
         // Who is refused need not be told that it was cancelled while it waited.
         if (first->what == primary::kind::cancellation && was_refused(e, in))
+            continue;
+        // Nor who went on with something that was under way, and was not asked to stop, and that failed.
+        const bool went_on = first->what == primary::kind::cancellation &&
+                             std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
+                                 return p.operation != none && fails_unasked(e, p.operation, first->seen) &&
+                                        is_passed_on(e, p, client.error);
+                             });
+        if (went_on)
             continue;
         // A time-out under another name is the business of `honours_timeout`.
         if (kept || first->what == primary::kind::deadline || first->what == primary::kind::whole)

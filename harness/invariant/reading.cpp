@@ -1,7 +1,5 @@
 #include "reading.hpp"
 
-#include "vocabulary/causes.hpp"
-
 #include <mishap/duration.hpp>
 #include <mishap/error.hpp>
 
@@ -32,7 +30,7 @@ bool was_reported(const evidence& e, index operation)
 
 bool is_translated(const evidence& e, index operation, const std::exception_ptr& error)
 {
-    const std::string_view injected = e.trace.operations[operation].fault.error.text();
+    const std::string_view injected = e.trace.operations[operation].failed_with().text();
     return error && std::any_of(e.contract.translates.begin(), e.contract.translates.end(),
                         [&](const contract::translation& t) {
                             const mishap::error* to = find_error(t.to);
@@ -194,8 +192,7 @@ bool was_broken(const evidence& e, index resource, index at)
             return true;
         if (op.result == result::aborted)
             return e.contract.cancelled_use_breaks;
-        const error* known = op.result == result::failed ? find_error(op.fault.error) : nullptr;
-        return known && known->breaking;
+        return has_broken(op);
     });
 }
 
@@ -339,17 +336,14 @@ bool has_rival(const evidence& e, const operation_record& create, index at)
     return e.contract.create_attempts > 1 &&
            std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
                return &op != &create && op.role == role::create && op.id.lane == create.id.lane &&
-                      op.started < at && op.completed > at && op.cancel_requested > at; // `none` is greatest
+                      op.started < at && op.delivered > at && op.cancel_requested > at; // `none` is greatest
            });
 }
 
 /// Whether what several clients share broke by an error of another one's: they may all be told.
 bool breaks_what_is_shared(const evidence& e, lane in, const operation_record& op)
 {
-    if (!e.contract.shared || op.result != result::failed || op.id.lane == in || op.resource == none)
-        return false;
-    const error* known = find_error(op.fault.error);
-    if (!known || !known->breaking)
+    if (!e.contract.shared || op.id.lane == in || op.resource == none || !has_broken(op))
         return false;
     return end_of_acquire(e.trace, in) > op.completed ||
            std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {
@@ -408,8 +402,8 @@ namespace {
 /// Whether a primary is the registered error of that name, by what was injected, or else by what it is.
 bool is_named(const evidence& e, const primary& p, const std::string& name)
 {
-    if (p.operation != none && !e.trace.operations[p.operation].fault.error.empty())
-        return e.trace.operations[p.operation].fault.error.text() == name;
+    if (p.operation != none && !e.trace.operations[p.operation].failed_with().empty())
+        return e.trace.operations[p.operation].failed_with().text() == name;
     const mishap::error* known = find_error(name);
     return p.error && known && known->matches && known->matches(p.error);
 }
@@ -619,7 +613,7 @@ bool comes_from(const evidence& e, index operation, const std::exception_ptr& er
         return false;
     if (const index source = find_source(e.trace, error); source != none)
         return source == operation || returned_value(e.trace, operation, error);
-    const mishap::error* injected = find_error(e.trace.operations[operation].fault.error);
+    const mishap::error* injected = find_error(e.trace.operations[operation].failed_with());
     if (!injected || !injected->is_plain_code || is_timeout(e.contract, error))
         return false;
     try {
@@ -681,10 +675,8 @@ std::string describe_error(const evidence& e, const std::exception_ptr& error)
     const index source = find_source(e.trace, error);
     if (source == none)
         return mishap::describe(error);
-    const operation_record& op = e.trace.operations[source];
-    const std::string name =
-        op.fault.error.empty() ? mishap::describe(error) : std::string(op.fault.error.text());
-    return fmt::format("{} (raised by {})", name, op.fails_body ? "the body" : name_of(e, source));
+    return fmt::format("{} (raised by {})", name_of_error(e.trace, error),
+        e.trace.operations[source].fails_body ? "the body" : name_of(e, source));
 }
 
 std::string describe(const evidence& e, const primary& p)

@@ -1,6 +1,7 @@
 #pragma once
 /// What invariants read out of a trace: phases, primaries and who waited for what.
 
+#include "vocabulary/causes.hpp"
 #include "vocabulary/deadlines.hpp"
 
 #include <mishap/invariant.hpp>

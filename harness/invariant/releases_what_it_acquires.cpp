@@ -10,19 +10,16 @@ namespace mishap::detail {
 
 namespace {
 
-/// Whether an acquire may have taken effect, as whoever releases at that event could know.
-bool may_hold(const operation_record& acquire, index at)
-{
-    if (acquire.completed == none || acquire.completed > at || acquire.result == result::ok)
-        return true;
-    return acquire.fault.kind == fault_kind::fail_after_effect && acquire.result == result::failed;
-}
-
-/// Whether this release counts: it was not struck by its client's own cancellation.
+/// Whether this release counts: it was not struck by its client's own cancellation. (Later than that, it was
+/// given up at some deadline.)
 bool counts(const evidence& e, const operation_record& release)
 {
-    return release.result != result::aborted ||
-           !cancelled_before(e.trace, release.id.lane, release.cancel_requested);
+    if (release.result != result::aborted ||
+        !cancelled_before(e.trace, release.id.lane, release.cancel_requested))
+        return true;
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(release.id.lane)];
+    return e.trace.time_of(release.cancel_requested) >
+           std::max(e.trace.time_of(release.started), e.trace.time_of(client.cancelled));
 }
 
 class judge_of_resource
@@ -61,12 +58,13 @@ private:
     bool release(index i)
     {
         const operation_record& now = op(i);
-        const auto holds = [&](index held) { return may_hold(op(held), now.started); };
-        // One of its own lane first; a lock may well be given back by whoever comes next.
-        auto held = std::find_if(acquired_.begin(), acquired_.end(),
-            [&](index one) { return holds(one) && op(one).id.lane == now.id.lane; });
-        if (held == acquired_.end())
-            held = std::find_if(acquired_.begin(), acquired_.end(), holds);
+        // One that succeeded first, and of those one of its own lane. But nobody can tell whether one that
+        // failed had taken effect.
+        const auto rank = [&](index one) {
+            return 2 * (op(one).result == result::ok) + (op(one).id.lane == now.id.lane);
+        };
+        const auto held = std::max_element(
+            acquired_.begin(), acquired_.end(), [&](index a, index b) { return rank(a) < rank(b); });
         if (held == acquired_.end()) {
             // Again after one that did not succeed: nobody can tell what that one did.
             if (uncertain_ > 0) {
@@ -81,7 +79,7 @@ private:
                     .resource = resource_,
                     .role = role::release,
                     .proof = {{now.started, "releases what is not held"}},
-                    .expected = "one release for each acquire that may have succeeded",
+                    .expected = "one release for each acquire, whether it succeeded or may have",
                     .actual = fmt::format("{} more", name_of(e_, i)),
                 });
             return false;

@@ -4,14 +4,6 @@
 
 namespace mishap::detail {
 
-std::string name_of_error(const trace& happened, const std::exception_ptr& error)
-{
-    const index source = find_source(happened, error);
-    if (source != none && !happened.operations[source].fault.error.empty())
-        return std::string(happened.operations[source].fault.error.text());
-    return describe(error);
-}
-
 std::string outcome_in_words(const trace& happened, const outcome& client)
 {
     if (client.stuck != none)

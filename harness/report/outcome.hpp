@@ -1,14 +1,13 @@
 #pragma once
 /// A client's end in the words of scenario files.
 
+#include "vocabulary/causes.hpp"
+
 #include <mishap/trace.hpp>
 
 #include <string>
 
 namespace mishap::detail {
-
-/// The name under which a scenario would speak of this error.
-std::string name_of_error(const trace&, const std::exception_ptr&);
 
 /// `returns`, `throws ERROR`, `cancelled`, `hangs` or `abandoned`.
 std::string outcome_in_words(const trace&, const outcome&);

@@ -38,10 +38,7 @@ std::string describe_end(const run_result& run, const outcome& client)
         return "is abandoned";
     if (!client.error)
         return "returns";
-    const index source = find_source(run.trace, client.error);
-    const bool named = source != none && !run.trace.operations[source].fault.error.empty();
-    return fmt::format("throws {}",
-        named ? std::string(run.trace.operations[source].fault.error.text()) : describe(client.error));
+    return "throws " + detail::name_of_error(run.trace, client.error);
 }
 
 std::string resource_name(const trace& happened, index resource)
@@ -146,7 +143,7 @@ std::optional<row> describe_event(const run_result& run, index i)
         const index source = find_source(happened, error);
         return row{"report sink", source == none
                                       ? describe(error)
-                                      : fmt::format("{} ({})", happened.operations[source].fault.error.text(),
+                                      : fmt::format("{} ({})", detail::name_of_error(happened, error),
                                             to_string(happened, happened.operations[source]))};
     }
     case event_kind::destroyed: {

@@ -15,7 +15,7 @@ failure failure_of(std::exception_ptr thrown)
     trace* const happened = world::current() ? world::current()->happened() : nullptr;
     const index source = happened ? find_source(*happened, thrown) : none;
     if (source != none)
-        found.name = happened->operations[source].fault.error;
+        found.name = happened->operations[source].failed_with();
     if (const error* known = found.name.empty() ? nullptr : find_error(found.name)) {
         found.registered = known->value;
         found.code = marked(code_of(*known), source);

@@ -1821,9 +1821,8 @@ bool world::broken(const resource& which) const noexcept
     if (!trace_ || which.index_ == none)
         return false;
     for (const operation_record& op : trace_->operations)
-        if (op.resource == which.index_ && op.result == result::failed && op.delivered != none)
-            if (const error* known = find_error(op.fault.error); known && known->breaking)
-                return true;
+        if (op.resource == which.index_ && op.delivered != none && has_broken(op))
+            return true;
     return false;
 }
 

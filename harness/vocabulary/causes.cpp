@@ -21,6 +21,20 @@ std::exception_ptr cause_of(const std::exception_ptr& thrown)
     }
 }
 
+std::string name_of_error(const trace& happened, const std::exception_ptr& error)
+{
+    const index source = find_source(happened, error);
+    const symbol name = source == none ? symbol() : happened.operations[source].failed_with();
+    return name.empty() ? describe(error) : std::string(name.text());
+}
+
+bool has_broken(const operation_record& op)
+{
+    const error* known =
+        op.result == result::failed && !op.fails_body ? find_error(op.failed_with()) : nullptr;
+    return known && known->breaking;
+}
+
 bool is_one_of(const std::vector<std::string>& names, const std::exception_ptr& thrown)
 {
     return is_or_wraps(thrown, [&](const std::exception_ptr& one) {

@@ -1,6 +1,8 @@
 #pragma once
 /// What an error was made of, and which of the registered ones it is.
 
+#include <mishap/trace.hpp>
+
 #include <exception>
 #include <string>
 #include <vector>
@@ -25,6 +27,12 @@ bool is_or_wraps(std::exception_ptr thrown, Tells tells)
     }
     return false;
 }
+
+/// The registered error's name, if an operation of that run failed with it; else what it says.
+std::string name_of_error(const trace&, const std::exception_ptr&);
+
+/// Whether it failed with an error that breaks its resource.
+bool has_broken(const operation_record&);
 
 /// Whether an exception, or a cause of it, is one of the registered errors of those names.
 bool is_one_of(const std::vector<std::string>& names, const std::exception_ptr& thrown);

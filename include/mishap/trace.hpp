@@ -102,6 +102,13 @@ struct operation_record
     std::exception_ptr error = {}; ///< what was delivered
     index position = none;         ///< how many events had happened before it started
     std::uint64_t prefix_hash = 0; ///< of everything that happened before it started
+
+    /// The name of the registered error that was delivered here; empty where it succeeded, was cancelled or
+    /// failed otherwise.
+    symbol failed_with() const noexcept
+    {
+        return result == result::failed || fails_body ? fault.error : symbol();
+    }
 };
 
 /// No client at all, where a resource is not lent.
