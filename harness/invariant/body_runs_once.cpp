@@ -52,6 +52,23 @@ index failed_create(const evidence& e, const body_record& body)
     return last;
 }
 
+/// The last acquire before that body, if it failed, so that nothing was held; else `none`. Unless the
+/// contract lets that error be swallowed: then doing without is the manager's way.
+index failed_acquire(const evidence& e, const body_record& body)
+{
+    index last = none;
+    for (index i = 0; i < e.trace.operations.size(); ++i) {
+        const operation_record& op = e.trace.operations[i];
+        if (op.id.lane == body.lane && op.role == role::acquire && op.delivered < body.entered && !op.in_body)
+            last = i;
+    }
+    if (last == none)
+        return none;
+    const operation_record& op = e.trace.operations[last];
+    const bool is_suppressed = is_one_of(e.contract.suppresses, op.error);
+    return op.result == result::failed && !is_suppressed ? last : none;
+}
+
 /// Whether that body returned, and nothing that belongs to it failed until it was run again: a commit, say.
 bool succeeded(const evidence& e, index body, index again)
 {
@@ -73,15 +90,18 @@ void judge_body_runs_once(const evidence& e, violations& found)
         const body_record& body = e.trace.bodies[i];
         if (body.lane < 0 || e.excused(body.lane) || is_nested_body(e.trace, i))
             continue;
-        if (const index create = failed_create(e, body); create != none) {
+        index failed = failed_create(e, body);
+        failed = failed != none ? failed : failed_acquire(e, body);
+        if (failed != none) {
+            const operation_record& op = e.trace.operations[failed];
             found.push_back({
-                .sentence = fmt::format("the body was run although {} had failed", name_of(e, create)),
+                .sentence = fmt::format("the body was run although {} had failed", name_of(e, failed)),
                 .lane = body.lane,
-                .resource = e.trace.operations[create].resource,
-                .role = role::create,
-                .proof = {{e.trace.operations[create].delivered, "gives no resource"},
+                .resource = op.resource,
+                .role = op.role,
+                .proof = {{op.delivered, op.role == role::create ? "gives no resource" : "acquires nothing"},
                     {body.entered, "runs the body all the same"}},
-                .expected = "no resource, so no body",
+                .expected = "what the body works on is there, or there is no body",
                 .actual = "the body was run",
             });
             return;

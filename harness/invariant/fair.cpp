@@ -9,14 +9,18 @@ namespace mishap::detail {
 
 namespace {
 
+/// How long an instant lasts: where each step takes time, for as long as nothing but steps is done.
+duration instant(const evidence& e, index event)
+{
+    return e.plan.step_cost == duration(0) ? duration(0) : tolerance(e, event);
+}
+
 /// Whether the first was served at the same instant, either with something that the second had not given
 /// back, or while there was room for both: then both were granted theirs, and the way to the one is only some
 /// steps longer than to the other.
 bool overtakes_by_a_hop(const evidence& e, index first_entered, index second_entered)
 {
-    // Where each step takes time, an instant lasts for as long as nothing but steps is done.
-    const duration instant = e.plan.step_cost == duration(0) ? duration(0) : tolerance(e, first_entered);
-    if (e.trace.time_of(first_entered) > e.trace.time_of(second_entered) + instant)
+    if (e.trace.time_of(first_entered) > e.trace.time_of(second_entered) + instant(e, first_entered))
         return false;
     const auto& bodies = e.trace.bodies;
     const auto at = [&](index entered) {
@@ -63,7 +67,8 @@ void judge_fair(const evidence& e, violations& found)
                 e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
                     const bool by_then = op.started != none &&
                                          (op.started < second_entered ||
-                                             e.trace.time_of(op.started) == e.trace.time_of(second_entered));
+                                             e.trace.time_of(op.started) <=
+                                                 e.trace.time_of(second_entered) + instant(e, op.started));
                     return op.id.lane == static_cast<lane>(early) && by_then && !op.in_body &&
                            (op.role == role::create || (op.perturbed && op.role != role::close));
                 });

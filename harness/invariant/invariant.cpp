@@ -53,7 +53,7 @@ constexpr invariant table[] = {
     {"body_runs_once",
         "a client's body runs at most once, or as often as `body_attempts` permits after it failed, and not "
         "at "
-        "all if create failed",
+        "all if its create or acquire failed",
         detail::judge_body_runs_once},
     {"closes_in_reverse", "what is lent together by one client is closed last opened first",
         detail::judge_closes_in_reverse},

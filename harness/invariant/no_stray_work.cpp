@@ -38,9 +38,11 @@ index operation_left(const evidence& e)
                                e.excused(op.id.lane);
         if (permitted || op.started > last || op.completed < last)
             continue;
-        // What hangs is ended by mishap, before the grace.
         const bool hung = op.completed == none || op.result == result::peer_gone;
-        if (hung ? e.contract.grace == duration(0) : e.trace.time_of(op.completed) > limit)
+        const bool unbounded = e.contract.is_unbounded(op.role == role::close ? phase::close : phase::other);
+        if (hung && e.contract.grace == duration(0))
+            return i; // whatever the time: mishap ended it at once
+        if ((op.completed == none || e.trace.time_of(op.completed) > limit) && !(hung && unbounded))
             return i;
     }
     return none;

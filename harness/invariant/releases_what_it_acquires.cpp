@@ -17,6 +17,9 @@ bool counts(const evidence& e, const operation_record& release)
     if (release.result != result::aborted ||
         !cancelled_before(e.trace, release.id.lane, release.cancel_requested))
         return true;
+    if (e.contract.other_timeout && e.trace.time_of(release.cancel_requested) >=
+                                        e.trace.time_of(release.started) + *e.contract.other_timeout)
+        return true;
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(release.id.lane)];
     return e.trace.time_of(release.cancel_requested) >
            std::max(e.trace.time_of(release.started), e.trace.time_of(client.cancelled));
@@ -71,6 +74,13 @@ private:
                 --uncertain_;
                 return true;
             }
+            // A cancelled client throws where it would have acquired, and may not know that it had not begun.
+            const bool any = std::any_of(
+                e_.trace.operations.begin(), e_.trace.operations.end(), [&](const operation_record& one) {
+                    return one.role == role::acquire && one.resource == resource_;
+                });
+            if (!any && cancelled_before(e_.trace, now.id.lane, now.started))
+                return true;
             if (!e_.excused(now.id.lane))
                 found_.push_back({
                     .sentence = fmt::format(

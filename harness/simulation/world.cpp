@@ -712,15 +712,20 @@ bool world::end_what_hangs()
     return true;
 }
 
-/// What hangs has until its own deadline to be given up. Returns whether the world still stands.
+/// What hangs has until its own deadline to be given up, or until the grace is over. Returns whether the
+/// world still stands.
 bool world::pass_deadlines()
 {
     duration last = seam_.now;
     for (const auto& waiting : suspended_) {
         const operation_record& op = trace_->operations[waiting->operation];
         const auto timeout = timeout_of(*contract_, op.role, op.in_body);
-        if (timeout && op.cancel_requested == none)
+        if (op.cancel_requested != none)
+            continue;
+        if (timeout)
             last = std::max(last, trace_->time_of(op.started) + *timeout + 2 * timer_precision);
+        else if (contract_->grace != duration(0))
+            last = std::max(last, seam_.now + contract_->grace + 2 * timer_precision);
     }
     if (last == seam_.now)
         return true;

@@ -128,6 +128,34 @@ TEST(releases_what_it_acquires, blames_a_release_of_what_was_not_acquired)
     EXPECT_TRUE(breaks_only(run_under("", releases, locking), rule));
 }
 
+TEST(body_runs_once, blames_a_body_that_runs_without_its_lock)
+{
+    const auto regardless = [](environment& env) -> awaitable<void> {
+        mock_resource session("session");
+        co_await session.create();
+        std::exception_ptr not_locked;
+        try {
+            co_await session.acquire();
+        } catch (...) {
+            not_locked = std::current_exception();
+        }
+        const auto work = [&]() -> awaitable<void> {
+            co_await env.body()(session);
+            if (not_locked)
+                std::rethrow_exception(not_locked);
+        };
+        const auto clean_up = [&]() -> awaitable<void> {
+            if (!not_locked)
+                co_await session.release();
+            co_await session.close();
+        };
+        co_await with_cleanup(work, clean_up);
+    };
+    EXPECT_TRUE(holds(run_under("", regardless, locking)));
+    EXPECT_TRUE(
+        breaks_only(run_under("session.acquire=fail(io_error)", regardless, locking), "body_runs_once"));
+}
+
 TEST(releases_what_it_acquires, blames_a_second_release_but_not_a_second_attempt)
 {
     EXPECT_TRUE(breaks_only(run_with("", {.releases_twice = true}), rule));
