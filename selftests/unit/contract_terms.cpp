@@ -503,12 +503,13 @@ mishap::adapter committing(bool hides)
                     error = std::current_exception();
                 }
                 if (error) {
-                    co_await with_cleanup(
-                        [&]() -> awaitable<void> {
-                            std::rethrow_exception(error);
-                            co_return;
-                        },
-                        [&] { return session.rollback(); });
+                    co_await shield();
+                    try {
+                        co_await session.rollback();
+                    } catch (...) {
+                        env.report(std::current_exception());
+                    }
+                    std::rethrow_exception(error);
                 }
                 try {
                     co_await session.commit();
@@ -824,18 +825,22 @@ TEST(closing_counts, demands_a_free_slot_only_when_the_close_has_ended)
 mishap::adapter sharing(bool tells)
 {
     return [tells](environment& env) -> awaitable<void> {
-        auto connection = std::make_unique<mock_resource>("conn");
-        co_await connection->create();
+        std::unique_ptr<mock_resource> connection;
+        const auto open = [&]() -> awaitable<void> {
+            auto made = std::make_unique<mock_resource>("conn");
+            co_await made->create();
+            connection = std::move(made);
+        };
+        co_await open();
         std::array<asio::cancellation_signal, 2> stop;
         std::exception_ptr broken;
+        int users = 0;
         co_await env.clients([&](mishap::client& client) -> awaitable<void> {
-            if (!connection->usable()) {
-                connection->force_close();
-                connection = std::make_unique<mock_resource>("conn");
-                co_await connection->create();
-            }
+            if (!connection)
+                co_await open();
             const auto mine = static_cast<std::size_t>(client.index()) % 2;
             std::exception_ptr error;
+            ++users;
             try {
                 co_await asio::co_spawn(env.executor(), client.body(*connection),
                     asio::bind_cancellation_slot(stop[mine].slot(), asio::use_awaitable));
@@ -848,10 +853,17 @@ mishap::adapter sharing(bool tells)
                 broken = error;
                 stop[1 - mine].emit(asio::cancellation_type::terminal);
             }
+            // Who leaves it last drops it.
+            if (--users == 0 && !connection->usable()) {
+                connection->force_close();
+                connection = nullptr;
+                broken = nullptr;
+            }
             if (error)
                 std::rethrow_exception(error);
         });
-        connection->force_close();
+        if (connection)
+            connection->force_close();
     };
 }
 
