@@ -9,12 +9,19 @@
 #include <mishap/error.hpp>
 #include <mishap/report.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -118,6 +125,104 @@ TEST(create_attempts, share_one_deadline)
     };
     EXPECT_TRUE(holds(run_under(slow, pauses(true), promises)));
     EXPECT_TRUE(breaks_only(run_under(slow, pauses(false), promises), "honours_timeout"));
+}
+
+/// Opens a replica where the primary cannot be opened within 3 s, with that deadline or none.
+mishap::adapter falling_back(std::optional<std::chrono::nanoseconds> second)
+{
+    return [second](environment& env) -> awaitable<void> {
+        mock_resource primary("primary");
+        mock_resource replica("replica");
+        bool failed = false;
+        try {
+            co_await catalogue::with_deadline([&] { return primary.create(); }, 3s);
+        } catch (const std::exception&) {
+            failed = true;
+        }
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (failed && state.cancelled() != asio::cancellation_type::none)
+            throw boost::system::system_error(asio::error::operation_aborted);
+        if (failed && second)
+            co_await catalogue::with_deadline([&] { return replica.create(); }, *second);
+        else if (failed)
+            co_await replica.create();
+        co_await lend_and_close(env, failed ? replica : primary);
+    };
+}
+
+TEST(deadline_per_attempt, gives_each_of_them_its_own)
+{
+    const contract shared{.create_timeout = 3s, .create_attempts = 2, .unbounded = {phase::close}};
+    const contract each = with(shared, [](contract& c) { c.deadline_per_attempt = true; });
+    const char* slow = "primary.create=fail(io_error,2s) replica.create=hang";
+    const run_result done = run_under(slow, falling_back(3s), each);
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(done.trace.time_of(done.trace.outcomes[0].ended), 5s);
+    EXPECT_TRUE(holds(run_under("primary.create=hang replica.create=hang", falling_back(3s), each)));
+    EXPECT_TRUE(breaks_only(run_under(slow, falling_back(3s), shared), "honours_timeout"));
+    const mishap::sweep_options one_fault{.perturbations = 1,
+        .kinds = {mishap::fault::fail("io_error"), mishap::fault::hang(), mishap::fault::delay({})}};
+    EXPECT_TRUE(mishap::sweep({"falling_back", falling_back(3s), each}, one_fault).holds());
+}
+
+TEST(deadline_per_attempt, demands_one_of_each)
+{
+    const contract each{.create_timeout = 3s,
+        .create_attempts = 2,
+        .deadline_per_attempt = true,
+        .unbounded = {phase::close}};
+    const char* late = "primary.create=fail(io_error) replica.create=delay(4s)";
+    EXPECT_TRUE(holds(run_under(late, falling_back(3s), each)));
+    EXPECT_TRUE(breaks_only(run_under(late, falling_back({}), each), "honours_timeout"));
+    EXPECT_TRUE(breaks_only(run_under(late, falling_back(3s + 2us), each), "honours_timeout"));
+    EXPECT_TRUE(breaks_only(
+        run_under("primary.create=fail(io_error) replica.create=hang", falling_back({}), each), "completes"));
+}
+
+/// Starts another create beside one that has not ended after a second, and keeps one of them. All within 5 s.
+mishap::adapter hedging(bool closes_the_loser)
+{
+    return [closes_the_loser](environment& env) -> awaitable<void> {
+        using namespace asio::experimental::awaitable_operators;
+        mock_resource first("conn");
+        mock_resource second("conn");
+        const auto later = [&]() -> awaitable<void> {
+            asio::steady_timer timer(co_await asio::this_coro::executor, 1s);
+            co_await timer.async_wait(asio::use_awaitable);
+            co_await second.create();
+        };
+        const auto race = [&]() -> awaitable<void> {
+            try {
+                co_await (first.create() || later());
+            } catch (const asio::multiple_exceptions& both) {
+                std::rethrow_exception(both.first_exception());
+            }
+        };
+        co_await catalogue::with_deadline(race, 5s);
+        if (first.usable() && second.usable() && closes_the_loser)
+            second.force_close();
+        co_await lend_and_close(env, first.usable() ? first : second);
+    };
+}
+
+TEST(create_attempts, permits_rivals_that_share_one_deadline)
+{
+    const contract promises{.create_timeout = 5s, .create_attempts = 2, .unbounded = {phase::close}};
+    for (const char* plan :
+        {"conn.create=delay(2s)", "conn.create=hang", "conn.create=hang conn.create#2=delay(4s)",
+            "conn.create=fail(io_error,5s) conn.create#2=delay(4s)",
+            "conn.create=hang conn.create#2=fail(io_error)", "conn.create=hang conn.create#2=hang",
+            "conn.create=fail(io_error,2s) conn.create#2=fail(foreign,2s)"})
+        EXPECT_TRUE(holds(run_under(plan, hedging(true), promises))) << plan;
+    EXPECT_TRUE(holds_under_any_two_faults(hedging(true), promises));
+}
+
+TEST(create_attempts, demands_closing_the_rival_that_lost)
+{
+    const contract promises{.create_timeout = 5s, .create_attempts = 2, .unbounded = {phase::close}};
+    const char* both_come = "conn.create=late(2s)";
+    EXPECT_TRUE(holds(run_under(both_come, hedging(true), promises)));
+    EXPECT_TRUE(breaks_only(run_under(both_come, hedging(false), promises), "closes_everything"));
 }
 
 mishap::adapter closing_in(int attempts)
@@ -372,6 +477,131 @@ TEST(waiters, demands_that_a_waiting_line_never_shrinks)
     })).violates("invents_no_error"));
 }
 
+/// Runs the body in a transaction, and all of it again where the commit failed, three times at most. `hides`:
+/// who could not begin again tells nobody.
+mishap::adapter committing(bool hides)
+{
+    return [hides](environment& env) -> awaitable<void> {
+        mock_resource session("session");
+        co_await session.create();
+        const auto work = [&]() -> awaitable<void> {
+            for (int i = 1;; ++i) {
+                bool begun = false;
+                try {
+                    co_await session.begin();
+                    begun = true;
+                } catch (...) {
+                    if (i == 1 || !hides)
+                        throw;
+                }
+                if (!begun)
+                    co_return;
+                std::exception_ptr error;
+                try {
+                    co_await env.body()(session);
+                } catch (...) {
+                    error = std::current_exception();
+                }
+                if (error) {
+                    co_await shield();
+                    try {
+                        co_await session.rollback();
+                    } catch (...) {
+                        env.report(std::current_exception());
+                    }
+                    std::rethrow_exception(error);
+                }
+                try {
+                    co_await session.commit();
+                    co_return;
+                } catch (const std::exception&) {
+                    if (i == 3)
+                        throw;
+                }
+            }
+        };
+        co_await with_cleanup(work, [&] { return session.close(); });
+    };
+}
+
+TEST(body_attempts, lets_what_kept_another_attempt_from_being_made_be_told)
+{
+    const contract thrice = with(patient, [](contract& c) { c.body_attempts = 3; });
+    const char* plan = "session.commit=fail(io_error) session.begin#2=fail(foreign)";
+    const run_result done = run_under(plan, committing(false), thrice);
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(mishap::describe(done.trace.outcomes[0].error), "foreign");
+    EXPECT_TRUE(breaks_only(run_under(plan, committing(true), thrice), "swallows_no_error"));
+    EXPECT_TRUE(holds(run_under("session.commit#*=fail(io_error)", committing(false), thrice)));
+    const char* slow = "session.commit=fail(io_error) session.begin#2=fail(foreign,1s)";
+    EXPECT_TRUE(holds(run_under(slow, committing(false), thrice)));
+    EXPECT_TRUE(breaks_only(run_under(slow, committing(false)), "preserves_error"));
+}
+
+/// Renews its lease every second beside the body, each time within a second. A renewal that fails ends the
+/// body, or is only logged.
+mishap::adapter renewing(bool tells)
+{
+    return [tells](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        const auto renew = [&]() -> awaitable<void> {
+            asio::steady_timer timer(co_await asio::this_coro::executor);
+            for (;;) {
+                timer.expires_after(1s);
+                co_await timer.async_wait(asio::use_awaitable);
+                try {
+                    co_await catalogue::with_deadline([&] { return resource.maintain("renew"); }, 1s);
+                } catch (const std::exception&) {
+                    if (tells)
+                        throw;
+                    env.report(std::current_exception());
+                }
+            }
+        };
+        const auto work = [&]() -> awaitable<void> {
+            const auto executor = co_await asio::this_coro::executor;
+            auto group = asio::experimental::make_parallel_group(
+                asio::co_spawn(executor, env.body()(resource), asio::deferred),
+                asio::co_spawn(executor, renew(), asio::deferred));
+            const auto [order, of_body, of_renewal] =
+                co_await group.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+            if (const std::exception_ptr first = order[0] == 0 ? of_body : of_renewal)
+                std::rethrow_exception(first);
+        };
+        co_await with_cleanup(work, [&] { return resource.close(); });
+    };
+}
+
+TEST(checks_are_told, demands_that_the_client_learns_of_a_check_that_failed)
+{
+    const contract own_affair = with(patient, [](contract& c) { c.pipelined = true; });
+    const contract told = with(own_affair, [](contract& c) { c.checks_are_told = true; });
+    const char* plan = "resource.use=delay(3s) resource.renew=fail(io_error)";
+    const run_result done = run_under(plan, renewing(true), told);
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(done.trace.time_of(done.trace.outcomes[0].ended), 1s);
+    EXPECT_EQ(mishap::describe(done.trace.outcomes[0].error), "io_error");
+    EXPECT_TRUE(holds(run_under(plan, renewing(true), own_affair)));
+    EXPECT_TRUE(holds(run_under(plan, renewing(false), own_affair)));
+    EXPECT_TRUE(breaks_only(run_under(plan, renewing(false), told), "swallows_no_error"));
+}
+
+TEST(checks_are_told, speaks_of_a_check_that_was_given_up_too)
+{
+    const contract own_affair = with(patient, [](contract& c) {
+        c.pipelined = true;
+        c.other_timeout = 1s;
+    });
+    const contract told = with(own_affair, [](contract& c) { c.checks_are_told = true; });
+    const char* plan = "resource.use=delay(9s) resource.renew=hang";
+    const run_result done = run_under(plan, renewing(true), told);
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(mishap::describe(done.trace.outcomes[0].error), "timed_out");
+    EXPECT_TRUE(holds(run_under(plan, renewing(false), own_affair)));
+    EXPECT_TRUE(breaks_only(run_under(plan, renewing(false), told), "swallows_no_error"));
+}
+
 TEST(translates, lets_an_error_become_another)
 {
     const auto translating = [](std::exception_ptr to) -> mishap::adapter {
@@ -588,6 +818,120 @@ TEST(closing_counts, demands_a_free_slot_only_when_the_close_has_ended)
     EXPECT_TRUE(run_under("c0/session.close=delay(1s)", pool(false), counts).violates("within_capacity"));
     EXPECT_FALSE(run_under("c0/session.close=delay(1s)", pool(false), promises).violates("within_capacity"));
     EXPECT_TRUE(holds(run_under("c0/session.close=delay(1s)", pool(true), counts)));
+}
+
+/// Lends its one connection to two at once. Where one of them breaks it, the other's work ends, too, and it
+/// is told why, or sees only that it was stopped.
+mishap::adapter sharing(bool tells)
+{
+    return [tells](environment& env) -> awaitable<void> {
+        std::unique_ptr<mock_resource> connection;
+        const auto open = [&]() -> awaitable<void> {
+            auto made = std::make_unique<mock_resource>("conn");
+            co_await made->create();
+            connection = std::move(made);
+        };
+        co_await open();
+        std::array<asio::cancellation_signal, 2> stop;
+        std::exception_ptr broken;
+        int users = 0;
+        co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+            if (!connection)
+                co_await open();
+            const auto mine = static_cast<std::size_t>(client.index()) % 2;
+            std::exception_ptr error;
+            ++users;
+            try {
+                co_await asio::co_spawn(env.executor(), client.body(*connection),
+                    asio::bind_cancellation_slot(stop[mine].slot(), asio::use_awaitable));
+            } catch (...) {
+                error = std::current_exception();
+            }
+            if (error && broken && tells)
+                error = broken;
+            if (error && !broken && !connection->usable()) {
+                broken = error;
+                stop[1 - mine].emit(asio::cancellation_type::terminal);
+            }
+            // Who leaves it last drops it.
+            if (--users == 0 && !connection->usable()) {
+                connection->force_close();
+                connection = nullptr;
+                broken = nullptr;
+            }
+            if (error)
+                std::rethrow_exception(error);
+        });
+        if (connection)
+            connection->force_close();
+    };
+}
+
+TEST(shared, lets_all_be_told_of_what_broke_it)
+{
+    const contract promises = with(patient, [](contract& c) {
+        c.clients = 2;
+        c.shared = c.pipelined = true;
+    });
+    const char* plan = "c0/conn.use=fail(connection_reset,1s) c1/conn.use=delay(2s)";
+    const run_result done = run_under(plan, sharing(true), promises);
+    EXPECT_TRUE(holds(done));
+    EXPECT_EQ(mishap::describe(done.trace.outcomes[1].error), "connection_reset");
+    EXPECT_TRUE(breaks_only(run_under(plan, sharing(false), promises), "invents_no_error"));
+    // What breaks nothing is nobody else's.
+    EXPECT_TRUE(
+        holds(run_under("c0/conn.use=fail(io_error,1s) c1/conn.use=delay(2s)", sharing(false), promises)));
+}
+
+/// Lends its one resource to one after the other. A client takes some steps before it starts its timer.
+mishap::adapter taking_turns_within(std::chrono::nanoseconds patience)
+{
+    return [patience](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        co_await resource.create();
+        bool taken = false;
+        asio::steady_timer turn(env.executor(), asio::steady_timer::time_point::max());
+        const auto take = [&]() -> awaitable<void> {
+            while (taken) {
+                boost::system::error_code woken;
+                co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+            }
+            taken = true;
+        };
+        co_await env.clients([&](mishap::client& client) -> awaitable<void> {
+            for (int i = 0; i < 5; ++i)
+                co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+            co_await catalogue::with_deadline(take, patience);
+            std::exception_ptr error;
+            try {
+                co_await client.body(resource);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            taken = false;
+            turn.cancel();
+            if (error)
+                std::rethrow_exception(error);
+        });
+        resource.force_close();
+    };
+}
+
+TEST(acquire_timeout, is_kept_although_the_timer_starts_some_steps_after_the_client)
+{
+    const contract promises{.acquire_timeout = 5s,
+        .unbounded = {phase::create, phase::close},
+        .capacity = 1,
+        .clients = 2,
+        .keeps_broken = true};
+    EXPECT_TRUE(
+        holds(run_under("c0/resource.use=delay(5s) step_cost(1us)", taking_turns_within(5s), promises)));
+    for (const char* plan : {"c0/resource.use=hang", "c0/resource.use=hang step_cost(1us)",
+             "c0/resource.use=hang step_cost(10us)"}) {
+        EXPECT_TRUE(holds(run_under(plan, taking_turns_within(5s), promises))) << plan;
+        EXPECT_TRUE(breaks_only(run_under(plan, taking_turns_within(5s + 1ms), promises), "honours_timeout"))
+            << plan;
+    }
 }
 
 TEST(keeps_broken, permits_lending_what_is_broken)

@@ -6,10 +6,15 @@
 
 #include "shared/with_deadline.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <memory>
 
 namespace {
 
@@ -271,6 +276,71 @@ TEST(completes, who_is_stuck_until_the_horizon_may_still_close_within_its_deadli
     EXPECT_TRUE(breaks_only(
         run_under("c0/session.use=hang c0/session.close=hang", pinging_meanwhile(5s + 2us), two, minute),
         "honours_timeout"));
+}
+
+// Work that is left ----------------------------------------------------------------------------------------
+
+/// What a connection and the pings on it share.
+struct pinged
+{
+    explicit pinged(environment& env) : timer(env.executor()) {}
+
+    mock_resource resource;
+    asio::steady_timer timer;
+    asio::cancellation_signal stop;
+    bool over = false;
+};
+
+awaitable<void> ping_every_second(std::shared_ptr<pinged> one)
+{
+    while (!one->over) {
+        boost::system::error_code stopped;
+        one->timer.expires_after(1s);
+        co_await one->timer.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+        if (!one->over)
+            co_await one->resource.maintain("ping");
+    }
+}
+
+/// Pings beside the body. Then it stops that and waits for its end, or stops nothing but the timer.
+mishap::adapter pinging_beside(bool waits)
+{
+    return [waits](environment& env) -> awaitable<void> {
+        const auto one = std::make_shared<pinged>(env);
+        co_await one->resource.create();
+        const auto ended =
+            std::make_shared<asio::steady_timer>(env.executor(), asio::steady_timer::time_point::max());
+        asio::co_spawn(env.executor(), ping_every_second(one),
+            asio::bind_cancellation_slot(one->stop.slot(), [one, ended](const std::exception_ptr&) {
+                one->over = true;
+                ended->cancel();
+                ended->expires_at(asio::steady_timer::time_point::min());
+            }));
+        const auto stop_pings = [&]() -> awaitable<void> {
+            one->over = true;
+            one->timer.cancel();
+            if (waits) {
+                one->stop.emit(asio::cancellation_type::terminal);
+                boost::system::error_code woken;
+                co_await ended->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+            }
+            one->resource.force_close();
+        };
+        co_await with_cleanup([&] { return env.body()(one->resource); }, stop_pings);
+    };
+}
+
+TEST(no_stray_work, blames_a_ping_beside_the_body_that_is_left_under_way)
+{
+    contract promises = patient;
+    promises.pipelined = true;
+    const char* hangs = "body=delay(2.5s) resource.ping=hang";
+    EXPECT_TRUE(holds(run_under(hangs, pinging_beside(true), promises)));
+    const run_result done = run_under(hangs, pinging_beside(false), promises);
+    EXPECT_TRUE(breaks_only(done, "no_stray_work"));
+    EXPECT_EQ(sentence_of(done), "resource.ping#1 was left under way when everybody had ended");
+    for (const bool waits : {false, true})
+        EXPECT_TRUE(holds(run_under("body=delay(2.5s)", pinging_beside(waits), promises))) << waits;
 }
 
 } // namespace

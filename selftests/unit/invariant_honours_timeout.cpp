@@ -280,6 +280,59 @@ TEST(honours_timeout, a_bounded_close_is_given_up_at_its_deadline)
     EXPECT_TRUE(breaks_only(run_under("resource.close=hang", right, bounded_close), "completes"));
 }
 
+/// Closes that within 2 s, or for as long as it takes; a close error is logged.
+awaitable<void> close_and_log(std::shared_ptr<mock_resource> resource, environment& env,
+    std::optional<std::chrono::nanoseconds> timeout)
+{
+    try {
+        if (timeout)
+            co_await catalogue::with_deadline([&] { return resource->close(); }, *timeout);
+        else
+            co_await resource->close();
+    } catch (...) {
+        env.report(std::current_exception());
+    }
+}
+
+/// Does not wait for its close.
+mishap::adapter closing_detached(std::optional<std::chrono::nanoseconds> timeout)
+{
+    return [timeout](environment& env) -> awaitable<void> {
+        const auto resource = std::make_shared<mock_resource>();
+        co_await resource->create();
+        std::exception_ptr error;
+        try {
+            co_await env.body()(*resource);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        asio::co_spawn(env.executor(), close_and_log(resource, env, timeout), asio::detached);
+        if (error)
+            std::rethrow_exception(error);
+    };
+}
+
+TEST(honours_timeout, a_detached_close_is_given_up_at_its_deadline)
+{
+    contract promises{.close_timeout = 2s, .unbounded = {phase::create}, .grace = 10s};
+    for (const char* plan :
+        {"", "resource.close=hang", "resource.close=delay(1s)", "resource.close=fail(io_error)"})
+        EXPECT_TRUE(holds(run_under(plan, closing_detached(2s), promises))) << plan;
+    EXPECT_TRUE(
+        breaks_only(run_under("resource.close=hang", closing_detached({}), promises), "honours_timeout"));
+    EXPECT_TRUE(breaks_only(
+        run_under("resource.close=delay(3s)", closing_detached({}), promises), "honours_timeout"));
+    EXPECT_TRUE(breaks_only(
+        run_under("resource.close=hang", closing_detached(2s + 2us), promises), "honours_timeout"));
+    EXPECT_TRUE(holds_under_any_two_faults(closing_detached(2s), promises));
+    promises.grace = 2s;
+    for (const char* plan :
+        {"resource.close=hang", "resource.close=late(2s)", "resource.close=late(2.000001s)"})
+        EXPECT_TRUE(holds(run_under(plan, closing_detached(2s), promises))) << plan;
+    EXPECT_TRUE(breaks_only(
+        run_under("resource.close=late(2.000002s)", closing_detached(2s), promises), "no_stray_work"));
+}
+
 // Waiting in line ------------------------------------------------------------------------------------------
 
 /// One resource for two clients; the second waits for its turn until `patience` has passed.
