@@ -90,6 +90,9 @@ void campaign::count(const run_result& done)
     for (const perturbation& p : done.plan.perturbations)
         if (p.is_fault())
             ++cell_of(p.at, p.fault).planned;
+    std::vector<index> sources; // of the clients' errors
+    for (const outcome& client : done.trace.outcomes)
+        sources.push_back(client.error ? find_source(done.trace, client.error) : none);
     for (const operation_record& op : done.trace.operations) {
         if (!op.perturbed)
             continue;
@@ -98,10 +101,8 @@ void campaign::count(const run_result& done)
         ++at.fired;
         at.planned += done.plan.find(op.id) == nullptr; // drawn when it was asked for
         if (op.result == result::failed)
-            for (const outcome& client : done.trace.outcomes)
-                at.seen += client.error == op.error ||
-                           (client.error && find_source(done.trace, client.error) ==
-                                                static_cast<index>(&op - done.trace.operations.data()));
+            at.seen += static_cast<std::uint64_t>(std::count(
+                sources.begin(), sources.end(), static_cast<index>(&op - done.trace.operations.data())));
     }
 }
 

@@ -1,5 +1,7 @@
 #include "campaign.hpp"
 
+#include "vocabulary/deadlines.hpp"
+
 #include <mishap/duration.hpp>
 
 #include <fmt/format.h>
@@ -191,12 +193,6 @@ private:
         if (cancels() || options_.abandon)
             list_boundaries(done.trace, from, sites);
         std::erase_if(sites, [&](const site& s) { return s.boundary && s.position > last; });
-        if (const auto outage = outage_of(plan, done.trace, from)) {
-            plan.perturbations.push_back(outage->second);
-            const site first = outage->first;
-            visit(plan, first.position + 1, left - 1, &first);
-            plan.perturbations.pop_back();
-        }
         struct presence
         {
             std::uint32_t from;
@@ -207,6 +203,15 @@ private:
             const bool there = client.began != 0 && client.ended != none && !client.probe;
             clients.push_back(
                 there ? presence{client.began, done.trace.events[client.ended].step} : presence{1, 0});
+        }
+        const auto outage = outage_of(plan, done.trace, from);
+        // From here on `done` is another run's.
+        if (outage) {
+            tried_outage_ = true;
+            plan.perturbations.push_back(outage->second);
+            const site first = outage->first;
+            visit(plan, first.position + 1, left - 1, &first);
+            plan.perturbations.pop_back();
         }
         for (const site& here : sites) {
             if (here.boundary) {
@@ -311,23 +316,13 @@ private:
         };
         const auto in = static_cast<std::size_t>(op.id.lane);
         const bool has_client = op.id.lane >= 0 && in < happened.outcomes.size();
-        switch (op.role) {
-        case role::create: {
-            duration first = now;
-            if (promises.create_attempts > 1)
-                for (const operation_record& before : happened.operations)
-                    if (before.role == role::create && before.id.lane == op.id.lane &&
-                        before.id.kind == op.id.kind && before.started < op.started)
-                        first = std::min(first, happened.time_of(before.started));
-            add(promises.create_timeout, first);
-            break;
-        }
-        case role::close:
-            add(promises.close_timeout, now);
-            break;
-        default:
-            add(op.in_body ? promises.use_timeout : promises.other_timeout, now);
-        }
+        duration clock = now;
+        if (op.role == role::create && promises.create_attempts > 1 && !promises.deadline_per_attempt)
+            for (const operation_record& before : happened.operations)
+                if (before.role == role::create && before.id.lane == op.id.lane &&
+                    before.started < op.started)
+                    clock = std::min(clock, happened.time_of(before.started));
+        add(detail::timeout_of(promises, op.role, op.in_body), clock);
         const bool served = std::any_of(happened.bodies.begin(), happened.bodies.end(),
             [&](const body_record& body) { return body.lane == op.id.lane && body.entered < op.started; });
         if (has_client && op.role != role::close) {
@@ -451,8 +446,7 @@ private:
                     ? "late at the deadline and by a microsecond"
                 : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
                                                   : to_string(kind));
-        if (options_.kinds.empty() &&
-            (campaign_.promises().serves_clients() || campaign_.promises().create_attempts > 1))
+        if (tried_outage_)
             words.emplace_back("an outage in which every create fails");
         if (options_.abandon)
             words.emplace_back("abandonment of any client, and of the world, at any step");
@@ -467,6 +461,7 @@ private:
     std::vector<fault> kinds_;
     std::uint64_t runs_max_ = options_.runs_max;
     bool bounded_ = false;
+    bool tried_outage_ = false;
     bool repeated_ = false;
     std::uint64_t lost_ = 0;
     std::uint64_t limited_ = 0;

@@ -66,7 +66,8 @@ index failed_acquire(const evidence& e, const body_record& body)
         return none;
     const operation_record& op = e.trace.operations[last];
     const bool is_suppressed = is_one_of(e.contract.suppresses, op.error);
-    return op.result == result::failed && !is_suppressed ? last : none;
+    const bool was_held = op.result != result::failed && op.result != result::aborted;
+    return was_held || is_suppressed ? none : last;
 }
 
 /// Whether that body returned, and nothing that belongs to it failed until it was run again: a commit, say.

@@ -47,7 +47,8 @@ std::uint32_t slots_taken(const evidence& e, index at)
     for (const body_record& body : e.trace.bodies)
         taken += body.entered <= at && (body.left == none || body.left > at);
     for (const operation_record& op : e.trace.operations) {
-        const bool moves = op.role != role::body && op.role != role::force_close && !op.in_body;
+        const bool moves = op.role != role::body && op.role != role::force_close && !op.in_body &&
+                           !is_beside_body(e.trace, op);
         taken +=
             moves && op.started != none && op.started <= at && (op.completed == none || op.completed > at);
     }
@@ -103,7 +104,7 @@ void judge_starved(const evidence& e, lane in, violations& found)
         if (op.id.lane == in && pending)
             return; // busy, not asleep
         if (e.plan.step_cost != duration(0) && op.id.lane == in && op.started != none &&
-            e.trace.time_of(op.started) + tolerance(e, end) >= limit)
+            e.trace.time_of(op.started) + tolerance(e, client.started, end) >= limit)
             return; // woken at the last moment
         // A pool may open one at a time; and it may well wait before it tries again what has just failed, but
         // not for most of the time that a client has.

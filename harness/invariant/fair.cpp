@@ -10,9 +10,9 @@ namespace mishap::detail {
 namespace {
 
 /// How long an instant lasts: where each step takes time, for as long as nothing but steps is done.
-duration instant(const evidence& e, index event)
+duration instant(const evidence& e, index since, index event)
 {
-    return e.plan.step_cost == duration(0) ? duration(0) : tolerance(e, event);
+    return e.plan.step_cost == duration(0) ? duration(0) : tolerance(e, since, event);
 }
 
 /// Whether the first was served at the same instant, either with something that the second had not given
@@ -20,7 +20,8 @@ duration instant(const evidence& e, index event)
 /// steps longer than to the other.
 bool overtakes_by_a_hop(const evidence& e, index first_entered, index second_entered)
 {
-    if (e.trace.time_of(first_entered) > e.trace.time_of(second_entered) + instant(e, first_entered))
+    if (e.trace.time_of(first_entered) >
+        e.trace.time_of(second_entered) + instant(e, second_entered, first_entered))
         return false;
     const auto& bodies = e.trace.bodies;
     const auto at = [&](index entered) {
@@ -65,10 +66,11 @@ void judge_fair(const evidence& e, violations& found)
             // it is lent (a ping, a begin) may take its time.
             const bool was_served = std::any_of(
                 e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
-                    const bool by_then = op.started != none &&
-                                         (op.started < second_entered ||
-                                             e.trace.time_of(op.started) <=
-                                                 e.trace.time_of(second_entered) + instant(e, op.started));
+                    const bool by_then =
+                        op.started != none &&
+                        (op.started < second_entered ||
+                            e.trace.time_of(op.started) <=
+                                e.trace.time_of(second_entered) + instant(e, second_entered, op.started));
                     return op.id.lane == static_cast<lane>(early) && by_then && !op.in_body &&
                            (op.role == role::create || (op.perturbed && op.role != role::close));
                 });

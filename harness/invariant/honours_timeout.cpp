@@ -33,7 +33,8 @@ bool gave_up_at(const evidence& e, lane in, duration limit)
 {
     const auto is_now = [&](index event) {
         return event != none && e.trace.time_of(event) >= limit &&
-               e.trace.time_of(event) <= limit + tolerance(e, event);
+               e.trace.time_of(event) <=
+                   limit + tolerance(e, e.trace.outcomes[static_cast<std::size_t>(in)].started, event);
     };
     return std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
         const bool cleans_up = op.role == role::close || op.role == role::force_close ||
@@ -78,7 +79,7 @@ void judge_acquire(const evidence& e, lane in, violations& found)
                (!p.optional || p.what == primary::kind::cancellation || is_passed_on(e, p, client.error));
     });
     const duration limit = e.trace.time_of(client.started) + timeout;
-    if (lasted > timeout + tolerance(e, end)) {
+    if (lasted > timeout + tolerance(e, client.started, end)) {
         // Clean-up after another reason may take its own time, and so may that after giving up in time.
         if (!other_reason && !gave_up_at(e, in, limit))
             blame(fmt::format(
@@ -110,7 +111,8 @@ bool is_client_deadline(const evidence& e, lane in, index at)
     const duration lasted =
         e.trace.time_of(at) - e.trace.time_of(e.trace.outcomes[static_cast<std::size_t>(in)].started);
     const auto is_now = [&](const std::optional<duration>& timeout) {
-        return timeout && lasted >= *timeout && lasted <= *timeout + tolerance(e, at);
+        return timeout && lasted >= *timeout &&
+               lasted <= *timeout + tolerance(e, e.trace.outcomes[static_cast<std::size_t>(in)].started, at);
     };
     return is_now(e.contract.acquire_timeout) || is_now(e.contract.whole_timeout);
 }
@@ -142,7 +144,7 @@ void judge_whole(const evidence& e, lane in, violations& found)
     const bool was_stopped = std::any_of(primaries.begin(), primaries.end(),
         [](const primary& p) { return p.what == primary::kind::whole && !p.optional; });
     const bool never_worked = end == client.ended && gave_up_at(e, in, limit);
-    if (lasted > timeout + tolerance(e, end) && !never_worked)
+    if (lasted > timeout + tolerance(e, client.started, end) && !never_worked)
         blame(fmt::format("{} was still at work after {}", name_of_client(e, in), to_string(lasted)),
             fmt::format("stopped between {} and {} + 1us", to_string(timeout), to_string(timeout)),
             fmt::format("after {}", to_string(lasted)));
@@ -185,7 +187,7 @@ void judge_honours_timeout(const evidence& e, violations& found)
             continue; // stuck: `completes` speaks of it
         if (e.trace.world_abandoned <= end)
             continue; // what ends with the world is given up by nobody
-        // Attempts share one deadline.
+        // Attempts share one deadline, unless each has its own.
         const index clock_starts = e.trace.operations[clock_of(e, i)].started;
         const duration lasted = e.trace.time_of(end) - e.trace.time_of(clock_starts);
         const duration limit = e.trace.time_of(clock_starts) + *timeout;
@@ -201,7 +203,7 @@ void judge_honours_timeout(const evidence& e, violations& found)
                 .actual = std::move(actual),
             });
         };
-        if (lasted > *timeout + tolerance(e, end)) {
+        if (lasted > *timeout + tolerance(e, clock_starts, end)) {
             blame(fmt::format("{} took {}, past its deadline of {}", name_of(e, i), to_string(lasted),
                       to_string(*timeout)),
                 fmt::format("given up between {} and {} + 1us", to_string(*timeout), to_string(*timeout)),

@@ -298,7 +298,7 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
                     e.consequence[static_cast<std::size_t>(v.lane)] = true;
             first_consequence = e.consequence;
         }
-        // Nor does what hangs after an exception has escaped.
+        // What hangs after an exception has escaped is consequence.
         if (table[i].name == "completes")
             for (const violation& v : result.violations)
                 if (v.invariant == "no_escape")

@@ -70,7 +70,7 @@ void judge_invents_no_error(const evidence& e, violations& found)
             source != none && e.trace.operations[source].result == result::peer_gone &&
             e.trace.operations[source].role != role::close)
             continue;
-        if (was_refused(e, in) && find_source(e.trace, client.error) == none)
+        if (was_refused(e, in))
             continue;
         // A setting was declared invalid, and this is how it is refused.
         if (!e.plan.invalid_settings.empty() && find_source(e.trace, client.error) == none)

@@ -3,20 +3,23 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 namespace mishap::detail {
 
 void judge_one_at_a_time(const evidence& e, violations& found)
 {
     if (e.contract.pipelined)
         return;
+    std::vector<std::vector<index>> before(e.trace.resources.size()); // on each resource
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& second = e.trace.operations[i];
         if (second.resource == none || second.started == none || e.excused(second.id.lane))
             continue;
-        for (index j = 0; j < i; ++j) {
+        before[second.resource].push_back(i);
+        for (const index j : before[second.resource]) {
             const operation_record& first = e.trace.operations[j];
-            const bool in_flight = first.resource == second.resource && first.started != none &&
-                                   first.started < second.started &&
+            const bool in_flight = first.started < second.started &&
                                    (first.completed == none || first.completed > second.started);
             if (!in_flight)
                 continue;

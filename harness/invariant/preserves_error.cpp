@@ -36,8 +36,12 @@ void judge_preserves_error(const evidence& e, violations& found)
         const bool kept = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
             const auto fell = [&](const primary& one) { return one.due.value_or(e.trace.time_of(one.seen)); };
             // Where each step takes time, an instant lasts for as long as nothing but steps is done.
-            const duration instant = tolerance(e, p.seen) - timer_precision;
-            const bool is_early = p.seen <= first->seen || fell(p) <= fell(*first) + instant;
+            const duration instant = tolerance(e, first->seen, p.seen) - timer_precision;
+            // What the manager started when it had seen the first is no rival of its, at whatever instant.
+            const bool was_begun = first->what != primary::kind::operation ||
+                                   p.what != primary::kind::operation ||
+                                   e.trace.operations[p.operation].started <= first->seen;
+            const bool is_early = p.seen <= first->seen || (was_begun && fell(p) <= fell(*first) + instant);
             return is_early && is_passed_on(e, p, client.error);
         });
         // Who is refused need not be told that it was cancelled while it waited.

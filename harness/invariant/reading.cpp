@@ -76,9 +76,11 @@ std::optional<duration> limit_of(const evidence& e, index operation)
     return e.trace.time_of(first) + *timeout;
 }
 
-duration tolerance(const evidence& e, index event)
+duration tolerance(const evidence& e, index since, index event)
 {
-    return timer_precision + e.plan.step_cost * (e.trace.events[event].step + 1);
+    const auto step_of = [&](index at) { return at == none ? 0 : e.trace.events[at].step; };
+    const std::uint32_t steps = step_of(event) - std::min(step_of(since), step_of(event)) + 1;
+    return timer_precision + e.plan.step_cost * steps;
 }
 
 bool closes_what_came_late(const trace& happened, const operation_record& op)
@@ -319,13 +321,24 @@ bool only_ends_things_after(const trace& happened, lane in, index event)
 /// run again, or what comes before it was.
 bool is_tried_again(const evidence& e, lane in, index failed)
 {
-    if (e.contract.body_attempts == 1)
+    const auto attempts = std::count_if(e.trace.bodies.begin(), e.trace.bodies.end(),
+        [&](const body_record& body) { return body.lane == in && body.entered <= failed; });
+    if (e.contract.body_attempts == 1 || static_cast<std::uint32_t>(attempts) >= e.contract.body_attempts)
         return false;
     return std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& later) {
         return later.lane == in && later.entered > failed;
     }) || std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
         const bool begins = op.role == role::begin || op.role == role::create || op.role == role::acquire;
         return begins && op.id.lane == in && op.started != none && op.started > failed;
+    });
+}
+
+/// Whether a check that was started beside the body ended when that had been left.
+bool outlasts_body(const trace& happened, const operation_record& op, index end)
+{
+    return std::any_of(happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
+        return body.lane == op.id.lane && body.entered < op.started && op.started < body.left &&
+               body.left <= end;
     });
 }
 
@@ -345,7 +358,8 @@ bool breaks_what_is_shared(const evidence& e, lane in, const operation_record& o
 {
     if (!e.contract.shared || op.id.lane == in || op.resource == none || !has_broken(op))
         return false;
-    return end_of_acquire(e.trace, in) > op.completed ||
+    const index came = e.trace.outcomes[static_cast<std::size_t>(in)].started;
+    return (came < op.completed && end_of_acquire(e.trace, in) > op.completed) ||
            std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {
                return body.lane == in && (body.resource == op.resource || body.resource == none) &&
                       body.entered < op.completed && op.completed < body.left;
@@ -367,7 +381,8 @@ bool is_served_otherwise(const evidence& e, lane in, const operation_record& fai
 
 /// An error that no rule demands the client to see, but that it may: of a check, of what went on beside its
 /// body, or of what the manager does in the background for everybody.
-bool may_be_passed_on(const evidence& e, lane in, index operation)
+/// `source` is where the client's error came from.
+bool may_be_passed_on(const evidence& e, lane in, index operation, index source)
 {
     const operation_record& op = e.trace.operations[operation];
     if ((op.result != result::failed && op.result != result::peer_gone) || op.delivered == none ||
@@ -378,8 +393,7 @@ bool may_be_passed_on(const evidence& e, lane in, index operation)
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
     const bool is_near = op.id.lane == in || op.id.lane == background_lane;
     return is_near && client.error &&
-           (find_source(e.trace, client.error) == operation ||
-               returned_value(e.trace, operation, client.error));
+           (source == operation || returned_value(e.trace, operation, client.error));
 }
 
 /// Whether a client that waits for a resource may be told of the deadline of this create, or of another step
@@ -390,9 +404,9 @@ bool may_time_out_for(const evidence& e, lane in, index step, index end)
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
     const bool prepares =
         op.role == role::create || (op.id.lane == background_lane && op.role != role::close);
-    return prepares && op.id.lane != in && is_timeout(e.contract, client.error) && end < client.ended &&
-           op.started < end_of_acquire(e.trace, in) &&
-           (op.id.lane == background_lane || is_on_the_side(e.trace, op, end));
+    return prepares && op.id.lane != in && end < client.ended &&
+           (op.id.lane == background_lane || is_on_the_side(e.trace, op, end)) &&
+           op.started < end_of_acquire(e.trace, in) && is_timeout(e.contract, client.error);
 }
 
 } // namespace
@@ -410,13 +424,14 @@ bool is_named(const evidence& e, const primary& p, const std::string& name)
 
 /// The client that a failed create was for. That is who ended with its error, if the lane in which it ran did
 /// not: with callbacks, whoever gives something back may well open a resource for the next one in line.
-lane served_by(const evidence& e, index create)
+/// `sources` are where the clients' errors came from.
+lane served_by(const evidence& e, index create, const std::vector<index>& sources)
 {
     const lane ran_in = e.trace.operations[create].id.lane;
     lane found = ran_in;
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
         const outcome& client = e.trace.outcomes[i];
-        if (!client.error || find_source(e.trace, client.error) != create)
+        if (!client.error || sources[i] != create)
             continue;
         if (static_cast<lane>(i) == ran_in)
             return ran_in;
@@ -460,7 +475,12 @@ void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
         const bool beside = is_beside_body(happened, op);
         if (beside && op.id.lane == in && e.contract.checks_are_told && limit &&
             happened.time_of(end) >= *limit && op.result != result::ok) {
-            found.push_back({primary::kind::deadline, end, i, nullptr, false, limit});
+            const bool in_time =
+                std::any_of(happened.bodies.begin(), happened.bodies.end(), [&](const body_record& body) {
+                    return body.lane == in && body.left != none && happened.time_of(body.left) <= *limit;
+                });
+            found.push_back({primary::kind::deadline, end, i, nullptr,
+                in_time || outlasts_body(happened, op, end) || is_tried_again(e, in, end), limit});
             continue;
         }
         if (op.in_body || beside) {
@@ -471,8 +491,9 @@ void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
             continue;
         }
         if (limit && happened.time_of(end) >= *limit) {
-            const bool arrived = op.completed != none && op.result != result::aborted &&
-                                 happened.time_of(op.completed) <= *limit + tolerance(e, op.completed);
+            const bool arrived =
+                op.completed != none && op.result != result::aborted &&
+                happened.time_of(op.completed) <= *limit + tolerance(e, op.started, op.completed);
             const bool cleans_up = op.role == role::rollback || op.role == role::release ||
                                    op.role == role::maintenance || is_after_bodies(happened, op);
             const bool own = op.id.lane == in && !is_on_the_side(happened, op, end);
@@ -501,6 +522,8 @@ void add_deadlines(const evidence& e, lane in, std::vector<primary>& found)
 void add_deadline_between(const evidence& e, lane in, std::vector<primary>& found)
 {
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    if (e.contract.deadline_per_attempt)
+        return;
     if (e.contract.create_attempts == 1 || client.ended == none || !is_timeout(e.contract, client.error))
         return;
     for (index i = 0; i < e.trace.operations.size(); ++i) {
@@ -519,20 +542,25 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
     std::vector<primary> found;
     const trace& happened = e.trace;
     const outcome& client = happened.outcomes[static_cast<std::size_t>(in)];
+    std::vector<index> sources;
+    for (const outcome& one : happened.outcomes)
+        sources.push_back(one.error ? find_source(happened, one.error) : none);
     for (index i = 0; i < happened.operations.size(); ++i) {
         const operation_record& op = happened.operations[i];
         if (breaks_what_is_shared(e, in, op))
             found.push_back({primary::kind::operation, op.completed, i, op.error, true});
-        if (may_be_passed_on(e, in, i)) {
+        if (may_be_passed_on(e, in, i, sources[static_cast<std::size_t>(in)])) {
             const bool is_told = e.contract.checks_are_told && op.id.lane == in;
             const bool is_own = op.id.lane == in && !op.in_body && op.role != role::maintenance;
             if (!is_own) {
                 found.push_back({primary::kind::operation, op.delivered, i, op.error,
-                    !is_told || op.role != role::maintenance || is_tried_again(e, in, op.delivered)});
+                    !is_told || op.role != role::maintenance || is_tried_again(e, in, op.delivered) ||
+                        outlasts_body(happened, op, op.delivered)});
                 continue;
             }
         }
-        if ((op.role == role::create && op.result == result::failed ? served_by(e, i) : op.id.lane) != in)
+        if ((op.role == role::create && op.result == result::failed ? served_by(e, i, sources)
+                                                                    : op.id.lane) != in)
             continue;
         // Inside the body, what counts is what leaves it: the body may well handle an error of its own.
         const bool matters =
@@ -559,9 +587,9 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
             found.push_back({primary::kind::deadline, end, none, nullptr, end != client.ended, limit});
     }
     for (const body_record& body : happened.bodies)
-        if (body.lane == in && body.error && body.left != none && !is_abort(body.error) &&
-            !is_tried_again(e, in, body.left))
-            found.push_back({primary::kind::body, body.left, find_source(happened, body.error), body.error});
+        if (body.lane == in && body.error && body.left != none && !is_abort(body.error))
+            found.push_back({primary::kind::body, body.left, find_source(happened, body.error), body.error,
+                is_tried_again(e, in, body.left)});
     if (client.cancelled != none) {
         // What ignores its cancellation until the end of the run fails with an error of its own then.
         const bool ignored = std::any_of(
@@ -596,8 +624,10 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
                                         happened.operations[p->operation].role == role::begin);
         const bool more_bodies =
             e.contract.body_attempts > 1 && (p->what == primary::kind::body || of_commit);
-        const bool more_creates = p->what == primary::kind::operation &&
-                                  happened.operations[p->operation].role == role::create &&
+        const bool of_attempt =
+            p->what == primary::kind::operation ||
+            (p->what == primary::kind::deadline && p->operation != none && e.contract.deadline_per_attempt);
+        const bool more_creates = of_attempt && happened.operations[p->operation].role == role::create &&
                                   attempt_of(e, p->operation).number < e.contract.create_attempts;
         p->optional = p->optional || ((more_bodies || more_creates) &&
                                          std::any_of(std::next(p), found.end(), [&](const primary& later) {
@@ -687,8 +717,8 @@ std::string describe(const evidence& e, const primary& p)
     case primary::kind::body:
         if (p.operation != none && e.trace.operations[p.operation].role != role::body &&
             !e.trace.operations[p.operation].fails_body)
-            return fmt::format("the body failed with {} (raised by {})",
-                e.trace.operations[p.operation].fault.error.text(), name_of(e, p.operation));
+            return fmt::format("the body failed with {} (raised by {})", name_of_error(e.trace, p.error),
+                name_of(e, p.operation));
         return fmt::format("the body failed with {}", mishap::describe(p.error));
     case primary::kind::cancellation:
         return "the caller cancelled";
@@ -720,10 +750,10 @@ std::vector<waiting> waits_at(const trace& happened, lane in, index stuck)
         // A body that was never waited for, since its client was cancelled, hangs for nobody.
         if (op.role == role::body && !is_inside(stuck))
             continue;
-        const phase where = op.role == role::create                      ? phase::create
-                            : op.role == role::close                     ? phase::close
-                            : op.in_body || is_beside_body(happened, op) ? phase::body
-                                                                         : phase::other;
+        const phase where = op.role == role::create                                            ? phase::create
+                            : op.role == role::close                                           ? phase::close
+                            : op.in_body || (is_beside_body(happened, op) && is_inside(stuck)) ? phase::body
+                                                                                               : phase::other;
         waits.push_back({where, i});
     }
     if (waits.empty()) {

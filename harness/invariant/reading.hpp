@@ -114,9 +114,9 @@ bool is_beside_body(const trace&, const operation_record& op);
 /// in.
 bool is_on_the_side(const trace&, const operation_record&, index end);
 
-/// How much later than that limit an event may be and still be on time: the precision of timers, and what the
-/// steps before it cost, among them those between a client's start and that of its timer.
-duration tolerance(const evidence&, index event);
+/// How much later than a limit an event may be and still be on time: the precision of timers, and what the
+/// steps since its clock started cost, among them those until the manager started its timer.
+duration tolerance(const evidence&, index since, index event);
 
 /// Whether the client's own cancellation came at or before that event.
 bool cancelled_before(const trace&, lane, index event);

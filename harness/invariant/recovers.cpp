@@ -3,11 +3,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace mishap::detail {
 
 void judge_recovers(const evidence& e, violations& found)
 {
     const std::size_t probes = e.contract.fresh_clients();
+    // They come again where some were refused, so that the last ones count; but an error of another kind
+    // counts always.
+    const auto fresh = static_cast<std::size_t>(std::count_if(e.trace.outcomes.begin(),
+        e.trace.outcomes.end(), [](const outcome& client) { return client.probe; }));
+    const std::size_t earlier = fresh - std::min(fresh, probes);
     std::size_t seen = 0;
     std::size_t served = 0;
     const outcome* failed = nullptr;
@@ -16,16 +23,17 @@ void judge_recovers(const evidence& e, violations& found)
         const outcome& client = e.trace.outcomes[i];
         if (!client.probe)
             continue;
-        if (seen++ == probes && !failed)
-            served = 0; // some were refused, and all have come again
+        if (seen % probes == 0 && !failed)
+            served = 0;
+        else if (seen % probes == 0)
+            break;
         const bool ok = client.ended != none && !client.error && client.stuck == none;
         served += ok;
-        if (!ok && seen <= probes && was_refused(e, static_cast<lane>(i)))
-            continue;
-        if (!ok && !failed) {
+        if (!ok && !failed && (seen >= earlier || !was_refused(e, static_cast<lane>(i)))) {
             failed = &client;
             in = static_cast<lane>(i);
         }
+        ++seen;
     }
     if (!failed || e.excused(in) || !e.plan.invalid_settings.empty())
         return;

@@ -94,8 +94,7 @@ private:
                 });
             return false;
         }
-        if (const body_record* again = lent_to_another(e_, *held, now.started);
-            again && is_owed(*held, again->entered)) {
+        if (const body_record* again = lent_on(*held, now.started); again && is_owed(*held, again->entered)) {
             blame_lent(*held, *again);
             return false;
         }
@@ -113,7 +112,7 @@ private:
         for (const index held : acquired_) {
             if (!is_owed(held, now))
                 continue;
-            if (const body_record* again = lent_to_another(e_, held, now)) {
+            if (const body_record* again = lent_on(held, now)) {
                 blame_lent(held, *again);
                 return false;
             }
@@ -128,6 +127,24 @@ private:
         }
         acquired_.clear();
         return true;
+    }
+
+    /// Where somebody else was lent the resource before that event, or null. What was acquired in the
+    /// background is for the first who is lent it.
+    const body_record* lent_on(index held, index before) const
+    {
+        if (e_.contract.shared)
+            return nullptr;
+        lane owner = op(held).id.lane;
+        for (const body_record& body : e_.trace.bodies) {
+            if (body.resource != resource_ || body.entered <= op(held).completed || body.entered >= before)
+                continue;
+            if (owner == background_lane)
+                owner = body.lane;
+            else if (body.lane != owner)
+                return &body;
+        }
+        return nullptr;
     }
 
     /// Whether somebody must release this by that event.

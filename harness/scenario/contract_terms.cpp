@@ -92,8 +92,8 @@ constexpr key_row<contract> terms[] = {
     {"suppresses", "[ERROR, ...]", "", "errors that the manager may swallow",
         [](const value& v, contract& c) { c.suppresses = v.errors(); }},
     {"refuses", "[ERROR, ...]", "",
-        "with which a client may be refused before its body is entered: a full queue, an open breaker; fresh "
-        "clients that are refused must be served after the recovery time",
+        "with which a client may be refused before its body is entered: a full queue, an open breaker; where "
+        "fresh clients are refused, as many come again after the recovery time, and must be served",
         [](const value& v, contract& c) { c.refuses = v.errors(); }},
     {"translates", "{ERROR: ERROR, ...}", "", "errors that the manager turns into others",
         [](const value& v, contract& c) {

@@ -733,8 +733,8 @@ bool world::pass_deadlines()
     return pass_time(std::min(last, horizon_));
 }
 
-/// Stage 6: as many fresh clients as there is capacity must each get a resource, all at once. Who is refused,
-/// as the contract permits, comes again later.
+/// Stage 6: as many fresh clients as there is capacity must each get a resource, all at once. Where some are
+/// refused, as the contract permits, as many come again later.
 bool world::probe()
 {
     if (!serving_ || running_clients_ != 0 || adapter_ended_)
@@ -742,16 +742,23 @@ bool world::probe()
     record_stage(stage::probing);
     const duration patience =
         contract_->recovery_time.value_or(contract_->acquire_timeout.value_or(std::chrono::seconds(60)));
-    const std::size_t first = trace_->outcomes.size();
     probing_ = true;
-    bool goes_on = send_probes(seam_.now + patience);
-    const auto is_refused = [&](const outcome& fresh) {
-        return fresh.error && is_one_of(contract_->refuses, fresh.error);
-    };
-    const auto sent = trace_->outcomes.begin() + static_cast<std::ptrdiff_t>(first);
-    if (goes_on && !contract_->refuses.empty() && std::any_of(sent, trace_->outcomes.end(), is_refused)) {
+    // A breaker that is half open lets one of them pass, and the others the next time.
+    constexpr int rounds_max = 8;
+    bool goes_on = true;
+    for (int round = 0; goes_on && round < rounds_max; ++round) {
+        const auto first = static_cast<std::ptrdiff_t>(trace_->outcomes.size());
+        goes_on = send_probes(seam_.now + patience);
+        const auto count = [&](auto is) {
+            return std::count_if(trace_->outcomes.begin() + first, trace_->outcomes.end(), is);
+        };
+        const auto refused = count(
+            [&](const outcome& fresh) { return fresh.error && is_one_of(contract_->refuses, fresh.error); });
+        const auto served = count([](const outcome& fresh) { return fresh.ended != none && !fresh.error; });
+        if (!goes_on || refused == 0 || (round > 0 && served == 0))
+            break;
         extend_horizon();
-        goes_on = pass_time(seam_.now + patience) && send_probes(seam_.now + patience);
+        goes_on = pass_time(seam_.now + patience);
     }
     probing_ = false;
     return goes_on;
@@ -949,10 +956,11 @@ void world::strike_due()
     while (!struck_.empty()) {
         const index operation = struck_.back();
         struck_.pop_back();
-        const operation_record& op = trace_->operations[operation];
-        if (op.id.lane >= 0)
-            emit(static_cast<std::size_t>(op.id.lane), op.fault.type, none, {});
-        if (op.result == result::pending)
+        const lane client = trace_->operations[operation].id.lane;
+        const cancellation type = trace_->operations[operation].fault.type;
+        if (client >= 0)
+            emit(static_cast<std::size_t>(client), type, none, {});
+        if (trace_->operations[operation].result == result::pending)
             unstruck_.push_back(operation);
     }
 }

@@ -148,8 +148,9 @@ struct contract
     std::vector<std::string> suppresses = {};
 
     /// Errors, by name, with which this manager may refuse a client whose body has not been entered: its
-    /// queue is full, its breaker is open, it is being shut down. It hides no error of the client's own. Of
-    /// the fresh clients, those that are refused come again after `recovery_time`, and must be served then.
+    /// queue is full, its breaker is open, it is being shut down. It hides no error of the client's own.
+    /// Where fresh clients are refused, as many come again after `recovery_time`, and again as long as some
+    /// of them are served; in the end all must be.
     std::vector<std::string> refuses = {};
 
     /// Errors, by name, that this manager turns into others: `{"connection_reset", "service_error"}`,
