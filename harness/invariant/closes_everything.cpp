@@ -32,7 +32,7 @@ bool counts(const evidence& e, const operation_record& op)
     const duration asked = e.trace.time_of(op.cancel_requested);
     const bool at_deadline =
         e.contract.close_timeout && asked >= e.trace.time_of(op.started) + *e.contract.close_timeout;
-    return at_deadline || !cancelled_before(e.trace, op.id.lane, op.cancel_requested);
+    return at_deadline || !was_struck(e, op);
 }
 
 /// Whether its object went with a client that was abandoned, or with the world: nothing but its destructor

@@ -171,6 +171,16 @@ index end_of_acquire(const trace& happened, lane in)
     return end;
 }
 
+bool was_struck(const evidence& e, const operation_record& op)
+{
+    if (op.cancel_requested == none || !cancelled_before(e.trace, op.id.lane, op.cancel_requested))
+        return false;
+    const index cancelled = e.trace.outcomes[static_cast<std::size_t>(op.id.lane)].cancelled;
+    const index since = std::max(op.started, cancelled);
+    return e.trace.time_of(op.cancel_requested) <=
+           e.trace.time_of(since) + tolerance(e, since, op.cancel_requested) - timer_precision;
+}
+
 bool was_refused(const evidence& e, lane in)
 {
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];

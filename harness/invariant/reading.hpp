@@ -121,6 +121,10 @@ duration tolerance(const evidence&, index since, index event);
 /// Whether the client's own cancellation came at or before that event.
 bool cancelled_before(const trace&, lane, index event);
 
+/// Whether it was the client's own cancellation that asked this operation to stop: at once, and not later at
+/// some deadline.
+bool was_struck(const evidence&, const operation_record& op);
+
 /// What a client was waiting for when it was found stuck.
 struct waiting
 {

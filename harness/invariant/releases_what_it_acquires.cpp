@@ -10,19 +10,13 @@ namespace mishap::detail {
 
 namespace {
 
-/// Whether this release counts: it was not struck by its client's own cancellation. (Later than that, it was
-/// given up at some deadline.)
+/// Whether this release counts: it was not struck by its client's own cancellation.
 bool counts(const evidence& e, const operation_record& release)
 {
-    if (release.result != result::aborted ||
-        !cancelled_before(e.trace, release.id.lane, release.cancel_requested))
-        return true;
-    if (e.contract.other_timeout && e.trace.time_of(release.cancel_requested) >=
-                                        e.trace.time_of(release.started) + *e.contract.other_timeout)
-        return true;
-    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(release.id.lane)];
-    return e.trace.time_of(release.cancel_requested) >
-           std::max(e.trace.time_of(release.started), e.trace.time_of(client.cancelled));
+    const auto& timeout = e.contract.other_timeout;
+    return release.result != result::aborted || !was_struck(e, release) ||
+           (timeout &&
+               e.trace.time_of(release.cancel_requested) >= e.trace.time_of(release.started) + *timeout);
 }
 
 class judge_of_resource

@@ -170,6 +170,32 @@ awaitable<void> create_two(environment& env, bool guard_the_first)
         std::rethrow_exception(error);
 }
 
+// The client was cancelled, but what ended its close was a deadline.
+TEST(closes_everything, counts_a_close_that_was_given_up_later_than_its_client)
+{
+    const auto closing_at = [](bool shielded) -> mishap::adapter {
+        return [shielded](environment& env) -> awaitable<void> {
+            mock_resource resource;
+            co_await resource.create();
+            const auto close = [&]() -> awaitable<void> {
+                if (!shielded)
+                    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+                try {
+                    co_await catalogue::with_deadline([&] { return resource.close(); }, 2s);
+                } catch (...) {
+                    env.report(std::current_exception());
+                }
+            };
+            co_await with_cleanup([&] { return env.body()(resource); }, close);
+        };
+    };
+    EXPECT_TRUE(holds(run_under("resource.use=hang resource.close=hang", closing_at(true), patient)));
+    EXPECT_TRUE(holds(run_under("resource.use=cancel resource.close=hang", closing_at(true), patient)));
+    EXPECT_TRUE(breaks_first(
+        run_under("resource.use=fail(io_error) resource.close=cancel", closing_at(false), patient),
+        "closes_everything"));
+}
+
 // Each of several is looked at, not only the last.
 TEST(closes_everything, blames_the_first_of_two_that_is_left_when_the_second_fails)
 {
