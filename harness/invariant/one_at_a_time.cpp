@@ -11,17 +11,19 @@ void judge_one_at_a_time(const evidence& e, violations& found)
 {
     if (e.contract.pipelined)
         return;
-    std::vector<std::vector<index>> before(e.trace.resources.size()); // on each resource
+    std::vector<index> under_way; // operations, in the order of their starts
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& second = e.trace.operations[i];
-        if (second.resource == none || second.started == none || e.excused(second.id.lane))
+        if (second.resource == none || second.started == none)
             continue;
-        before[second.resource].push_back(i);
-        for (const index j : before[second.resource]) {
+        std::erase_if(
+            under_way, [&](index before) { return e.trace.operations[before].completed < second.started; });
+        under_way.push_back(i);
+        if (e.excused(second.id.lane))
+            continue;
+        for (const index j : under_way) {
             const operation_record& first = e.trace.operations[j];
-            const bool in_flight = first.started < second.started &&
-                                   (first.completed == none || first.completed > second.started);
-            if (!in_flight)
+            if (j == i || first.resource != second.resource)
                 continue;
             const bool closes = second.role == role::close || second.role == role::force_close;
             const bool asked = first.cancel_requested != none && first.cancel_requested < second.started;

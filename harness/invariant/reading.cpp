@@ -552,9 +552,10 @@ std::vector<primary> primaries_of(const evidence& e, lane in)
     std::vector<primary> found;
     const trace& happened = e.trace;
     const outcome& client = happened.outcomes[static_cast<std::size_t>(in)];
-    std::vector<index> sources;
-    for (const outcome& one : happened.outcomes)
-        sources.push_back(one.error ? find_source(happened, one.error) : none);
+    std::vector<index> sources(happened.outcomes.size(), none);
+    for (std::size_t i = 0; i < sources.size(); ++i)
+        if (happened.outcomes[i].error)
+            sources[i] = find_source(happened, happened.outcomes[i].error);
     for (index i = 0; i < happened.operations.size(); ++i) {
         const operation_record& op = happened.operations[i];
         if (breaks_what_is_shared(e, in, op))

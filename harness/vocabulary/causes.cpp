@@ -3,21 +3,25 @@
 #include <mishap/error.hpp>
 
 #include <boost/asio/multiple_exceptions.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 
 namespace mishap::detail {
 
-std::exception_ptr cause_of(const std::exception_ptr& thrown)
+contents contents_of(const std::exception_ptr& thrown)
 {
     try {
         std::rethrow_exception(thrown);
     } catch (const boost::asio::multiple_exceptions& several) {
-        return several.first_exception();
+        return {{}, several.first_exception()};
+    } catch (const boost::system::system_error& made_of_code) {
+        const auto* const wrapped = dynamic_cast<const std::nested_exception*>(&made_of_code);
+        return {made_of_code.code(), wrapped ? wrapped->nested_ptr() : nullptr};
     } catch (const std::nested_exception& wrapped) {
-        return wrapped.nested_ptr();
+        return {{}, wrapped.nested_ptr()};
     } catch (...) {
-        return nullptr;
+        return {};
     }
 }
 

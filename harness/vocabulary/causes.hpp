@@ -3,6 +3,8 @@
 
 #include <mishap/trace.hpp>
 
+#include <boost/system/error_code.hpp>
+
 #include <exception>
 #include <string>
 #include <vector>
@@ -12,9 +14,14 @@ namespace mishap::detail {
 /// Causes are followed so far, and not for ever.
 inline constexpr int causes_max = 16;
 
-/// What this exception was made of: the cause nested in it, or the first of several, as a cancelled `a || b`
-/// throws; else null.
-std::exception_ptr cause_of(const std::exception_ptr& thrown);
+/// What an exception was made of: a code, or none; and the cause nested in it, or the first of several, as a
+/// cancelled `a || b` throws, or null.
+struct contents
+{
+    boost::system::error_code code;
+    std::exception_ptr cause;
+};
+contents contents_of(const std::exception_ptr& thrown);
 
 /// Whether an exception, or a cause of it, is such a one.
 template <class Tells>
@@ -23,7 +30,7 @@ bool is_or_wraps(std::exception_ptr thrown, Tells tells)
     for (int depth = 0; thrown && depth < causes_max; ++depth) {
         if (tells(thrown))
             return true;
-        thrown = cause_of(thrown);
+        thrown = contents_of(thrown).cause;
     }
     return false;
 }

@@ -4,8 +4,6 @@
 #include <mishap/error.hpp>
 #include <mishap/trace.hpp>
 
-#include <boost/system/system_error.hpp>
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -115,18 +113,6 @@ void trace::clear()
 
 namespace {
 
-/// What a code in this exception is marked with, or `none`.
-index mark_of(const trace& happened, const std::exception_ptr& thrown)
-{
-    try {
-        std::rethrow_exception(thrown);
-    } catch (const boost::system::system_error& made_of_code) {
-        return find_source(happened, made_of_code.code());
-    } catch (...) {
-        return none;
-    }
-}
-
 index source_of(const trace& happened, const std::exception_ptr& thrown, int depth)
 {
     if (!thrown)
@@ -140,8 +126,9 @@ index source_of(const trace& happened, const std::exception_ptr& thrown, int dep
         if (const std::exception_ptr cause = happened.unwrap(thrown); cause && cause != thrown)
             if (const index found = source_of(happened, cause, depth + 1); found != none)
                 return found;
-    const index marked = mark_of(happened, thrown);
-    return marked != none ? marked : source_of(happened, detail::cause_of(thrown), depth + 1);
+    const detail::contents inside = detail::contents_of(thrown);
+    const index marked = find_source(happened, inside.code);
+    return marked != none ? marked : source_of(happened, inside.cause, depth + 1);
 }
 
 } // namespace
