@@ -20,8 +20,7 @@ constexpr fault_description table[fault_kinds] = {
     {fault_kind::ok_now, "ok now", false, false, false, "succeeds without suspending"},
     {fault_kind::fail, "fail", true, true, false,
         "has no effect and fails with the error, at once or in that time, until which it stops when "
-        "cancelled; a "
-        "bare `fail` is `fail io_error`"},
+        "cancelled; a bare `fail` is `fail io_error`"},
     {fault_kind::fail_after_effect, "fail after effect", true, true, false,
         "takes effect when it ends, then fails with the error: its reply was lost"},
     {fault_kind::delay, "delay", false, true, false, "succeeds after the duration; stops when cancelled"},

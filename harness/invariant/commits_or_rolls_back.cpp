@@ -145,7 +145,15 @@ private:
         return current_.commit == none && !rolled_back;
     }
 
-    const body_record* lent_again(index before) const { return lent_to_another(e_, current_.begin, before); }
+    const body_record* lent_again(index before) const
+    {
+        const operation_record& begun = op(current_.begin);
+        for (const body_record& body : e_.trace.bodies)
+            if (body.resource == session_ && body.lane != begun.id.lane && body.entered > begun.completed &&
+                body.entered < before)
+                return &body;
+        return nullptr;
+    }
 
     /// Whether the transaction has come to an end by that event, or is nobody's concern.
     bool ends_by(index at)

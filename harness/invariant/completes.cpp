@@ -225,7 +225,7 @@ void judge_completes(const evidence& e, violations& found)
         const outcome& client = e.trace.outcomes[i];
         const auto in = static_cast<lane>(i);
         if (client.probe || e.excused(in))
-            continue; // `recovers` speaks of the first
+            continue; // fresh clients are the business of `recovers`
         if (e.contract.acquire_timeout && e.contract.capacity && !e.contract.keyed && client.ended != none &&
             client.error)
             judge_starved(e, in, found);

@@ -62,9 +62,8 @@ constexpr invariant table[] = {
         "is dropped",
         detail::judge_commits_or_rolls_back},
     {"releases_what_it_acquires",
-        "what was acquired on a resource is released by one release, before the resource is closed or lent "
-        "to "
-        "another client; nothing else is released",
+        "what was acquired on a resource is released by one release, before the resource is closed or "
+        "lent to another client; nothing else is released",
         detail::judge_releases_what_it_acquires},
     {"validates_first", "a setting that is declared invalid is refused before anything is created",
         detail::judge_validates_first},

@@ -208,16 +208,6 @@ bool was_broken(const evidence& e, index resource, index at)
     });
 }
 
-const body_record* lent_to_another(const evidence& e, index operation, index before)
-{
-    const operation_record& op = e.trace.operations[operation];
-    for (const body_record& body : e.trace.bodies)
-        if (body.resource == op.resource && body.lane != op.id.lane && body.entered > op.completed &&
-            body.entered < before)
-            return &body;
-    return nullptr;
-}
-
 bool is_nested_body(const trace& happened, index body)
 {
     const body_record& inner = happened.bodies[body];

@@ -59,9 +59,6 @@ bool is_there(const evidence&, lane);
 /// Whether a resource was known to be broken by that event: a breaking error, or its peer was gone.
 bool was_broken(const evidence&, index resource, index at);
 
-/// Where this operation's resource was lent to another client between its end and that event, or null.
-const body_record* lent_to_another(const evidence&, index operation, index before);
-
 /// A create that succeeded with a null handle.
 bool yielded_nothing(const operation_record&) noexcept;
 

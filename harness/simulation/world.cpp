@@ -541,8 +541,7 @@ bool world::advance(duration limit)
         alarms_.pop_back();
         if (due.operation != none) {
             // Whoever is late comes together with a timer of that instant: when its handler runs, the timer's
-            // is on its way, and cancelling the timer does nothing any more.
-            // So does what fails then.
+            // is on its way, and cancelling the timer does nothing any more. So does whatever fails then.
             if (timer_armed && own.expiry == next &&
                 trace_->operations[due.operation].fault.kind != fault_kind::delay) {
                 own.expiry = duration(-1);

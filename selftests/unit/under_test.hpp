@@ -35,7 +35,8 @@ inline const contract patient{.unbounded = {phase::create, phase::close}};
 inline auto shield() { return asio::this_coro::reset_cancellation_state(asio::disable_cancellation()); }
 
 /// Does `work`, then `close`, which nothing cancels: the try and finally of other languages. The first error
-/// is thrown.
+/// is thrown. Who is cancelled before it is entered throws at the `co_await`, and cleans up nothing: where
+/// cancellations at any step must be survived, write the frame out.
 template <class Work, class Close>
 awaitable<void> with_cleanup(Work work, Close close)
 {
