@@ -89,7 +89,7 @@ void campaign::count(const run_result& done)
     result_.fired += done.trace.strikes.size();
     for (const perturbation& p : done.plan.perturbations)
         if (p.is_fault())
-            ++cell_of(p.at, p.fault).planned;
+            ++cell_of(p.at, p.fault()).planned;
     std::vector<index> sources; // of the clients' errors
     for (const outcome& client : done.trace.outcomes)
         sources.push_back(client.error ? find_source(done.trace, client.error) : none);
@@ -231,22 +231,25 @@ std::vector<fault_plan> simpler_plans(const fault_plan& plan, const contract& pr
         simpler.push_back(std::move(without));
     }
     const auto replace = [&](std::size_t i, fault by) {
-        if (plan.perturbations[i].fault == by)
+        if (plan.perturbations[i].fault() == by)
             return;
         fault_plan changed = plan;
-        changed.perturbations[i].fault = by;
+        if (auto* of_body = std::get_if<body_failure>(&changed.perturbations[i].what))
+            of_body->error = by.error;
+        else
+            std::get<operation_fault>(changed.perturbations[i].what).fault = by;
         simpler.push_back(std::move(changed));
     };
     static const symbol plainest("io_error");
     // Fewer of what a pattern strikes.
     for (std::size_t i = 0; i < plan.perturbations.size(); ++i) {
         const perturbation& p = plan.perturbations[i];
-        if (!p.is_fault() || !p.repeats)
+        if (!p.is_fault() || !p.repeats())
             continue;
         for (const std::uint32_t last : {p.at.occurrence, p.at.occurrence + 1, p.at.occurrence + 3})
-            if (last < p.repeats->last) {
+            if (last < p.repeats()->last) {
                 fault_plan fewer = plan;
-                fewer.perturbations[i].repeats->last = last;
+                std::get<operation_fault>(fewer.perturbations[i].what).repeats->last = last;
                 simpler.push_back(std::move(fewer));
             }
     }
@@ -268,7 +271,7 @@ std::vector<fault_plan> simpler_plans(const fault_plan& plan, const contract& pr
     for (std::size_t i = 0; i < plan.perturbations.size(); ++i) {
         if (!plan.perturbations[i].is_fault())
             continue;
-        const fault& now = plan.perturbations[i].fault;
+        const fault now = plan.perturbations[i].fault();
         switch (now.kind) {
         case fault_kind::ok:
         case fault_kind::ok_now:

@@ -24,8 +24,8 @@ namespace {
 bool is_anchored(const fault_plan& fired)
 {
     return std::all_of(fired.perturbations.begin(), fired.perturbations.end(), [](const perturbation& p) {
-        return !p.yields &&
-               (!p.interrupts || (p.interrupts->when != moment::steps && p.interrupts->steps == 0));
+        return !p.yields() &&
+               (!p.interrupts() || (p.interrupts()->when != moment::steps && p.interrupts()->steps == 0));
     });
 }
 

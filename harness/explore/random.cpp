@@ -96,12 +96,11 @@ void draw_clients(fault_plan& plan, const contract& promises, const random_optio
         if (coin % 3 != 0)
             return;
         const bool ends_world = what == interruption::action::abandon && (coin >> 4) % 8 == 0;
-        perturbation one;
-        one.interrupts = {.what = what,
+        const interruption one{.what = what,
             .client = ends_world ? whole_world : static_cast<lane>((coin >> 8) % clients),
             .when = moment::steps,
             .steps = 1 + static_cast<std::uint32_t>(step % (16 * clients))};
-        plan.perturbations.push_back(one);
+        plan.perturbations.push_back({.at = {}, .what = one});
     };
     const auto& kinds = options.kinds;
     if (kinds.empty() || std::find(kinds.begin(), kinds.end(), fault_kind::cancel) != kinds.end()) {
@@ -131,7 +130,7 @@ void draw_deviations(fault_plan& plan, const std::vector<operation_id>& reached,
         if (first == at.lane)
             first = static_cast<lane>(first == 0 ? last : first - 1);
         plan.perturbations.push_back({.at = at,
-            .yields = deviation{.first = first, .steps = 1 + static_cast<std::uint32_t>((coin >> 32) % 4)}});
+            .what = deviation{.first = first, .steps = 1 + static_cast<std::uint32_t>((coin >> 32) % 4)}});
     }
 }
 

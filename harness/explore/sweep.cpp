@@ -216,10 +216,9 @@ private:
         for (const site& here : sites) {
             if (here.boundary) {
                 const auto interrupt = [&](interruption::action what, lane client) {
-                    perturbation one;
-                    one.interrupts = {
-                        .what = what, .client = client, .when = moment::steps, .steps = here.step};
-                    plan.perturbations.push_back(one);
+                    plan.perturbations.push_back({.at = {},
+                        .what = interruption{
+                            .what = what, .client = client, .when = moment::steps, .steps = here.step}});
                     visit(plan, here.position, left - 1, &here);
                     plan.perturbations.pop_back();
                 };
@@ -242,13 +241,14 @@ private:
                     // Who has gone, or has not come, cannot go first.
                     if (first == here.id.lane || here.step >= clients[client].to || clients[client].to == 0)
                         continue;
-                    plan.perturbations.push_back({.at = here.id, .yields = deviation{.first = first}});
+                    plan.perturbations.push_back({.at = here.id, .what = deviation{.first = first}});
                     visit(plan, here.position, left - 1, &here);
                     plan.perturbations.pop_back();
                 }
             for (const fault& kind : kinds_)
                 for (const fault& fitted : fit(kind, here)) {
-                    plan.perturbations.push_back({.at = here.id, .fault = told_apart(plan, fitted)});
+                    plan.perturbations.push_back(
+                        {.at = here.id, .what = operation_fault{told_apart(plan, fitted)}});
                     visit(plan, here.position + 1, left - 1, &here);
                     plan.perturbations.pop_back();
                 }
@@ -266,7 +266,7 @@ private:
         static const symbol other("access_denied");
         const bool fails = kind.kind == fault_kind::fail || kind.kind == fault_kind::fail_after_effect;
         const bool taken = std::any_of(plan.perturbations.begin(), plan.perturbations.end(),
-            [&](const perturbation& p) { return p.is_fault() && p.fault.error == plain; });
+            [&](const perturbation& p) { return p.is_fault() && p.fault().error == plain; });
         fault changed = kind;
         if (fails && kind.error == plain && taken)
             changed.error = other;
@@ -276,7 +276,7 @@ private:
     static bool deviates(const fault_plan& plan, const operation_id& at)
     {
         return std::any_of(plan.perturbations.begin(), plan.perturbations.end(),
-            [&](const perturbation& p) { return p.yields && p.at == at; });
+            [&](const perturbation& p) { return p.yields() && p.at == at; });
     }
 
     bool cancels() const
@@ -372,7 +372,7 @@ private:
         operation_id every = first->id;
         every.occurrence = 1;
         every.lane = 0; // of any
-        return std::pair{where, perturbation{.at = every, .fault = fault::fail(plain), .repeats = all}};
+        return std::pair{where, perturbation{.at = every, .what = operation_fault{fault::fail(plain), all}}};
     }
 
     /// What a kind means at an operation of that role; nothing where it means nothing.

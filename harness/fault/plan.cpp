@@ -21,7 +21,7 @@ constexpr std::uint32_t clients_max = 100;
 bool shows_clients(const fault_plan& plan)
 {
     return std::any_of(plan.perturbations.begin(), plan.perturbations.end(), [](const perturbation& p) {
-        return p.at.lane > 0 || (p.interrupts && p.interrupts->client > 0) || p.yields;
+        return p.at.lane > 0 || (p.interrupts() && p.interrupts()->client > 0) || p.yields();
     });
 }
 
@@ -36,18 +36,19 @@ std::string without_first(std::string text)
 /// `session.query`, `c1/session.query#2`, or a pattern such as `*/session.query#2..`.
 std::string target_of(const perturbation& p, bool show_client)
 {
-    if (!p.repeats)
+    const repetition* many = p.repeats();
+    if (!many)
         return without_first(to_string(p.at, show_client));
     operation_id first = p.at;
-    if (p.repeats->every_lane)
+    if (many->every_lane)
         first.lane = 0;
-    std::string text = to_string(first, show_client && !p.repeats->every_lane);
-    if (p.repeats->every_lane)
+    std::string text = to_string(first, show_client && !many->every_lane);
+    if (many->every_lane)
         text.insert(0, "*/");
-    if (p.repeats->last == first.occurrence)
+    if (many->last == first.occurrence)
         return without_first(text);
-    if (p.repeats->last != std::numeric_limits<std::uint32_t>::max())
-        return text + fmt::format("..{}", p.repeats->last);
+    if (many->last != std::numeric_limits<std::uint32_t>::max())
+        return text + fmt::format("..{}", many->last);
     if (first.occurrence == 1)
         return text.substr(0, text.rfind('#')) + "#*";
     return text + "..";
@@ -220,7 +221,6 @@ perturbation parse_perturbation(const word& w)
             w.offset);
     const word target{w.text.substr(0, equals), w.offset};
     const word what{w.text.substr(equals + 1), w.offset + equals + 1};
-    perturbation p;
     // body=fail(io_error after session.query#2)
     const bool before = what.text.find(" before ") != std::string_view::npos;
     const std::string_view relation = before ? " before " : " after ";
@@ -233,26 +233,22 @@ perturbation parse_perturbation(const word& w)
                 fmt::format("'{}': only a body fails before or after an operation", w.text), w.offset);
         const std::size_t start = after + relation.size();
         const std::string_view anchor = what.text.substr(start, what.text.size() - start - 1);
-        p.at = at_offset(what.offset + start, [&] { return parse_operation(anchor); });
-        p.fault = at_offset(
+        const operation_id at = at_offset(what.offset + start, [&] { return parse_operation(anchor); });
+        const fault failure = at_offset(
             what.offset, [&] { return parse_fault(std::string(what.text.substr(0, after)) + ')'); });
-        p.fails_body = true;
-        p.fails_before = before;
-        if (p.at.lane != body.lane)
+        if (at.lane != body.lane)
             throw input_error(
                 fmt::format("'{}': a body fails at an operation of its own, not of another client's", w.text),
                 w.offset);
-        if (p.fault.kind != fault_kind::fail || p.fault.takes_time())
+        if (failure.kind != fault_kind::fail || failure.takes_time())
             throw input_error(
                 fmt::format("'{}': before and after an operation a body can only fail, and at once", w.text),
                 w.offset);
-        return p;
+        return {.at = at, .what = body_failure{.error = failure.error, .before = before}};
     }
     const operation_pattern pattern = at_offset(target.offset, [&] { return parse_pattern(target.text); });
-    p.at = pattern.first;
-    p.repeats = pattern.repeats;
-    p.fault = at_offset(what.offset, [&] { return parse_fault(what.text); });
-    return p;
+    const fault does = at_offset(what.offset, [&] { return parse_fault(what.text); });
+    return {.at = pattern.first, .what = operation_fault{.fault = does, .repeats = pattern.repeats}};
 }
 
 lane parse_client(std::string_view text, std::size_t offset)
@@ -342,9 +338,8 @@ perturbation parse_interruption(const word& arguments, interruption::action what
     argument_reader in(arguments, cancels ? "cancel" : "abandon",
         cancels ? "cancel(c0 queued session.query#2) or cancel(c0 after 7 steps)"
                 : "abandon(c0 queued session.query#2) or abandon(world after 7 steps)");
-    perturbation p;
-    interruption& i = p.interrupts.emplace();
-    i.what = what;
+    operation_id at;
+    interruption i{.what = what};
     bool during = false;
     if (!cancels && in.take_if("world")) {
         i.client = whole_world;
@@ -371,8 +366,8 @@ perturbation parse_interruption(const word& arguments, interruption::action what
         else
             in.refuse(
                 fmt::format("the moment is one of {}queued, after", cancels ? "before, during, " : ""), 1);
-        p.at = in.take_operation();
-        if (during && p.at.lane != i.client)
+        at = in.take_operation();
+        if (during && at.lane != i.client)
             in.refuse("'during' is for the client's own operation", 2);
         if (!during)
             i.steps = in.take_steps(0);
@@ -386,20 +381,16 @@ perturbation parse_interruption(const word& arguments, interruption::action what
             in.refuse("the type is one of terminal, partial, total");
     }
     in.expect_end();
-    if (during) {
-        // The same thing has one name only.
-        p.fault = fault::cancel(i.type);
-        p.interrupts.reset();
-    }
-    return p;
+    if (during) // the same thing has one name only
+        return {.at = at, .what = operation_fault{fault::cancel(i.type)}};
+    return {.at = at, .what = i};
 }
 
 /// `run(c1 before c0/session.close)`, and with the lane said again, `run(c1 before c0 at c0/session.close)`.
 perturbation parse_deviation(const word& arguments)
 {
     argument_reader in(arguments, "run", "run(c1 before c0/session.close)");
-    perturbation p;
-    deviation& d = p.yields.emplace();
+    deviation d;
     const word first = in.take("a lane");
     d.first = first.text == "bg" ? background_lane : parse_client(first.text, first.offset);
     if (!in.take_if("before"))
@@ -409,16 +400,16 @@ perturbation parse_deviation(const word& arguments)
         other = in.take("a lane");
         in.take_if("at");
     }
-    p.at = in.take_operation();
-    if (other && other->text != lane_name(p.at.lane))
+    const operation_id at = in.take_operation();
+    if (other && other->text != lane_name(at.lane))
         in.refuse(fmt::format("the operation is not one of {}", other->text), 1);
-    if (p.at.lane == d.first)
+    if (at.lane == d.first)
         in.refuse("an operation cannot wait for a step of its own lane", 1);
     d.steps = in.take_steps(1);
     if (d.steps == 0)
         in.refuse("it waits for one step at least", 1);
     in.expect_end();
-    return p;
+    return {.at = at, .what = d};
 }
 
 std::uint16_t checksum(std::string_view text)
@@ -453,15 +444,31 @@ const perturbation* fault_plan::find(const operation_id& id) const noexcept
     return nullptr;
 }
 
+const repetition* perturbation::repeats() const noexcept
+{
+    const auto* one = std::get_if<operation_fault>(&what);
+    return one && one->repeats ? &*one->repeats : nullptr;
+}
+
+mishap::fault perturbation::fault() const noexcept
+{
+    if (const auto* one = std::get_if<operation_fault>(&what))
+        return one->fault;
+    if (const auto* of_body = fails_body())
+        return mishap::fault::fail(of_body->error);
+    return {};
+}
+
 bool perturbation::strikes(const operation_id& id) const noexcept
 {
     if (!is_fault())
         return false;
-    if (!repeats)
+    const repetition* many = repeats();
+    if (!many)
         return at == id;
     return at.kind == id.kind && at.name == id.name && at.attempt == id.attempt &&
-           (repeats->every_lane || at.lane == id.lane) && at.occurrence <= id.occurrence &&
-           id.occurrence <= repeats->last;
+           (many->every_lane || at.lane == id.lane) && at.occurrence <= id.occurrence &&
+           id.occurrence <= many->last;
 }
 
 operation_pattern parse_pattern(std::string_view text)
@@ -502,7 +509,7 @@ operation_pattern parse_pattern(std::string_view text)
 
 fault_plan& fault_plan::at(std::string_view operation, fault what)
 {
-    perturbations.push_back({.at = parse_operation(operation), .fault = what});
+    perturbations.push_back({.at = parse_operation(operation), .what = operation_fault{what}});
     return *this;
 }
 
@@ -511,16 +518,16 @@ std::string to_string(const fault_plan& plan)
     const bool clients = shows_clients(plan);
     std::vector<std::string> words;
     for (const perturbation& p : plan.perturbations) {
-        if (p.interrupts)
-            words.push_back(to_word(p.at, *p.interrupts));
-        else if (p.yields)
-            words.push_back(to_word(p.at, *p.yields));
-        else if (p.fails_body)
+        if (const auto* struck = p.interrupts())
+            words.push_back(to_word(p.at, *struck));
+        else if (const auto* held_back = p.yields())
+            words.push_back(to_word(p.at, *held_back));
+        else if (const auto* failure = p.fails_body())
             words.push_back(
                 fmt::format("{}=fail({} {} {})", without_first(to_string(body_operation(p.at.lane), clients)),
-                    p.fault.error.text(), p.fails_before ? "before" : "after", to_string(p.at, clients)));
+                    failure->error.text(), failure->before ? "before" : "after", to_string(p.at, clients)));
         else
-            words.push_back(fmt::format("{}={}", target_of(p, clients), to_token(p.fault)));
+            words.push_back(fmt::format("{}={}", target_of(p, clients), to_token(p.fault())));
     }
     if (plan.clients != 0)
         words.push_back(fmt::format("clients({})", plan.clients));

@@ -44,17 +44,17 @@ std::string interruptions(std::string_view key, const fault_plan& plan, interrup
 {
     std::string text;
     for (const perturbation& p : plan.perturbations) {
-        if (!p.interrupts || p.interrupts->what != what)
+        if (!p.interrupts() || p.interrupts()->what != what)
             continue;
         text += "  - {";
-        if (p.interrupts->when != moment::steps)
+        if (p.interrupts()->when != moment::steps)
             text += fmt::format("at: {}, ", to_string(p.at, true));
-        text += fmt::format("when: {}, client: {}", to_string(p.interrupts->when),
-            p.interrupts->client == whole_world ? "world" : std::to_string(p.interrupts->client));
-        if (p.interrupts->steps != 0)
-            text += fmt::format(", steps: {}", p.interrupts->steps);
-        if (p.interrupts->type != cancellation::terminal)
-            text += fmt::format(", type: {}", to_string(p.interrupts->type));
+        text += fmt::format("when: {}, client: {}", to_string(p.interrupts()->when),
+            p.interrupts()->client == whole_world ? "world" : std::to_string(p.interrupts()->client));
+        if (p.interrupts()->steps != 0)
+            text += fmt::format(", steps: {}", p.interrupts()->steps);
+        if (p.interrupts()->type != cancellation::terminal)
+            text += fmt::format(", type: {}", to_string(p.interrupts()->type));
         text += "}\n";
     }
     return text.empty() ? text : fmt::format("{}:\n{}", key, text);
@@ -107,14 +107,14 @@ std::string to_scenario(const counterexample& c)
     text += interruptions("abandon", fired, interruption::action::abandon);
     std::string schedule, faults;
     for (const perturbation& p : fired.perturbations) {
-        if (p.yields)
-            schedule += fmt::format("  - run {} before {}{}\n", lane_name(p.yields->first),
-                to_string(p.at, true), p.yields->steps == 1 ? "" : fmt::format(" +{}", p.yields->steps));
-        else if (p.fails_body)
+        if (p.yields())
+            schedule += fmt::format("  - run {} before {}{}\n", lane_name(p.yields()->first),
+                to_string(p.at, true), p.yields()->steps == 1 ? "" : fmt::format(" +{}", p.yields()->steps));
+        else if (p.fails_body())
             faults += fmt::format("  {}: {} {} {}\n", to_string(body_operation(p.at.lane)),
-                to_string(p.fault), p.fails_before ? "before" : "after", to_string(p.at));
+                to_string(p.fault()), p.fails_body()->before ? "before" : "after", to_string(p.at));
         else if (p.is_fault())
-            faults += fmt::format("  {}: {}\n", to_string(p.at), to_string(p.fault));
+            faults += fmt::format("  {}: {}\n", to_string(p.at), to_string(p.fault()));
     }
     if (!schedule.empty())
         text += "schedule:\n" + schedule;

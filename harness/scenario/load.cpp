@@ -57,11 +57,9 @@ perturbation read_body_fault(const reader& at, const operation_id& body)
         const bool before = text.find(" before ") != std::string::npos;
         const std::string_view relation = before ? " before " : " after ";
         if (const auto after = text.find(relation); after != std::string::npos) {
-            perturbation p{.at = {},
-                .fault = parse_fault(text.substr(0, after)),
-                .fails_body = true,
-                .fails_before = before};
-            if (p.fault.kind != fault_kind::fail || p.fault.takes_time())
+            const fault failure = parse_fault(text.substr(0, after));
+            perturbation p{.at = {}, .what = body_failure{.error = failure.error, .before = before}};
+            if (failure.kind != fault_kind::fail || failure.takes_time())
                 throw input_error("before and after an operation a body can only fail, and at once");
             const std::size_t start = after + relation.size();
             try {
@@ -73,7 +71,7 @@ perturbation read_body_fault(const reader& at, const operation_id& body)
                 throw input_error("a body fails at an operation of its own, not of another client's", start);
             return p;
         }
-        return {.at = body, .fault = parse_fault(text)};
+        return {.at = body, .what = operation_fault{parse_fault(text)}};
     });
 }
 
@@ -84,14 +82,15 @@ void read_faults(const reader& at, scenario& into)
             key.parse("an operation", [](const std::string& text) { return parse_pattern(text); });
         static const symbol body("body");
         const operation_id& id = pattern.first;
-        perturbation p = id.kind == body && id.name.empty() && !pattern.repeats
-                             ? read_body_fault(given, id)
-                             : perturbation{.at = id,
-                                   .fault = given.parse(
-                                       "a fault", [](const std::string& text) { return parse_fault(text); }),
-                                   .repeats = pattern.repeats};
+        perturbation p =
+            id.kind == body && id.name.empty() && !pattern.repeats
+                ? read_body_fault(given, id)
+                : perturbation{.at = id,
+                      .what = operation_fault{
+                          given.parse("a fault", [](const std::string& text) { return parse_fault(text); }),
+                          pattern.repeats}};
         // The first that fits an operation strikes: a single operation may stand before a pattern.
-        if (!p.repeats && into.plan.find(p.at))
+        if (!pattern.repeats && into.plan.find(p.at))
             key.refuse(fmt::format("'{}' names {}, which has a fault already", name, to_string(p.at)));
         into.plan.perturbations.push_back(p);
         into.written_at.push_back(key.place());
@@ -184,10 +183,10 @@ void read_interruption(const reader& at, interruption::action what, scenario& in
     if (d.during) {
         if (d.client && *d.client != d.p.at.lane)
             at.refuse("'during' is for the client's own operation: write 'queued' or 'after'");
-        d.p.fault = fault::cancel(d.i.type);
+        d.p.what = operation_fault{fault::cancel(d.i.type)};
     } else {
         d.i.client = d.client.value_or(std::max<lane>(d.p.at.lane, 0));
-        d.p.interrupts = d.i;
+        d.p.what = d.i;
     }
     into.plan.perturbations.push_back(d.p);
     into.written_at.push_back(at.place());
@@ -202,7 +201,7 @@ void read_deviation(const reader& at, scenario& into)
                 fmt::format("'{}' is no deviation: write run c1 before c0/session.close", text));
         // The same words as in a plan, where brackets stand around them.
         const fault_plan plan = parse_plan("run(" + text.substr(4) + ')');
-        if (plan.perturbations.size() != 1 || !plan.perturbations[0].yields)
+        if (plan.perturbations.size() != 1 || !plan.perturbations[0].yields())
             throw input_error(
                 fmt::format("'{}' is no deviation: write run c1 before c0/session.close", text));
         return plan.perturbations[0];

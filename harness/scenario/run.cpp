@@ -58,9 +58,9 @@ std::string why_refused(const run_result& run, const perturbation& p)
         ops.begin(), ops.end(), [&](const operation_record& op) { return op.id == p.at && p.is_fault(); });
     if (there == ops.end())
         return {};
-    if (p.fails_body)
+    if (p.fails_body())
         return ": the body does not make it";
-    if (p.fault.kind == fault_kind::empty)
+    if (p.fault().kind == fault_kind::empty)
         return ": only a create can yield nothing";
     return there->blocking ? ": it is a synchronous call, which cannot hang" : "";
 }
@@ -141,12 +141,12 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
         fail(result,
             fmt::format("{}: the {} at {} never fired, so this scenario tests nothing{}\n  the run had  {}\n",
                 to_string(s.written_at[i]),
-                p.yields                                             ? "deviation"
-                : !p.interrupts                                      ? "fault"
-                : p.interrupts->what == interruption::action::cancel ? "cancellation"
-                                                                     : "abandonment",
-                p.interrupts && p.interrupts->when == moment::steps
-                    ? fmt::format("step {}", p.interrupts->steps)
+                p.yields()                                             ? "deviation"
+                : !p.interrupts()                                      ? "fault"
+                : p.interrupts()->what == interruption::action::cancel ? "cancellation"
+                                                                       : "abandonment",
+                p.interrupts() && p.interrupts()->when == moment::steps
+                    ? fmt::format("step {}", p.interrupts()->steps)
                     : to_string(p.at),
                 !refusal.empty() ? refusal
                 : near.empty()   ? ""

@@ -2,6 +2,7 @@
 
 #include "world.hpp"
 
+#include "fault/fired.hpp"
 #include "vocabulary/expectations.hpp"
 
 #include <mishap/input_error.hpp>
@@ -41,44 +42,6 @@ world& thread_world()
     if (!mine || !mine->usable())
         mine.reset(new world);
     return *mine;
-}
-
-void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fired)
-{
-    fired.perturbations.clear();
-    // A pattern that struck many operations is told as one.
-    constexpr std::size_t told_singly = 8;
-    std::vector<std::size_t> struck(plan.perturbations.size());
-    const auto pattern_of = [&](const operation_record& op) {
-        const perturbation* by = plan.find(op.id);
-        return by && by->repeats ? static_cast<std::size_t>(by - plan.perturbations.data()) : struck.size();
-    };
-    for (const operation_record& op : happened.operations)
-        if (const std::size_t by = op.perturbed ? pattern_of(op) : struck.size(); by != struck.size())
-            ++struck[by];
-    for (const operation_record& op : happened.operations) {
-        if (!op.perturbed)
-            continue;
-        const std::size_t by = pattern_of(op);
-        if (by == struck.size() || struck[by] <= told_singly)
-            fired.perturbations.push_back({.at = op.id,
-                .fault = op.fault,
-                .fails_body = op.fails_body,
-                .fails_before = op.fails_before});
-        else if (std::find(fired.perturbations.begin(), fired.perturbations.end(), plan.perturbations[by]) ==
-                 fired.perturbations.end())
-            fired.perturbations.push_back(plan.perturbations[by]);
-    }
-    for (const strike_record& strike : happened.strikes)
-        fired.perturbations.push_back(strike.what);
-    fired.clients = plan.clients;
-    fired.sequential = plan.sequential;
-    fired.relay = plan.relay;
-    fired.arrivals = plan.arrivals;
-    fired.lazy.reset();
-    fired.step_cost = plan.step_cost;
-    fired.settings = plan.settings;
-    fired.invalid_settings = plan.invalid_settings;
 }
 
 } // namespace

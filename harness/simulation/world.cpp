@@ -3,9 +3,12 @@
 #include "executor.hpp"
 #include "refuge.hpp"
 
+#include "fault/draw.hpp"
+#include "fault/fired.hpp"
 #include "vocabulary/causes.hpp"
 #include "vocabulary/deadlines.hpp"
 #include "vocabulary/expectations.hpp"
+#include "vocabulary/mix.hpp"
 #include "vocabulary/site.hpp"
 
 #include <mishap/error.hpp>
@@ -59,21 +62,6 @@ public:
     simulating(const simulating&) = delete;
     simulating& operator=(const simulating&) = delete;
 };
-
-constexpr std::uint64_t mix(std::uint64_t hash, std::uint64_t value) noexcept
-{
-    // The finaliser of SplitMix64 (G. L. Steele et al., OOPSLA 2014) over a running value.
-    hash += 0x9e3779b97f4a7c15ull + value;
-    hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ull;
-    hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebull;
-    return hash ^ (hash >> 31);
-}
-
-std::uint64_t hash_of(const operation_id& id) noexcept
-{
-    return mix(mix(mix(id.kind.stable_hash(), id.name.stable_hash()), id.occurrence),
-        (std::uint64_t(id.attempt) << 16) ^ static_cast<std::uint16_t>(id.lane));
-}
 
 const std::exception_ptr& aborted_error()
 {
@@ -281,12 +269,12 @@ void world::reset(
     held_.clear();
     for (std::size_t i = 0; i < plan.perturbations.size(); ++i) {
         const perturbation& p = plan.perturbations[i];
-        if (p.interrupts)
+        if (p.interrupts())
             strikes_.push_back({.plan_index = i,
                 .what = p,
-                .armed = p.interrupts->when == moment::steps,
-                .due = p.interrupts->steps});
-        else if (p.yields)
+                .armed = p.interrupts()->when == moment::steps,
+                .due = p.interrupts()->steps});
+        else if (p.yields())
             deviations_.push_back(i);
     }
     struck_.clear();
@@ -922,9 +910,9 @@ void world::client_ended(std::size_t which, std::exception_ptr error)
 void world::arm_strikes(moment when, const operation_id& at)
 {
     for (strike& waiting : strikes_)
-        if (!waiting.armed && waiting.what.interrupts->when == when && waiting.what.at == at) {
+        if (!waiting.armed && waiting.what.interrupts()->when == when && waiting.what.at == at) {
             waiting.armed = true;
-            waiting.due = trace_->steps + waiting.what.interrupts->steps;
+            waiting.due = trace_->steps + waiting.what.interrupts()->steps;
         }
 }
 
@@ -933,7 +921,7 @@ void world::strike_due()
     // By hand, since what is struck may arm others.
     for (std::size_t i = 0; i < strikes_.size();) {
         // Nobody is cancelled before he has begun: that would test Asio, not the manager.
-        const lane whom = strikes_[i].what.interrupts->client;
+        const lane whom = strikes_[i].what.interrupts()->client;
         const auto client = static_cast<std::size_t>(whom);
         const bool begun =
             whom == whole_world || (client < trace_->outcomes.size() && trace_->outcomes[client].began != 0);
@@ -943,7 +931,7 @@ void world::strike_due()
         }
         const strike due = strikes_[i];
         strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
-        const interruption& point = *due.what.interrupts;
+        const interruption& point = *due.what.interrupts();
         const perturbation what = point.when == moment::steps ? anchor_now(point) : due.what;
         if (point.what == interruption::action::cancel)
             emit(client, point.type, due.plan_index, what);
@@ -1003,8 +991,8 @@ void world::emit(std::size_t client, cancellation type, std::size_t plan_index, 
 
 perturbation world::anchor_now(const interruption& struck) const
 {
-    perturbation what;
-    interruption& point = what.interrupts.emplace(struck);
+    perturbation what{.at = {}, .what = struck};
+    interruption& point = std::get<interruption>(what.what);
     for (auto e = trace_->events.rbegin(); e != trace_->events.rend(); ++e) {
         if (e->kind != event_kind::completed && e->kind != event_kind::delivered)
             continue;
@@ -1112,11 +1100,11 @@ bool world::strike_before(const resource& on, role what, symbol name, lane in)
     const operation_id id = identify(on, what, name, in);
     for (std::size_t i = 0; i < strikes_.size(); ++i) {
         const strike waiting = strikes_[i];
-        if (waiting.armed || waiting.what.interrupts->when != moment::before || !(waiting.what.at == id) ||
-            waiting.what.interrupts->what != interruption::action::cancel)
+        if (waiting.armed || waiting.what.interrupts()->when != moment::before || !(waiting.what.at == id) ||
+            waiting.what.interrupts()->what != interruption::action::cancel)
             continue;
         strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
-        emit(static_cast<std::size_t>(waiting.what.interrupts->client), waiting.what.interrupts->type,
+        emit(static_cast<std::size_t>(waiting.what.interrupts()->client), waiting.what.interrupts()->type,
             waiting.plan_index, waiting.what);
         struck_before_ = waiting.what;
         return true;
@@ -1126,7 +1114,7 @@ bool world::strike_before(const resource& on, role what, symbol name, lane in)
 
 void world::strike_again(lane in)
 {
-    if (struck_before_.interrupts && struck_before_.interrupts->client == in)
+    if (struck_before_.interrupts() && struck_before_.interrupts()->client == in)
         strikes_.push_back(
             {.plan_index = none, .what = struck_before_, .armed = true, .due = trace_->steps + 1});
 }
@@ -1258,17 +1246,7 @@ std::string world::describe_running()
     const world* const here = running_world;
     if (!here || !here->trace_)
         return {};
-    fault_plan plan = *here->plan_;
-    if (plan.lazy) {
-        // The canonical plan so far is worth more than a seed.
-        plan.lazy.reset();
-        for (const operation_record& op : here->trace_->operations)
-            if (op.perturbed && !plan.find(op.id))
-                plan.perturbations.push_back({.at = op.id,
-                    .fault = op.fault,
-                    .fails_body = op.fails_body,
-                    .fails_before = op.fails_before});
-    }
+    const fault_plan plan = drawn_so_far(*here->trace_, *here->plan_);
     return to_string(replay_token{here->manager_->name, plan});
 }
 
@@ -1358,69 +1336,6 @@ index world::new_operation(const operation_id& id, role what, index resource)
     return which;
 }
 
-std::optional<fault> world::draw(const operation_record& op)
-{
-    const lazy_faults& lazy = *plan_->lazy;
-    if (lazily_fired_ >= lazy.at_most)
-        return std::nullopt;
-    const std::uint64_t hash = mix(lazy.seed, hash_of(op.id));
-    if (hash % 1000 >= lazy.per_mille)
-        return std::nullopt;
-    std::uint64_t total = 0;
-    for (std::size_t kind = 1; kind < fault_kinds; ++kind)
-        total += lazy.weights[kind];
-    if (total == 0)
-        return std::nullopt;
-    std::uint64_t pick = mix(hash, 1) % total;
-    std::size_t kind = 1;
-    while (pick >= lazy.weights[kind])
-        pick -= lazy.weights[kind++];
-    const std::uint64_t parameter = mix(hash, 2);
-    switch (static_cast<fault_kind>(kind)) {
-    case fault_kind::ok:
-        break;
-    case fault_kind::ok_now:
-        return fault::ok_now();
-    case fault_kind::hang:
-        return fault::hang();
-    case fault_kind::deaf:
-        return fault::deaf();
-    case fault_kind::empty:
-        return op.role == role::create ? std::optional(fault::empty()) : std::nullopt;
-    case fault_kind::bad_alloc:
-        return fault::bad_alloc();
-    case fault_kind::cancel:
-        return fault::cancel();
-    case fault_kind::late:
-    case fault_kind::fail_after_effect:
-    case fault_kind::fail: {
-        static const symbol errors[] = {
-            "io_error", "io_error", "connection_reset", "timed_out", "value_error", "foreign"};
-        const symbol error = errors[parameter % std::size(errors)];
-        if (static_cast<fault_kind>(kind) == fault_kind::late)
-            return fault::late(draw_duration(op, parameter));
-        const bool takes_time = (parameter >> 16) % 4 == 0;
-        return fault{.kind = static_cast<fault_kind>(kind),
-            .error = error,
-            .after = takes_time ? draw_duration(op, parameter) : duration(0)};
-    }
-    case fault_kind::delay:
-        return fault::delay(draw_duration(op, parameter));
-    }
-    return std::nullopt;
-}
-
-duration world::draw_duration(const operation_record& op, std::uint64_t parameter) const
-{
-    const auto& deadline = op.role == role::close      ? contract_->close_timeout
-                           : contract_->create_timeout ? contract_->create_timeout
-                                                       : contract_->acquire_timeout;
-    const duration near = deadline.value_or(std::chrono::seconds(1));
-    const duration choices[] = {near - std::chrono::microseconds(1), near,
-        near + std::chrono::microseconds(1), near / 2, std::chrono::milliseconds(1 + parameter % 1000)};
-    return choices[(parameter >> 32) % std::size(choices)];
-}
-
 void world::decide(operation_record& op)
 {
     // Fresh clients are there to see whether the manager still serves, not to be hurt.
@@ -1431,17 +1346,19 @@ void world::decide(operation_record& op)
         return !op.blocking || (chosen.kind != fault_kind::hang && chosen.kind != fault_kind::deaf);
     };
     if (const perturbation* chosen = plan_->find(op.id);
-        chosen && (op.in_body || !chosen->fails_body) &&
-        (op.role == role::create || chosen->fault.kind != fault_kind::empty)) {
-        if (!fits(chosen->fault))
+        chosen && (op.in_body || !chosen->fails_body()) &&
+        (op.role == role::create || chosen->fault().kind != fault_kind::empty)) {
+        if (!fits(chosen->fault()))
             return;
         matched_[static_cast<std::size_t>(chosen - plan_->perturbations.data())] = true;
-        op.fault = chosen->fault;
-        op.fails_body = chosen->fails_body;
-        op.fails_before = chosen->fails_before;
+        op.fault = chosen->fault();
+        if (const auto* failure = chosen->fails_body()) {
+            op.fails_body = true;
+            op.fails_before = failure->before;
+        }
         op.perturbed = op.fault.kind != fault_kind::ok;
-    } else if (plan_->lazy) {
-        if (const auto drawn = draw(op); drawn && fits(*drawn)) {
+    } else if (plan_->lazy && lazily_fired_ < plan_->lazy->at_most) {
+        if (const auto drawn = draw(*plan_->lazy, *contract_, op); drawn && fits(*drawn)) {
             ++lazily_fired_;
             op.fault = *drawn;
             op.perturbed = true;
@@ -1647,7 +1564,7 @@ void world::settle(index operation)
         const perturbation& p = plan_->perturbations[i];
         if (p.at != trace_->operations[operation].id)
             continue;
-        held_.push_back({i, operation, p.yields->first, p.yields->steps, trace_->steps, trace_->hash});
+        held_.push_back({i, operation, p.yields()->first, p.yields()->steps, trace_->steps, trace_->hash});
         return;
     }
     release(operation);

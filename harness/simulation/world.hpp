@@ -279,11 +279,9 @@ private:
     std::uint32_t next_ordinal(lane in, symbol kind);
     lane lane_of(const resource& on, lane otherwise) const;
     operation_id identify(const resource& on, role what, symbol name, lane in);
-    duration draw_duration(const operation_record& op, std::uint64_t parameter) const;
     index entry_of(const resource& on, lane in);
     index new_operation(const operation_id& id, role what, index resource);
     void decide(operation_record& op);
-    std::optional<fault> draw(const operation_record& op);
     void complete(index operation, result how);
     void cancel(index operation);
     void perform_blocking(index operation);

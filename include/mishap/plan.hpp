@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace mishap {
@@ -92,26 +93,45 @@ struct operation_pattern
 /// Errors: throws `input_error` with the offset of what is wrong.
 operation_pattern parse_pattern(std::string_view text);
 
-/// One thing chosen against a manager: a fault at an operation, the interruption of a client, or a deviation
-/// of the schedule.
+/// A fault at an operation.
+struct operation_fault
+{
+    mishap::fault fault;
+    /// Set where the fault strikes more than one operation; `perturbation::at` is then the first of them.
+    std::optional<repetition> repeats = {};
+
+    friend bool operator==(const operation_fault&, const operation_fault&) noexcept = default;
+};
+
+/// The body fails at once at an operation of its own: `body=fail(io_error after session.query#2)`.
+struct body_failure
+{
+    symbol error;
+    /// False: it fails right after the operation delivered, although the operation itself succeeded. True:
+    /// it fails instead of starting the operation.
+    bool before = false;
+
+    friend bool operator==(const body_failure&, const body_failure&) noexcept = default;
+};
+
+/// One thing chosen against a manager.
 struct perturbation
 {
     /// Where the fault strikes, what the moment of the interruption is relative to, or what is held back.
     operation_id at;
-    mishap::fault fault;
-    /// The body fails right after this operation delivered, although the operation itself succeeded. `at`
-    /// then names the operation, and the line reads `body=fail(io_error after session.query#2)`.
-    bool fails_body = false;
-    /// With `fails_body`: it fails instead of starting the operation (`before` in place of `after`).
-    bool fails_before = false;
-    /// Set where a fault strikes more than one operation; `at` is then the first of them.
-    std::optional<repetition> repeats = {};
-    /// Set for an interruption; `fault` means nothing then.
-    std::optional<interruption> interrupts = {};
-    /// Set for a deviation of the schedule; `fault` means nothing then.
-    std::optional<deviation> yields = {};
+    std::variant<operation_fault, body_failure, interruption, deviation> what;
 
-    bool is_fault() const noexcept { return !interrupts && !yields; }
+    /// Null where it is something else.
+    const body_failure* fails_body() const noexcept { return std::get_if<body_failure>(&what); }
+    const interruption* interrupts() const noexcept { return std::get_if<interruption>(&what); }
+    const deviation* yields() const noexcept { return std::get_if<deviation>(&what); }
+    /// Which operations the fault strikes besides `at`; null where it strikes that one only.
+    const repetition* repeats() const noexcept;
+
+    /// Whether it strikes an operation: as a fault there, or as a failure of the body there.
+    bool is_fault() const noexcept { return !interrupts() && !yields(); }
+    /// What it does to the operation or to the body; `ok` where it is no fault.
+    mishap::fault fault() const noexcept;
     /// Whether it is a fault that strikes this operation.
     bool strikes(const operation_id&) const noexcept;
 

@@ -33,11 +33,12 @@ rc::Gen<operation_id> operations_of_resources()
 
 rc::Gen<perturbation> perturbations()
 {
-    const auto plain = gen::map(gen::pair(operations(), faults()),
-        [](const auto& drawn) { return perturbation{.at = drawn.first, .fault = drawn.second}; });
+    const auto plain = gen::map(gen::pair(operations(), faults()), [](const auto& drawn) {
+        return perturbation{.at = drawn.first, .what = mishap::operation_fault{drawn.second}};
+    });
     const auto of_body = gen::map(
         gen::pair(operations_of_resources(), gen::elementOf(mishap::error_names())), [](const auto& drawn) {
-            return perturbation{.at = drawn.first, .fault = fault::fail(drawn.second), .fails_body = true};
+            return perturbation{.at = drawn.first, .what = mishap::body_failure{.error = drawn.second}};
         });
     using mishap::interruption;
     using mishap::moment;
@@ -50,7 +51,7 @@ rc::Gen<perturbation> perturbations()
             [](const auto& drawn) {
                 const auto& [at, client, when, steps, type] = drawn;
                 return perturbation{.at = when == moment::steps ? operation_id() : at,
-                    .interrupts = interruption{.client = client, .when = when, .steps = steps, .type = type}};
+                    .what = interruption{.client = client, .when = when, .steps = steps, .type = type}};
             });
     const auto abandoned = gen::map(
         gen::tuple(operations(), gen::element<mishap::lane>(0, 1, 99, mishap::whole_world),
@@ -59,14 +60,14 @@ rc::Gen<perturbation> perturbations()
         [](const auto& drawn) {
             const auto& [at, client, when, steps] = drawn;
             return perturbation{.at = when == moment::steps ? operation_id() : at,
-                .interrupts = interruption{
+                .what = interruption{
                     .what = interruption::action::abandon, .client = client, .when = when, .steps = steps}};
         });
     const auto held_back =
         gen::map(gen::pair(operations(), gen::inRange<std::uint32_t>(1, 1'000)), [](const auto& drawn) {
             const mishap::lane first = drawn.first.lane == 0 ? mishap::lane(3) : mishap::lane(0);
             return perturbation{
-                .at = drawn.first, .yields = mishap::deviation{.first = first, .steps = drawn.second}};
+                .at = drawn.first, .what = mishap::deviation{.first = first, .steps = drawn.second}};
         });
     return gen::weightedOneOf<perturbation>(
         {{4, plain}, {1, of_body}, {1, cancelled}, {1, abandoned}, {1, held_back}});

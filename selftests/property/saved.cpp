@@ -34,7 +34,7 @@ RC_GTEST_PROP(counterexample, reads_back_as_the_plan_that_it_was, ())
     std::set<mishap::operation_id, bool (*)(const mishap::operation_id&, const mishap::operation_id&)> bodies(
         [](const auto& a, const auto& b) { return mishap::to_string(a) < mishap::to_string(b); });
     std::erase_if(plan.perturbations, [&](const mishap::perturbation& p) {
-        const mishap::operation_id what = p.fails_body ? mishap::body_operation(p.at.lane) : p.at;
+        const mishap::operation_id what = p.fails_body() ? mishap::body_operation(p.at.lane) : p.at;
         return p.is_fault() && !bodies.insert(what).second;
     });
     // What YAML cannot hold, such as bytes that are no UTF-8, is not what this is about.

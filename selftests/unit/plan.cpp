@@ -33,8 +33,7 @@ fault_plan with_everything()
     plan.at("bg/session.create#7", fault{});
     plan.at("body", fault::fail("value_error"));
     plan.perturbations.push_back({.at = mishap::parse_operation("session.commit#2"),
-        .fault = fault::fail("io_error"),
-        .fails_body = true});
+        .what = mishap::body_failure{.error = "io_error"}});
     plan.lazy = mishap::lazy_faults{
         .seed = 0xfeedfacecafebeef, .per_mille = 350, .weights = {0, 1, 16, 4, 255}, .at_most = 8};
     plan.settings["timeout"] = "5s";
@@ -71,9 +70,8 @@ TEST(plan, a_lane_is_written_where_there_are_several)
 TEST(plan, a_body_that_fails_after_an_operation_reads_back)
 {
     fault_plan plan;
-    plan.perturbations.push_back({.at = mishap::parse_operation("session.query#2"),
-        .fault = fault::fail("foreign"),
-        .fails_body = true});
+    plan.perturbations.push_back(
+        {.at = mishap::parse_operation("session.query#2"), .what = mishap::body_failure{.error = "foreign"}});
     EXPECT_EQ(to_string(plan), "body=fail(foreign after session.query#2)");
     EXPECT_EQ(parse_plan(to_string(plan)), plan);
     plan.perturbations[0].at.lane = 2;
@@ -113,7 +111,8 @@ TEST(plan, finds_what_was_planned_for_an_operation)
 {
     const fault_plan plan = with_everything();
     ASSERT_NE(plan.find(mishap::parse_operation("session.query#2")), nullptr);
-    EXPECT_EQ(plan.find(mishap::parse_operation("session.query#2"))->fault, fault::fail("connection_reset"));
+    EXPECT_EQ(
+        plan.find(mishap::parse_operation("session.query#2"))->fault(), fault::fail("connection_reset"));
     EXPECT_EQ(plan.find(mishap::parse_operation("session.query#3")), nullptr);
     EXPECT_EQ(plan.find(mishap::parse_operation("c2/session.query#2")), nullptr);
 }
