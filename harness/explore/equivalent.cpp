@@ -92,7 +92,7 @@ std::vector<deed> deeds_of(const trace& happened, lane in)
         std::string text = fmt::format("{}{} {}", to_string(happened, op),
             op.in_body && op.role != role::body ? " in the body" : "", name_of_result(op.result));
         if (op.result == result::failed)
-            text += fmt::format(" with {}", op.fault.error.text());
+            text += fmt::format(" with {}", op.failed_with().text());
         if (op.started != none)
             text += fmt::format(", {} to {}", time_of(happened, op.started), time_of(happened, op.completed));
         deeds.push_back({std::move(text), op.started});

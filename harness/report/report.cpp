@@ -112,10 +112,11 @@ std::optional<row> describe_event(const run_result& run, index i)
         case result::failed:
             if (op.fault.kind == fault_kind::bad_alloc)
                 return row{who, "fails bad_alloc, at once"};
-            return row{who,
-                fmt::format("{} {}",
-                    op.fault.kind == fault_kind::fail_after_effect ? "takes effect, then fails" : "fails",
-                    op.fault.error.text())};
+            return row{who, fmt::format("{} {}",
+                                !op.failed_by_itself.empty()                     ? "fails by itself with"
+                                : op.fault.kind == fault_kind::fail_after_effect ? "takes effect, then fails"
+                                                                                 : "fails",
+                                op.failed_with().text())};
         case result::aborted:
             return row{who, "is cancelled"};
         case result::peer_gone:

@@ -13,9 +13,10 @@ namespace mishap {
 
 namespace detail {
 
-operation_run operation_run::begin(const resource& on, role what, symbol name, lane in)
+operation_run operation_run::begin(
+    const resource& on, role what, symbol name, lane in, const real_effect* effect)
 {
-    return {*on.world_, on.world_->begin_operation(on, what, name, in)};
+    return {*on.world_, on.world_->begin_operation(on, what, name, in, false, effect)};
 }
 
 bool operation_run::immediate() const noexcept { return world_->settled(index_); }
@@ -55,7 +56,7 @@ resource::~resource()
         world_->destroyed(*this);
 }
 
-awaitable<void> resource::operate(role what, symbol name)
+awaitable<void> resource::operate(role what, symbol name, const detail::real_effect* effect)
 {
     lane in = world_->running_lane();
     if (world_->has_lanes()) {
@@ -73,7 +74,7 @@ awaitable<void> resource::operate(role what, symbol name)
             throw boost::system::system_error(
                 boost::asio::error::make_error_code(boost::asio::error::operation_aborted));
     }
-    const auto run = detail::operation_run::begin(*this, what, name, in);
+    const auto run = detail::operation_run::begin(*this, what, name, in, effect);
     if (!run.immediate())
         co_await run.wait();
     run.finish();

@@ -263,6 +263,7 @@ void world::reset(
     frozen_ = outside_allowed_ = 0;
     last_awaited_ = std::numeric_limits<std::uint64_t>::max();
     in_flight_.clear();
+    real_operations_.clear();
     pump_queued_ = false;
     strikes_.clear();
     deviations_.clear();
@@ -1366,7 +1367,8 @@ void world::decide(operation_record& op)
     }
 }
 
-index world::begin_operation(const resource& on, role what, symbol name, lane running, bool blocking)
+index world::begin_operation(
+    const resource& on, role what, symbol name, lane running, bool blocking, const real_effect* effect)
 {
     const lane in = lane_of(on, running);
     index entry = entry_of(on, in);
@@ -1423,6 +1425,8 @@ index world::begin_operation(const resource& on, role what, symbol name, lane ru
         if (target.life == life::open)
             target.life = life::closing;
     }
+    if (effect)
+        real_operations_.push_back({which, effect});
     if (blocking) {
         perform_blocking(which);
         return which;
@@ -1485,6 +1489,8 @@ void world::complete(index operation, result how)
     operation_record& op = trace_->operations[operation];
     if (op.result != result::pending)
         return;
+    if (!real_operations_.empty())
+        how = take_real_effect(operation, how);
     op.result = how;
     if (op.resource != none) {
         resource_record& target = trace_->resources[op.resource];
@@ -1498,7 +1504,9 @@ void world::complete(index operation, result how)
                 target.life = life::closed;
         }
     }
-    if (how == result::failed && op.fault.kind == fault_kind::bad_alloc)
+    if (op.error) {
+        // Its real effect failed by itself.
+    } else if (how == result::failed && op.fault.kind == fault_kind::bad_alloc)
         op.error = std::make_exception_ptr(std::bad_alloc());
     else if (how == result::failed || op.fails_body)
         op.error = make_injected(op.fault.error, operation);
@@ -1507,7 +1515,7 @@ void world::complete(index operation, result how)
     else if (how == result::peer_gone)
         op.error = peer_gone_error();
     trace_->hash = mix(trace_->hash,
-        static_cast<std::uint64_t>(how) ^ (how == result::failed ? op.fault.error.stable_hash() : 0));
+        static_cast<std::uint64_t>(how) ^ (how == result::failed ? op.failed_with().stable_hash() : 0));
     op.completed = record(event_kind::completed, op.id.lane, operation);
     if (!strikes_.empty())
         arm_strikes(moment::queued, op.id);

@@ -65,7 +65,8 @@ public:
 
     // For resources.
     std::uint64_t run_number() const noexcept { return run_number_; }
-    index begin_operation(const resource& on, role, symbol name, lane in, bool blocking = false);
+    index begin_operation(const resource& on, role, symbol name, lane in, bool blocking = false,
+        const real_effect* effect = nullptr);
     /// A synchronous operation, from its start to its end; `none` where nothing is recorded any more.
     index perform(const resource& on, role, symbol name);
     bool settled(index operation) const noexcept;
@@ -185,6 +186,13 @@ private:
         std::function<long()> value;
     };
 
+    /// What an operation under way does outside the simulation when it takes effect.
+    struct real_operation
+    {
+        index operation;
+        const real_effect* effect;
+    };
+
     /// Something that is due at a time: the end of an operation, or the arrival of a client.
     struct alarm
     {
@@ -283,6 +291,7 @@ private:
     index new_operation(const operation_id& id, role what, index resource);
     void decide(operation_record& op);
     void complete(index operation, result how);
+    result take_real_effect(index operation, result how);
     void cancel(index operation);
     void perform_blocking(index operation);
     std::unique_ptr<suspended> take_suspended(index operation) noexcept;
@@ -333,6 +342,7 @@ private:
     std::vector<index> in_flight_; ///< operations that a chooser may complete
     std::vector<choice> choices_;
     std::vector<std::unique_ptr<suspended>> suspended_;
+    std::vector<real_operation> real_operations_;
     std::vector<alarm> alarms_; ///< a heap, earliest first
     std::uint64_t alarm_order_ = 0;
 

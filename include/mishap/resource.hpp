@@ -12,14 +12,20 @@
 
 #include <concepts>
 #include <exception>
+#include <functional>
 #include <new>
+#include <optional>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace mishap {
 
 namespace detail {
 class world;
+
+/// What an operation does outside the simulation.
+using real_effect = std::function<void()>;
 
 /// One operation under way, between its start and its delivery.
 ///
@@ -28,7 +34,7 @@ class world;
 class operation_run
 {
 public:
-    static operation_run begin(const resource&, role, symbol name, lane in);
+    static operation_run begin(const resource&, role, symbol name, lane in, const real_effect*);
 
     bool immediate() const noexcept;
     awaitable<void> wait() const;
@@ -190,6 +196,43 @@ public:
     /// Likewise, with the error as a code.
     void now(role what, symbol name, boost::system::error_code& error) noexcept;
 
+    /// Any operation on a real resource: calls `operation` when it takes effect, and gives what that returns.
+    ///
+    /// ```
+    /// mishap::awaitable<int> exchange(std::string query)
+    /// {
+    ///     return resource_.around(role::use, "exchange", [this, query] { return socket_.exchange(query); });
+    /// }
+    /// ```
+    ///
+    /// The plan decides as for any operation. An operation that fails, hangs or is cancelled in time has no
+    /// effect, so `operation` is not called; under `fail after effect` it is called and its result is lost.
+    /// Of a create, nothing is left then that anybody could close, so there it is not called. Under `empty`
+    /// the result is value-initialised.
+    ///
+    /// `operation` is called once at most, in one step, and runs outside the simulation: it may block, use
+    /// real descriptors and threads, or run an `io_context` of its own to its end. Virtual time stands still
+    /// meanwhile, and nothing else of the run goes on. It must not touch the run: no resource, no executor.
+    ///
+    /// Errors: throws what the plan injects, or else what `operation` throws: the operation failed then, and
+    /// that error is judged like one that was injected.
+    template <std::invocable Operation>
+    awaitable<std::invoke_result_t<Operation&>> around(role what, symbol name, Operation operation)
+    {
+        using returned = std::invoke_result_t<Operation&>;
+        if constexpr (std::is_void_v<returned>) {
+            const detail::real_effect effect = std::ref(operation);
+            co_await operate(what, name, &effect);
+        } else {
+            static_assert(std::is_default_constructible_v<returned>,
+                "what resource::around calls must return something that a null handle can stand for");
+            std::optional<returned> value;
+            const detail::real_effect effect = [&] { value.emplace(operation()); };
+            co_await operate(what, name, &effect);
+            co_return value ? std::move(*value) : returned();
+        }
+    }
+
     /// Drops it at once. Cannot fail.
     void force_close() noexcept;
 
@@ -203,7 +246,7 @@ private:
     friend class detail::operation_run;
     friend class detail::world;
 
-    awaitable<void> operate(role, symbol name);
+    awaitable<void> operate(role, symbol name, const detail::real_effect* effect = nullptr);
     /// The world it lives in.
     ///
     /// Errors: throws `std::logic_error` when that runs nothing any more.

@@ -100,6 +100,7 @@ struct operation_record
     index completed = none;
     index delivered = none;
     std::exception_ptr error = {}; ///< what was delivered
+    symbol failed_by_itself = {};  ///< the error of a real operation that the plan let take effect
     index position = none;         ///< how many events had happened before it started
     std::uint64_t prefix_hash = 0; ///< of everything that happened before it started
 
@@ -107,6 +108,8 @@ struct operation_record
     /// failed otherwise.
     symbol failed_with() const noexcept
     {
+        if (!failed_by_itself.empty())
+            return failed_by_itself;
         return result == result::failed || fails_body ? fault.error : symbol();
     }
 };

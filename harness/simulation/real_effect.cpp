@@ -1,0 +1,72 @@
+#include "world.hpp"
+
+#include <mishap/error.hpp>
+
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <system_error>
+
+namespace mishap::detail {
+
+namespace {
+
+/// The name of the error that the exception is, or what it says where it is none that is registered.
+symbol name_of(const std::exception_ptr& thrown) { return symbol(describe(thrown)); }
+
+/// The code of a `system_error`, or nothing.
+std::optional<boost::system::error_code> code_in(const std::exception_ptr& thrown)
+{
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::system_error& e) {
+        return boost::system::error_code(e.code());
+    } catch (...) {
+        return std::nullopt;
+    }
+}
+
+} // namespace
+
+/// Does what the operation does outside the simulation, if it takes effect, and says how it ends after all.
+result world::take_real_effect(index operation, result how)
+{
+    const auto found = std::find_if(real_operations_.begin(), real_operations_.end(),
+        [&](const real_operation& one) { return one.operation == operation; });
+    if (found == real_operations_.end())
+        return how;
+    const real_effect& effect = *found->effect;
+    real_operations_.erase(found);
+
+    operation_record& op = trace_->operations[operation];
+    // As in the ledger: of a create whose reply was lost nothing is left that anybody could close.
+    const bool lost_reply = how == result::failed && op.fault.kind == fault_kind::fail_after_effect;
+    const bool takes_effect = op.role == role::create
+                                  ? how == result::ok && op.fault.kind != fault_kind::empty
+                                  : how == result::ok || lost_reply;
+    if (!takes_effect)
+        return how;
+    // It may block, start threads and ask the real clock: virtual time stands still meanwhile.
+    seam* const simulating = std::exchange(active_seam(), nullptr);
+    std::exception_ptr error;
+    try {
+        effect();
+    } catch (...) {
+        error = std::current_exception();
+    }
+    active_seam() = simulating;
+    if (!error)
+        return how;
+    // Nothing that it started can have added an operation: the record is where it was.
+    op.error = error;
+    op.failed_by_itself = name_of(error);
+    // A code from outside bears no mark, so that a copy of it is told by its value.
+    if (const auto code = code_in(error))
+        trace_->values.push_back(
+            {operation, [code](const std::exception_ptr& thrown) { return code_in(thrown) == code; }});
+    return result::failed;
+}
+
+} // namespace mishap::detail
