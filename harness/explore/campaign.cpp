@@ -60,7 +60,7 @@ run_result& campaign::judged(const fault_plan& plan)
     return done;
 }
 
-run_result& campaign::run(const fault_plan& plan)
+run_result& campaign::accounted(const fault_plan& plan)
 {
     run_result& done = judged(plan);
     ++result_.runs;
@@ -114,7 +114,7 @@ bool campaign::replayed()
     take_replay();
     result_.replayed = true;
     result_.covered = "the one run that MISHAP_REPLAY asks for";
-    run(requested->plan);
+    accounted(requested->plan);
     if (!runner_.inert().empty()) {
         const perturbation& p = requested->plan.perturbations[runner_.inert().front()];
         result_.invalid =
@@ -125,7 +125,7 @@ bool campaign::replayed()
 
 bool campaign::repeats(const fault_plan& plan, const trace& before)
 {
-    const run_result& again = run(plan);
+    const run_result& again = accounted(plan);
     if (again.trace.hash == before.hash)
         return true;
     const auto describe_event = [](const trace& happened, std::size_t i) -> std::string {

@@ -25,8 +25,13 @@ public:
     /// Has each run judged once more, after the invariants, by what may change the verdict.
     void judge_also(std::function<void(run_result&)> judge) { judge_also_ = std::move(judge); }
 
-    /// Runs and accounts for one plan.
-    run_result& run(const fault_plan& plan);
+    /// Runs and accounts for one plan, and returns what `look` reads out of the run, which the next run
+    /// overwrites.
+    template <class Look>
+    auto run(const fault_plan& plan, Look look)
+    {
+        return look(static_cast<const run_result&>(accounted(plan)));
+    }
 
     /// Runs the requested replay instead of the campaign, if there is one for this campaign.
     bool replayed();
@@ -61,6 +66,7 @@ private:
     };
 
     run_result& judged(const fault_plan& plan);
+    run_result& accounted(const fault_plan& plan);
     void count(const run_result&);
 
     const manager& under_test_;

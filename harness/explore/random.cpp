@@ -73,10 +73,7 @@ fault_plan draw_plan(rc::Random random, const std::vector<fault_kind>& kinds)
 void draw_clients(fault_plan& plan, const contract& promises, const random_options& options)
 {
     rc::Random random(plan.lazy ? plan.lazy->seed : 0);
-    const std::uint32_t clients = plan.clients != 0       ? plan.clients
-                                  : promises.clients != 0 ? promises.clients
-                                  : promises.capacity     ? *promises.capacity + 2
-                                                          : 1;
+    const std::uint32_t clients = plan.clients != 0 ? plan.clients : promises.default_clients();
     plan.arrivals = options.arrivals;
     if (clients > 1 && plan.arrivals.empty()) {
         const std::uint64_t coin = random.next() % 5;
@@ -214,20 +211,21 @@ void detail::draw_into(campaign& campaign, const random_options& options)
         draw_clients(plan, campaign.promises(), options);
         if (options.deviate)
             draw_deviations(plan, reached, plan.lazy ? plan.lazy->seed : drawn);
-        const run_result& done = campaign.run(plan);
-        lost += done.trace.cut_off != none;
-        if (options.deviate) {
+        // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
+        std::optional<std::pair<fault_plan, trace>> again;
+        campaign.run(plan, [&](const run_result& done) {
+            lost += done.trace.cut_off != none;
+            if (drawn % 64 == 0)
+                again.emplace(done.fired, done.trace);
+            if (!options.deviate)
+                return;
             reached.clear();
             for (const operation_record& op : done.trace.operations)
                 if (op.started != none && !op.in_probe && op.role != role::body)
                     reached.push_back(op.id);
-        }
-        // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
-        if (drawn % 64 == 0) {
-            const trace before = done.trace;
-            const fault_plan fired = done.fired;
-            campaign.repeats(fired, before);
-        }
+        });
+        if (again)
+            campaign.repeats(again->first, again->second);
     }
     campaign.result().seed = p.seed;
     campaign.result().covered = fmt::format("{} plans drawn with seed {}; schedule: fifo{}",

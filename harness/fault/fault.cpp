@@ -205,4 +205,14 @@ fault parse_fault(std::string_view untrimmed)
     return parsed;
 }
 
+fault parse_kind(std::string_view text)
+{
+    const std::string_view word = trim(text);
+    if (word == "delay")
+        return fault::delay(duration(0));
+    if (word == "late")
+        return fault::late(duration(0));
+    return parse_fault(text);
+}
+
 } // namespace mishap

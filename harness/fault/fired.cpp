@@ -43,10 +43,13 @@ void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fi
     }
     for (const strike_record& strike : happened.strikes)
         told.push_back(strike.what);
+    const auto clients = std::count_if(happened.outcomes.begin(), happened.outcomes.end(),
+        [](const outcome& client) { return !client.probe; });
     fired.clients = plan.clients;
-    fired.sequential = plan.sequential;
-    fired.relay = plan.relay;
+    fired.sequential = plan.sequential && clients > 1;
+    fired.relay = plan.relay && clients > 1;
     fired.arrivals = plan.arrivals;
+    std::erase_if(fired.arrivals, [&](const auto& one) { return clients == 1 || one.first >= clients; });
     fired.lazy.reset();
     fired.step_cost = plan.step_cost;
     fired.settings = plan.settings;

@@ -22,6 +22,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <sstream>
 
 namespace mishap {
 
@@ -60,7 +61,13 @@ std::string replay_command(const std::string& program)
     return quoted + "' replay";
 }
 
-void complain(const std::string& why) { fmt::print(stderr, "mishap: error: {}\n", why); }
+/// Each line is an error of its own.
+void complain(const std::string& why)
+{
+    std::istringstream lines(why);
+    for (std::string line; std::getline(lines, line);)
+        fmt::print(stderr, "mishap: error: {}\n", line);
+}
 
 struct command
 {

@@ -129,7 +129,15 @@ constexpr key_row<contract> terms[] = {
         "broken one",
         [](const value& v, contract& c) { c.close_rolls_back = v.flag(); }},
     {"uses", "[NAME, ...]", "use", "the operations that the scripted body makes",
-        [](const value& v, contract& c) { c.uses = v.texts("the name of a use"); }},
+        [](const value& v, contract& c) {
+            c.uses.clear();
+            v.for_items("uses", [&](const reader& item) {
+                const std::string name = item.text("the name of a use");
+                if (!is_word(name))
+                    item.refuse(fmt::format("'{}' is no name of an operation: letters, digits and _", name));
+                c.uses.push_back(name);
+            });
+        }},
     {"grace", "DURATION", "0", "work that outlives the last client, such as a detached close, has so long",
         [](const value& v, contract& c) { c.grace = v.time(); }},
     {"executor", "single_threaded|concurrent", "single_threaded", "whether ready handlers keep their order",

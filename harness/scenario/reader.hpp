@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,25 +21,42 @@
 
 namespace mishap::detail {
 
-inline constexpr std::uint32_t clients_max = 100;
+/// A file while it is read, and what was refused of it so far.
+struct source
+{
+    const std::string& file;
+    std::vector<scenario_error> refused = {};
+};
 
 /// A node, with the way back to its place in the file.
 class reader
 {
 public:
-    reader(const YAML::Node& node, const std::string& file) : node_(node), file_(file) {}
+    reader(const YAML::Node& node, source& from) : node_(node), source_(&from) {}
 
     const YAML::Node& node() const { return node_; }
+    const source& from() const { return *source_; }
 
     file_place place() const
     {
         const YAML::Mark mark = node_.Mark();
-        return {file_, std::max(mark.line, 0) + 1, std::max(mark.column, 0) + 1};
+        return {source_->file, std::max(mark.line, 0) + 1, std::max(mark.column, 0) + 1};
     }
 
     [[noreturn]] void refuse(const std::string& why) const { throw scenario_error(place(), why); }
 
-    reader of(const YAML::Node& child) const { return {child, file_}; }
+    reader of(const YAML::Node& child) const { return {child, *source_}; }
+
+    /// Reads a part of the file. What is refused of it is kept, so that the rest of the file is read, too.
+    template <class Read>
+    void attempt(Read read) const
+    {
+        try {
+            read();
+        } catch (const scenario_error& e) {
+            source_->refused.push_back(e);
+        }
+    }
 
     /// The line of a key of this map.
     int line_of(std::string_view name) const
@@ -54,16 +72,17 @@ public:
     {
         if (!node_.IsMap())
             refuse(fmt::format("{} must be a map of keys and values, not {}", of_what, kind()));
-        std::vector<std::string> seen;
+        std::set<std::string> seen;
         for (const auto& entry : node_) {
             const reader key = of(entry.first);
-            if (!entry.first.IsScalar())
-                key.refuse(fmt::format("a key of {} must be a word, not {}", of_what, key.kind()));
-            const std::string& name = entry.first.Scalar();
-            if (std::find(seen.begin(), seen.end(), name) != seen.end())
-                key.refuse(fmt::format("the key '{}' of {} is there twice: remove one", name, of_what));
-            seen.push_back(name);
-            handle(key, name, of(entry.second));
+            attempt([&] {
+                if (!entry.first.IsScalar())
+                    key.refuse(fmt::format("a key of {} must be a word, not {}", of_what, key.kind()));
+                const std::string& name = entry.first.Scalar();
+                if (!seen.insert(name).second)
+                    key.refuse(fmt::format("the key '{}' of {} is there twice: remove one", name, of_what));
+                handle(key, name, of(entry.second));
+            });
         }
     }
 
@@ -99,6 +118,13 @@ public:
             refuse(fmt::format("{} must be a list such as [a, b], not {}", what, kind()));
         }
         return found;
+    }
+
+    template <class Handle>
+    void for_items(std::string_view what, Handle handle) const
+    {
+        for (const reader& item : items(what))
+            attempt([&] { handle(item); });
     }
 
     /// Runs what parses this node's text, and gives its errors this node's place.
@@ -142,7 +168,7 @@ public:
 
 private:
     YAML::Node node_;
-    const std::string& file_;
+    source* source_;
 };
 
 /// The value of a key, which knows what its row says about it.
@@ -172,14 +198,6 @@ public:
         std::vector<std::size_t> found;
         for (const reader& one : items(key()))
             found.push_back(word_of(one, what, item));
-        return found;
-    }
-
-    std::vector<std::string> texts(std::string_view what) const
-    {
-        std::vector<std::string> found;
-        for (const reader& one : items(key()))
-            found.push_back(one.text(what));
         return found;
     }
 

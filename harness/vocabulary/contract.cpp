@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace mishap {
 
@@ -104,6 +105,11 @@ std::string contradiction(const contract& promises)
         return "capacity is 0: nobody could ever be served";
     if (promises.waiters != 0 && !promises.capacity)
         return "waiters is set without a capacity: there is nothing to wait for";
+    for (const auto& [set, term] : {std::pair(promises.fair, "fair"), std::pair(promises.shared, "shared")})
+        if (set && !promises.serves_clients())
+            return fmt::format(
+                "{} is set for a manager of one client: say which capacity it has, or how many clients",
+                term);
     if (promises.keeps_broken && promises.cancelled_use_breaks)
         return "keeps_broken and cancelled_use_breaks are both set: say one of them";
     if (promises.body_attempts == 0)

@@ -13,13 +13,6 @@ namespace {
 constexpr std::uint32_t occurrence_max = 1'000'000;
 constexpr lane lane_max = 999;
 
-bool is_word(std::string_view text)
-{
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    });
-}
-
 std::uint32_t parse_count(std::string_view whole, std::string_view digits, std::size_t offset)
 {
     std::uint32_t value = 0;
@@ -33,6 +26,13 @@ std::uint32_t parse_count(std::string_view whole, std::string_view digits, std::
 }
 
 } // namespace
+
+bool is_word(std::string_view text) noexcept
+{
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    });
+}
 
 std::string_view to_string(role r) noexcept
 {

@@ -201,6 +201,11 @@ struct contract
 
     bool is_unbounded(phase) const noexcept;
     bool serves_clients() const noexcept { return capacity || clients > 1; }
+    /// How many clients run where a plan does not say.
+    std::uint32_t default_clients() const noexcept
+    {
+        return clients != 0 ? clients : capacity ? *capacity + 2 : 1;
+    }
     /// How many fresh clients come when all others have ended.
     std::uint32_t fresh_clients() const noexcept { return capacity.value_or(1) + waiters; }
 };

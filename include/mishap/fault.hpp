@@ -103,4 +103,8 @@ std::string to_token(const fault&);
 /// and whatever `parse_duration` refuses.
 fault parse_fault(std::string_view text);
 
+/// Reads a kind of fault, as a sweep chooses from: as `parse_fault`, and a bare `delay` or `late`, whose
+/// duration of zero stands for the deadlines that pass meanwhile.
+fault parse_kind(std::string_view text);
+
 } // namespace mishap

@@ -48,6 +48,9 @@ struct operation_id
     friend bool operator==(const operation_id&, const operation_id&) noexcept = default;
 };
 
+/// Whether it can be the kind of a resource or the name of an operation: letters, digits and `_`.
+bool is_word(std::string_view) noexcept;
+
 /// Writes `[lane/]kind.name#n[.attempt]`. The lane is left out where there is one client and it is that
 /// one's.
 std::string to_string(const operation_id&, bool show_client = false);

@@ -4,6 +4,7 @@
 #include <mishap/input_error.hpp>
 #include <mishap/run.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,10 +27,11 @@ std::string to_string(const file_place&);
 class scenario_error : public input_error
 {
 public:
-    scenario_error(file_place where, const std::string& message)
-        : input_error(to_string(where) + ": " + message), where_(std::move(where))
-    {}
+    scenario_error(file_place where, const std::string& message);
+    /// All that is wrong with a file, a line each, in the file's order. Preconditions: there is one at least.
+    explicit scenario_error(std::vector<scenario_error> several);
 
+    /// The first place.
     const file_place& where() const noexcept { return where_; }
 
 private:
@@ -57,8 +59,9 @@ struct scenario
     /// none.
     std::string equivalent_to;
     fault_plan plan;
-    /// Where each perturbation of the plan was written.
+    /// Where each perturbation of the plan was written, and each of its settings.
     std::vector<file_place> written_at;
+    std::map<std::string, file_place, std::less<>> settings_at;
     mishap::contract contract;
     /// The terms that this file replaces, as YAML; empty where it replaces none.
     std::string contract_terms;
@@ -72,9 +75,9 @@ struct scenario
 
 /// Reads a scenario file.
 ///
-/// Errors: throws `scenario_error` with the place of whatever is wrong: a file that cannot be read, is empty,
-/// no YAML, no map or several documents; a duplicate, unknown or misplaced key; an unknown manager, operation
-/// form, fault, error, invariant or unit; a contract that contradicts itself.
+/// Errors: throws `scenario_error` with the places of whatever is wrong: a file that cannot be read, is no
+/// regular file, is empty, no YAML, no map or several documents; a duplicate, unknown, misplaced or idle key;
+/// an unknown manager, operation form, fault, error, invariant or unit; a contract that contradicts itself.
 scenario load_scenario(const std::string& file);
 
 /// Reads a scenario from text, which `file` names in messages.

@@ -5,6 +5,7 @@
 
 #include "child.hpp"
 
+#include <algorithm>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -77,6 +78,43 @@ const std::vector<bad_file>& table()
         {"arrivals_of_a_nobody", scenario("arrivals: {x1: 2s}\nfaults: {}\n"), "3:12", {"'x1'", "no client"}},
         {"arrivals_without_unit", scenario("arrivals: {c1: 2}\nfaults: {}\n"), "3:17",
             {"'2'", "it has no unit"}},
+        // What is written in one key never becomes a part of another.
+        {"arrivals_that_smuggle",
+            scenario("clients: 3\narrivals: {\"c1 2s) sequential arrive(c2\": 1s}\n"
+                     "faults: {}\n"),
+            "4:12", {"'c1 2s) sequential arrive(c2' is no client"}},
+        {"schedule_that_smuggles",
+            scenario(
+                "schedule: run c1 before c0/resource.use) resource.use=hang run(c1 before c0/resource.use\n"),
+            "3:25", {"names no operation"}},
+        {"arrivals_of_an_absentee", scenario("clients: 2\narrivals: {c1: 1s, c2: 2s}\nfaults: {}\n"), "4:20",
+            {"c2 never comes: there are 2 clients, c0 to c1"}},
+        {"arrivals_twice", scenario("clients: 2\narrivals: {c01: 1s, c1: 2s}\nfaults: {}\n"), "4:21",
+            {"c1 arrives twice"}},
+        {"arrivals_of_one", scenario("arrivals: {c0: 1s}\nfaults: {}\n"), "3:12", {"one client only"}},
+        {"arrivals_in_turn_of_one", scenario("arrivals: relay\nfaults: {}\n"), "3:11", {"one client only"}},
+        {"no_arrivals", scenario("arrivals: {}\nfaults: {}\n"), "3:11", {"arrivals is empty: leave it out"}},
+        {"cancels_nothing", scenario("cancel: []\n"), "3:9", {"cancel is empty: leave it out"}},
+        {"abandons_nothing", scenario("abandon: []\n"), "3:10", {"abandon is empty: leave it out"}},
+        {"schedules_nothing", scenario("schedule: []\n"), "3:11", {"schedule is empty: leave it out"}},
+        {"expects_no_violation", scenario("faults: {}\nexpect: {violates: []}\n"), "4:20",
+            {"violates is empty: leave it out"}},
+        {"step_with_anchor", scenario("cancel: {when: steps, steps: 2, at: resource.use}\n"), "3:9",
+            {"'when: steps' counts from the start of the run: leave 'at' out"}},
+        {"step_without_number", scenario("cancel: {when: steps}\n"), "3:9",
+            {"'when: steps' needs 'steps', the number of the step"}},
+        {"during_with_steps", scenario("cancel: {at: resource.use, steps: 2}\n"), "3:9",
+            {"'during' is no single moment to count 'steps' from"}},
+        {"uses_no_name", scenario("contract: {uses: [use, two words]}\nfaults: {}\n"), "3:24",
+            {"'two words' is no name of an operation: letters, digits and _"}},
+        {"fair_to_one", scenario("contract: {fair: true}\nfaults: {}\n"), "3:11",
+            {"fair is set for a manager of one client", "capacity"}},
+        {"shared_by_one", scenario("contract: {shared: true}\nfaults: {}\n"), "3:11",
+            {"shared is set for a manager of one client", "capacity"}},
+        {"setting_without_name", scenario("with: {\"\": 1}\nfaults: {}\n"), "3:8",
+            {"a setting needs a name"}},
+        {"operation_fails_after", scenario("faults:\n  resource.use: fail io_error after resource.use\n"),
+            "4:17", {"only a body fails before or after an operation"}},
         {"duplicate_fault", scenario("faults:\n  resource.use: hang\n  resource.use: fail\n"), "5:3",
             {"'resource.use'", "twice"}},
         {"duplicate_fault_in_other_words",
@@ -259,6 +297,36 @@ TEST_F(odd_file, a_huge_file_is_refused)
     EXPECT_EQ(child.code, 2);
     EXPECT_TRUE(says(child.err, "mishap: error: huge.yaml:1:1: "));
     EXPECT_TRUE(says(child.err, "1000000 bytes"));
+}
+
+// Nobody wants to mend a file one mistake at a time.
+TEST_F(odd_file, every_mistake_of_a_file_is_told_in_its_order)
+{
+    write("several.yaml", "mishap: 1\nmanager: good_cleanup\nclients: 0\nabuot: x\n"
+                          "contract: {close_timout: 5s, uses: [a b]}\n"
+                          "faults:\n  resource.use: hnag\n  resource: hang\n  resource.close: fail io_eror\n"
+                          "expect: {violates: [fairr, completes, recoverz]}\n");
+    const misuse::ended child = mishap({"check", "several.yaml"});
+    EXPECT_EQ(child.code, 2);
+    std::string::size_type last = 0;
+    for (const char* place : {"3:10", "4:1", "5:12", "5:37", "7:17", "8:3", "9:24", "10:21", "10:39"}) {
+        const auto at = child.err.find(std::string("mishap: error: several.yaml:") + place + ": ");
+        ASSERT_NE(at, std::string::npos) << place << '\n' << child.err;
+        EXPECT_GE(at, last) << place;
+        last = at;
+    }
+    EXPECT_EQ(std::count(child.err.begin(), child.err.end(), '\n'), 9);
+}
+
+TEST_F(odd_file, a_thousand_mistakes_are_told_in_a_page)
+{
+    std::string faults;
+    for (int i = 0; i < 1'000; ++i)
+        faults += "  resource.use#" + std::to_string(i + 1) + ": hnag\n";
+    write("thousand.yaml", scenario("faults:\n" + faults));
+    const misuse::ended child = mishap({"check", "thousand.yaml"});
+    EXPECT_EQ(child.code, 2);
+    EXPECT_TRUE(says(child.err, "thousand.yaml: and 950 more"));
 }
 
 // A thousand mistakes are as good as three: the report stays readable.

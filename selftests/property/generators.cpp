@@ -100,11 +100,21 @@ rc::Gen<operation_id> operations()
 
 rc::Gen<fault> faults()
 {
-    return gen::oneOf(gen::element(fault{}, fault::ok_now(), fault::hang()),
-        gen::map(
-            gen::elementOf(mishap::error_names()), [](const std::string& name) { return fault::fail(name); }),
-        gen::map(gen::inRange<std::int64_t>(0, mishap::duration::max().count()),
-            [](std::int64_t count) { return fault::delay(mishap::duration(count)); }));
+    const auto durations = gen::map(gen::inRange<std::int64_t>(0, mishap::duration::max().count()),
+        [](std::int64_t count) { return mishap::duration(count); });
+    const auto failures = gen::tuple(gen::elementOf(mishap::error_names()),
+        gen::oneOf(gen::just(mishap::duration(0)), durations), gen::arbitrary<bool>());
+    return gen::oneOf(gen::element(fault{}, fault::ok_now(), fault::hang(), fault::deaf(), fault::empty(),
+                          fault::bad_alloc(), fault::cancel(), fault::cancel(mishap::cancellation::partial),
+                          fault::cancel(mishap::cancellation::total)),
+        gen::map(failures,
+            [](const auto& drawn) {
+                const auto& [error, after, took_effect] = drawn;
+                return took_effect ? fault::fail_after_effect(error, after) : fault::fail(error, after);
+            }),
+        gen::map(gen::pair(durations, gen::arbitrary<bool>()), [](const auto& drawn) {
+            return drawn.second ? fault::delay(drawn.first) : fault::late(drawn.first);
+        }));
 }
 
 rc::Gen<fault_plan> written_plans()

@@ -48,6 +48,9 @@ RC_GTEST_PROP(counterexample, reads_back_as_the_plan_that_it_was, ())
     for (const auto& [name, value] : named)
         if (value.size() % 2 == 1)
             plan.invalid_settings.insert(name);
+    // Clients come at a time of their own where they are, and several.
+    if (!plan.arrivals.empty())
+        plan.clients = 100;
     c.minimal.fired = plan;
     mishap::fault_plan read = mishap::parse_scenario(mishap::to_scenario(c), "saved.yaml").plan;
     // A file lists kinds of perturbations one after the other.

@@ -163,8 +163,8 @@ TEST(plan, what_cannot_be_read_is_refused_at_its_place)
         {"a.c=fail(io_error after a.b)", 0, "only a body fails before or after an operation"},
         {"nobody=fail(io_error after a.b)", 0, "'nobody' names no operation"},
         {"body#2=fail(io_error after a.b)", 0, "only a body fails before or after an operation"},
-        {"c1/body=fail(io_error after c0/a.b)", 0, "not of another client's"},
-        {"body=fail(io_error after a.b", 0, "no closing bracket"},
+        {"c1/body=fail(io_error after c0/a.b)", 28, "not of another client's"},
+        {"body=fail(io_error after a.b", 28, "no closing bracket"},
     };
     for (const row& r : rows)
         expect_refused([&] { parse_plan(r.text); }, r.offset, {r.words}, r.text);
