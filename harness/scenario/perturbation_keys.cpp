@@ -209,7 +209,7 @@ void read_arrivals(const value& at, scenario& into)
         const lane who = key.parse("a client", [](const std::string& name) { return parse_client(name, 0); });
         const duration when = given.parse("the time at which a client arrives",
             [](const std::string& text) { return parse_duration(text); });
-        if (static_cast<std::uint32_t>(who) >= clients)
+        if (clients == 1 || static_cast<std::uint32_t>(who) >= clients)
             key.refuse(clients == 1 ? fmt::format("there is one client only, which comes at once")
                                     : fmt::format("{} never comes: there are {} clients, c0 to c{}",
                                           lane_name(who), clients, clients - 1));

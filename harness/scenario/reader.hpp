@@ -175,10 +175,10 @@ private:
 class value : public reader
 {
 public:
-    value(const reader& at, const key_description& row) : reader(at), row_(&row) {}
+    value(const reader& at, const key_description& row) : reader(at), row_(row) {}
 
     /// What stands here, in error messages.
-    std::string_view key() const noexcept { return row_->key; }
+    std::string_view key() const noexcept { return row_.key; }
 
     /// A whole number within the bounds of the form.
     template <class Number>
@@ -189,12 +189,12 @@ public:
     }
 
     /// The position of this word among the form's alternatives.
-    std::size_t word(std::string_view what) const { return word_of(*this, what, row_->form); }
+    std::size_t word(std::string_view what) const { return word_of(*this, what, row_.form); }
 
     /// The positions of the words of a list.
     std::vector<std::size_t> words(std::string_view what) const
     {
-        const std::string_view item = row_->form.substr(1, row_->form.find(',') - 1);
+        const std::string_view item = row_.form.substr(1, row_.form.find(',') - 1);
         std::vector<std::size_t> found;
         for (const reader& one : items(key()))
             found.push_back(word_of(one, what, item));
@@ -240,7 +240,7 @@ private:
     std::pair<std::uint64_t, std::uint64_t> bounds() const
     {
         std::pair<std::uint64_t, std::uint64_t> found{};
-        for (const std::string_view one : alternatives(row_->form))
+        for (const std::string_view one : alternatives(row_.form))
             if (const auto dots = one.find(".."); dots != std::string_view::npos) {
                 std::from_chars(one.data(), one.data() + dots, found.first);
                 std::from_chars(one.data() + dots + 2, one.data() + one.size(), found.second);
@@ -248,7 +248,7 @@ private:
         return found;
     }
 
-    const key_description* row_;
+    key_description row_;
 };
 
 /// A key, and how its value is read into a `State`.
@@ -277,8 +277,7 @@ void read_keys(const reader& at, std::string_view of_what, const key_row<State> 
                 known.emplace_back(r.key);
             key.refuse(unknown_word(fmt::format("key of {}", of_what), name, known));
         }
-        const key_description description = row->description();
-        row->read(value(given, description), into);
+        row->read(value(given, row->description()), into);
     });
 }
 

@@ -86,7 +86,7 @@ const std::vector<bad_file>& table()
         {"schedule_that_smuggles",
             scenario(
                 "schedule: run c1 before c0/resource.use) resource.use=hang run(c1 before c0/resource.use\n"),
-            "3:25", {"names no operation"}},
+            "3:28", {"names no operation"}},
         {"arrivals_of_an_absentee", scenario("clients: 2\narrivals: {c1: 1s, c2: 2s}\nfaults: {}\n"), "4:20",
             {"c2 never comes: there are 2 clients, c0 to c1"}},
         {"arrivals_twice", scenario("clients: 2\narrivals: {c01: 1s, c1: 2s}\nfaults: {}\n"), "4:21",
