@@ -32,6 +32,8 @@ bool async_operation::strike_before(resource& on, role what, symbol name) const
 
 void async_operation::strike_again() const { world_->strike_again(lane_); }
 
+void async_operation::obey_strike() const { world_->obey_strike(); }
+
 void async_operation::begin(resource& on, role what, symbol name)
 {
     index_ = world_->begin_operation(on, what, name, lane_);
@@ -43,6 +45,8 @@ void async_operation::suspend(std::unique_ptr<suspended> handler) const
 {
     world_->suspend(std::move(handler));
 }
+
+void async_operation::hand_over(suspended& handler) const { world_->hand_over(handler); }
 
 void async_operation::request_stop() const
 {
@@ -58,10 +62,22 @@ delivered_error async_operation::stopped_before_start()
     return {std::make_exception_ptr(boost::system::system_error(code)), code};
 }
 
-void async_operation::deliver() const
+async_operation::delivery::delivery(const async_operation& of)
 {
-    if (world_->run_number() == run_)
-        world_->deliver(index_);
+    if (of.world_->run_number() != of.run_)
+        return;
+    world_ = of.world_;
+    const auto [running, under] = world_->causes().enter(world_->root_of_handler(of.index_), true);
+    cause_ = running.event;
+    why_ = running.why;
+    under_ = under;
+    world_->deliver(of.index_);
+}
+
+async_operation::delivery::~delivery()
+{
+    if (world_)
+        world_->causes().go_back({{why_, cause_}, under_});
 }
 
 } // namespace mishap::detail

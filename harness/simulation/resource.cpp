@@ -70,9 +70,11 @@ awaitable<void> resource::operate(role what, symbol name, const detail::real_eff
         const auto state = co_await boost::asio::this_coro::cancellation_state;
         if (state.cancelled() == boost::asio::cancellation_type::none)
             world_->strike_again(in);
-        else if (co_await boost::asio::this_coro::throw_if_cancelled())
+        else if (co_await boost::asio::this_coro::throw_if_cancelled()) {
+            world_->obey_strike();
             throw boost::system::system_error(
                 boost::asio::error::make_error_code(boost::asio::error::operation_aborted));
+        }
     }
     const auto run = detail::operation_run::begin(*this, what, name, in, effect);
     if (!run.immediate())

@@ -241,6 +241,8 @@ int epoll_wait(int epoll, epoll_event* events, int events_max, int timeout)
     if (auto* here = active) {
         if (auto* reactor = here->of_epoll(epoll)) {
             int count = 0;
+            if (here->owns(*reactor) && here->observer)
+                here->observer->polls(reactor->due && reactor->kernel_descriptors == 0);
             if (timeout != 0 && !reactor->due) {
                 if (here->owns(*reactor)) {
                     if (here->observer)

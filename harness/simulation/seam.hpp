@@ -43,6 +43,9 @@ public:
     virtual void waits(const char* call, pthread_mutex_t* leaves) noexcept = 0;
     /// Somebody runs the simulation's own io_context.
     virtual void runs_own_context() noexcept = 0;
+    /// The simulation's own io_context lets its reactor take a turn, which brings nothing but timers that
+    /// expired; or nothing of the kind, or other things too.
+    virtual void polls(bool timers_are_due) noexcept = 0;
 
 protected:
     ~seam_observer() = default;

@@ -108,13 +108,14 @@ namespace {
 
 /// Queues a handler on its own executor; directly, where that is this world's, since going through the
 /// type-erased interface would cost more than the rest of the step.
-template <class Handler, class Deliver>
-void queue_handler(world& in, Handler&& handler, Deliver deliver)
+template <class Handler>
+void queue_handler(world& in, index operation, Handler&& handler)
 {
     const auto home = asio::get_associated_executor(handler);
-    auto resume = [deliver, handler = std::forward<Handler>(handler)]() mutable {
+    auto resume = [&in, operation, handler = std::forward<Handler>(handler)]() mutable {
         asio::get_associated_cancellation_slot(handler).clear();
-        deliver();
+        const acting_as handler_of(in.causes(), in.root_of_handler(operation));
+        in.deliver(operation);
         std::move(handler)();
     };
     if (const auto* own = home.template target<executor>())
@@ -174,6 +175,7 @@ void world::run(const manager& under_test, const contract& promises, const limit
     if (!has_adapter_)
         running_clients_ = 1;
     auto& signal = has_adapter_ ? adapter_signal_ : signals_.emplace_back();
+    origins_.become({origin::start, mine.started});
     asio::co_spawn(asio::any_io_executor(executor(*this, running_lane_)), client_main(under_test.run),
         asio::bind_cancellation_slot(signal.slot(), [this](std::exception_ptr error) {
             if (!has_adapter_)
@@ -198,6 +200,7 @@ void world::run(const manager& under_test, const contract& promises, const limit
 
 void world::go()
 {
+    origins_.begin();
     finish_run(drive());
     // Anything still under way (a suspended coroutine, a pending timer) would leak into the next run.
     if (io_ && (running_clients_ != 0 || (has_adapter_ && !adapter_ended_) || work_count_ != 0 ||
@@ -260,6 +263,7 @@ void world::reset(
     seam_.horizon = bounds.horizon;
     last_active_ = duration(0);
     left_ = false;
+    origins_.begin();
     frozen_ = outside_allowed_ = 0;
     last_awaited_ = std::numeric_limits<std::uint64_t>::max();
     in_flight_.clear();
@@ -357,6 +361,8 @@ world::pause world::drive()
             pump_queued_ = true;
             asio::post(*io_, [this] {
                 pump_queued_ = false;
+                pumped_ = true;
+                origins_.leave();
                 run_ready();
             });
         }
@@ -444,11 +450,13 @@ void world::run_handler(ready next)
     seam_.now += plan_->step_cost;
     running_lane_ = next.in;
     in_handler_ = true;
+    origins_.become(next.because);
     try {
         next.what();
     } catch (...) {
         escaped();
     }
+    origins_.leave();
     in_handler_ = false;
     if (!held_.empty())
         count_step(next.in);
@@ -489,16 +497,21 @@ bool world::poll_reactor()
 {
     io_->restart();
     const std::uint64_t steps = trace_->steps;
+    bool ran = true;
+    pumped_ = false;
+    origins_.enter_queue();
     try {
-        if (io_->poll_one() == 0)
-            return false;
+        ran = io_->poll_one() != 0;
         // A handler of the io_context's own is a step too.
-        if (trace_->steps == steps)
+        if (ran && trace_->steps == steps)
             ++trace_->steps;
     } catch (...) {
         escaped();
     }
-    return true;
+    if (ran && !pumped_)
+        origins_.ran_from_queue();
+    origins_.leave();
+    return ran;
 }
 
 bool world::advance(duration limit)
@@ -666,7 +679,10 @@ bool world::finish_clients(pause why)
         trace_->adapter.ending = ending::hung;
         if (trace_->stuck_work.empty())
             list_work(trace_->stuck_work);
-        queue(background_lane, task([this] { adapter_signal_.emit(asio::cancellation_type::terminal); }));
+        queue(background_lane, task([this] {
+            const acting_as strike(origins_, {origin::strike, trace_->adapter.stuck});
+            adapter_signal_.emit(asio::cancellation_type::terminal);
+        }));
         if (is_over(drive()))
             return false;
     }
@@ -805,10 +821,12 @@ bool world::finish_adapter()
 {
     if (!has_adapter_ || adapter_ended_)
         return true;
-    record_stage(stage::shutting_down);
+    const index shutting_down = record_stage(stage::shutting_down);
     extend_horizon();
-    if (clients_done_)
+    if (clients_done_) {
+        const acting_as end(origins_, {origin::environment, shutting_down}, false);
         queue(background_lane, std::exchange(clients_done_, task()));
+    }
     goal_ = goal::adapter;
     if (is_over(drive()))
         return false;
@@ -819,6 +837,7 @@ bool world::finish_adapter()
         list_work(trace_->stuck_work);
         queue(background_lane, task([this] {
             trace_->adapter.cancelled = record(event_kind::client_cancelled, background_lane, none);
+            const acting_as strike(origins_, {origin::strike, trace_->adapter.cancelled});
             adapter_signal_.emit(asio::cancellation_type::terminal);
         }));
         if (is_over(drive()))
@@ -877,7 +896,9 @@ void world::start_client(std::size_t which)
         client_objects_.emplace_back(*this, static_cast<int>(client_objects_.size()));
     ++running_clients_;
     const auto in = static_cast<lane>(which);
-    trace_->outcomes[which].started = record(event_kind::client_started, in, static_cast<index>(which));
+    const index started = record(event_kind::client_started, in, static_cast<index>(which));
+    trace_->outcomes[which].started = started;
+    const acting_as start(origins_, {origin::start, started}, false);
     asio::co_spawn(asio::any_io_executor(executor(*this, in)), serve_one(which),
         asio::bind_cancellation_slot(signals_[which].slot(),
             [this, which](std::exception_ptr error) { client_ended(which, std::move(error)); }));
@@ -961,11 +982,12 @@ void world::complete_unstruck()
         complete(operation, result::ok);
 }
 
-void world::emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what)
+/// Returns the event, or `none` where nobody was there to be cancelled.
+index world::emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what)
 {
     if (client >= signals_.size() || client >= trace_->outcomes.size() ||
         trace_->outcomes[client].ended != none)
-        return; // it never came, or it has gone
+        return none; // it never came, or it has gone
     const auto in = static_cast<lane>(client);
     const index struck = record(event_kind::client_cancelled, in, static_cast<index>(client));
     outcome& mine = trace_->outcomes[client];
@@ -977,6 +999,7 @@ void world::emit(std::size_t client, cancellation type, std::size_t plan_index, 
         matched_[plan_index] = true;
         trace_->strikes.push_back({plan_index, what, struck});
     }
+    const acting_as strike(origins_, {origin::strike, struck});
     const bool was_in_handler = std::exchange(in_handler_, true);
     const lane was_running = std::exchange(running_lane_, in);
     try {
@@ -988,6 +1011,7 @@ void world::emit(std::size_t client, cancellation type, std::size_t plan_index, 
     }
     running_lane_ = was_running;
     in_handler_ = was_in_handler;
+    return struck;
 }
 
 perturbation world::anchor_now(const interruption& struck) const
@@ -1053,6 +1077,7 @@ void world::abandon_client(std::size_t client, std::size_t plan_index, perturbat
         ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(i));
     }
 
+    const acting_as strike(origins_, {origin::strike, mine.abandoned});
     const bool was_in_handler = std::exchange(in_handler_, true);
     const lane was_running = std::exchange(running_lane_, in);
     dropped.clear();
@@ -1089,6 +1114,7 @@ void world::abandon_world(std::size_t plan_index, perturbation what)
 /// The end of an abandoned world: everything is destroyed, on record.
 void world::shut_down() noexcept
 {
+    const acting_as strike(origins_, {origin::strike, trace_->world_abandoned});
     tear_down();
     adapter_ended_ = true;
     record_stage(stage::judged);
@@ -1105,8 +1131,8 @@ bool world::strike_before(const resource& on, role what, symbol name, lane in)
             waiting.what.interrupts()->what != interruption::action::cancel)
             continue;
         strikes_.erase(strikes_.begin() + static_cast<std::ptrdiff_t>(i));
-        emit(static_cast<std::size_t>(waiting.what.interrupts()->client), waiting.what.interrupts()->type,
-            waiting.plan_index, waiting.what);
+        struck_before_event_ = emit(static_cast<std::size_t>(waiting.what.interrupts()->client),
+            waiting.what.interrupts()->type, waiting.plan_index, waiting.what);
         struck_before_ = waiting.what;
         return true;
     }
@@ -1140,7 +1166,7 @@ void world::queue(lane in, task&& what)
 {
     if (left_ && active_seam() != &seam_) {
         const std::scoped_lock lock(inbox_mutex_);
-        inbox_.push_back({std::move(what), in, 0});
+        inbox_.push_back({std::move(what), in, 0, {origin::unknown}});
         inbox_filled_.store(true, std::memory_order_release);
         return;
     }
@@ -1148,7 +1174,7 @@ void world::queue(lane in, task&& what)
         const task dropped = std::move(what);
         return;
     }
-    ready_.push_back({std::move(what), in, trace_ ? trace_->steps : 0});
+    ready_.push_back({std::move(what), in, trace_ ? trace_->steps : 0, origins_.now()});
 }
 
 void world::escaped() noexcept
@@ -1256,7 +1282,14 @@ std::string world::describe_running()
 
 index world::record(event_kind kind, lane in, index subject)
 {
-    trace_->events.push_back({seam_.now, kind, in, subject, static_cast<std::uint32_t>(trace_->steps)});
+    const root because = origins_.now();
+    trace_->events.push_back({.at = seam_.now,
+        .kind = kind,
+        .why = because.why,
+        .lane = in,
+        .subject = subject,
+        .step = static_cast<std::uint32_t>(trace_->steps),
+        .cause = because.event});
     trace_->hash = mix(trace_->hash ^ static_cast<std::uint64_t>(seam_.now.count()),
         (std::uint64_t(subject) << 24) ^ (std::uint64_t(static_cast<std::uint16_t>(in)) << 8) ^
             static_cast<std::uint64_t>(kind));
@@ -1520,7 +1553,7 @@ void world::complete(index operation, result how)
     if (!strikes_.empty())
         arm_strikes(moment::queued, op.id);
     if (auto waiting = take_suspended(operation))
-        waiting->queue(*this);
+        hand_over(*waiting);
 }
 
 void world::cancel(index operation)
@@ -1642,25 +1675,24 @@ awaitable<void> world::wait(index operation)
 {
     return asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
         [this, operation]<class Handler>(Handler&& handler) {
-            const auto deliver = [this, operation] { this->deliver(operation); };
             if (trace_->operations[operation].result != result::pending) {
-                queue_handler(*this, std::forward<Handler>(handler), deliver);
+                const acting_as its_handler(origins_, root_of_handler(operation), false);
+                queue_handler(*this, operation, std::forward<Handler>(handler));
                 return;
             }
 
             class waiting final : public suspended
             {
             public:
-                waiting(index operation, Handler&& handler, decltype(deliver) deliver)
-                    : suspended(operation), work_(asio::get_associated_executor(handler)), deliver_(deliver),
+                waiting(index operation, Handler&& handler)
+                    : suspended(operation), work_(asio::get_associated_executor(handler)),
                       handler_(std::forward<Handler>(handler))
                 {}
-                void queue(world& in) override { queue_handler(in, std::move(handler_), deliver_); }
+                void queue(world& in) override { queue_handler(in, operation, std::move(handler_)); }
 
             private:
                 // As any pending operation does, keep the handler's executor from running out of work.
                 asio::executor_work_guard<asio::associated_executor_t<std::decay_t<Handler>>> work_;
-                decltype(deliver) deliver_;
                 std::decay_t<Handler> handler_;
             };
 
@@ -1670,8 +1702,7 @@ awaitable<void> world::wait(index operation)
                     if (run == run_number_ && trace_)
                         cancel(operation);
                 });
-            suspended_.push_back(
-                std::make_unique<waiting>(operation, std::forward<Handler>(handler), deliver));
+            suspended_.push_back(std::make_unique<waiting>(operation, std::forward<Handler>(handler)));
         },
         asio::use_awaitable);
 }
@@ -1692,6 +1723,17 @@ delivered_error world::error_of(index operation) const
     default:
         return {op.error, marked(code_of(get_error(op.fault.error)), operation)};
     }
+}
+
+root world::root_of_handler(index operation) const noexcept
+{
+    if (!trace_)
+        return {origin::unknown};
+    const operation_record& op = trace_->operations[operation];
+    if (op.result != result::aborted)
+        return {origin::completion, op.completed};
+    const event& ended = trace_->events[op.completed];
+    return {ended.why, ended.cause};
 }
 
 void world::deliver(index operation)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "origins.hpp"
 #include "seam.hpp"
 #include "task.hpp"
 
@@ -72,6 +73,12 @@ public:
     bool settled(index operation) const noexcept;
     awaitable<void> wait(index operation);
     void suspend(std::unique_ptr<suspended> handler) { suspended_.push_back(std::move(handler)); }
+    /// Queues the handler of an operation that has ended.
+    void hand_over(suspended& handler)
+    {
+        const acting_as its_handler(origins_, root_of_handler(handler.operation), false);
+        handler.queue(*this);
+    }
     bool accepts_operations() const noexcept { return trace_ && !tearing_down_; }
     bool has_ended(index operation) const noexcept
     {
@@ -85,6 +92,9 @@ public:
     delivered_error error_of(index operation) const;
     /// Records that the manager's code sees the result.
     void deliver(index operation);
+    origins& causes() noexcept { return origins_; }
+    /// What the handler of an operation that has ended has as its cause.
+    root root_of_handler(index operation) const noexcept;
     void finish(index operation);
     void force_close(const resource& on) noexcept;
     void destroyed(const resource& which) noexcept;
@@ -106,6 +116,9 @@ public:
     /// The client did not hear of it: a composition that is only being started has not connected its parts
     /// yet. From outside nothing could come there, so it is said again between two steps.
     void strike_again(lane in);
+    /// The handler that runs obeys the cancellation that came last before an operation: whatever it does from
+    /// here on comes of that.
+    void obey_strike() noexcept { origins_.become({origin::strike, struck_before_event_}); }
     void report(std::exception_ptr error) noexcept;
     void note(std::string_view text);
     void wait_unheard(lane in, int more) { state_of(in).unheard_waits += more; }
@@ -129,6 +142,7 @@ private:
         task what;
         lane in;
         std::uint64_t queued;
+        root because;
     };
 
     struct work_token
@@ -266,7 +280,7 @@ private:
     void arm_strikes(moment when, const operation_id& at);
     void strike_due();
     void complete_unstruck();
-    void emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what);
+    index emit(std::size_t client, cancellation type, std::size_t plan_index, perturbation what);
     void abandon_client(std::size_t client, std::size_t plan_index, perturbation what);
     void abandon_world(std::size_t plan_index, perturbation what);
     void shut_down() noexcept;
@@ -305,6 +319,7 @@ private:
     void blocks(const char* call) noexcept override;
     void waits(const char* call, pthread_mutex_t* leaves) noexcept override;
     void runs_own_context() noexcept override;
+    void polls(bool timers_are_due) noexcept override { origins_.begin_round(timers_are_due); }
     void record_outside(event_kind kind, const char* call) noexcept;
 
     awaitable<void> client_main(const adapter& run);
@@ -321,6 +336,7 @@ private:
 
     std::unique_ptr<two_step_context> io_;
     seam seam_;
+    origins origins_;
     environment environment_;
     std::uint64_t run_number_ = 0;
 
@@ -339,6 +355,7 @@ private:
     std::vector<ready> ready_;
     std::size_t ready_head_ = 0;
     bool pump_queued_ = false;
+    bool pumped_ = false;          ///< the io_context ran the pump, and nothing of its own
     std::vector<index> in_flight_; ///< operations that a chooser may complete
     std::vector<choice> choices_;
     std::vector<std::unique_ptr<suspended>> suspended_;
@@ -362,7 +379,8 @@ private:
     std::deque<client> client_objects_;
     std::function<awaitable<void>(client&)> serve_;
     std::vector<strike> strikes_;
-    perturbation struck_before_;          ///< the last one that came before an operation
+    perturbation struck_before_; ///< the last one that came before an operation
+    index struck_before_event_ = none;
     std::vector<std::size_t> deviations_; ///< of the plan, by index
     std::vector<held> held_;
     std::vector<index>

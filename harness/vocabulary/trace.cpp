@@ -35,6 +35,25 @@ std::string_view to_string(stage s) noexcept
     return "?";
 }
 
+std::string_view to_string(origin o) noexcept
+{
+    switch (o) {
+    case origin::unknown:
+        return "unknown";
+    case origin::environment:
+        return "environment";
+    case origin::start:
+        return "start";
+    case origin::strike:
+        return "strike";
+    case origin::timer:
+        return "timer";
+    case origin::completion:
+        return "completion";
+    }
+    return "?";
+}
+
 std::string_view to_string(life l) noexcept
 {
     switch (l) {

@@ -43,15 +43,39 @@ enum class event_kind : std::uint8_t
     expectation_failed, ///< a check of the test itself failed: an `EXPECT_*`, a mock's, `MISHAP_REQUIRE`
 };
 
+/// What set off the handler in which an event came about.
+enum class origin : std::uint8_t
+{
+    unknown,     ///< several causes met: in a strand, in the io_context's own queue, on another thread
+    environment, ///< no handler: the plan, the passing of time, or the end of the run; its stage is the cause
+    start,       ///< a client or the adapter started; its `client_started` is the cause
+    strike,      ///< it was asked to stop, or abandoned; the cause is the event that says so
+    timer,       ///< a timer of the code under test expired
+    completion,  ///< an operation ended; its `completed` is the cause
+};
+
+std::string_view to_string(origin) noexcept;
+
 /// One thing that happened. `subject` indexes the table that its kind speaks of.
+///
+/// Its origin and cause are those of the handler that was running. A handler inherits them from the handler
+/// that queued it, with these exceptions, each of which is a new origin. The handler of an operation has the
+/// operation's `completed` event as its cause, unless the operation was aborted: then it inherits from
+/// whatever asked for that. What a cancellation by the environment sets off has the `client_cancelled` event
+/// as its cause. The handler of a timer that expired has the origin `timer`; that of a wait that was
+/// cancelled inherits from whatever cancelled it. Strands, and the io_context's own queue, run handlers of
+/// several causes together: where these cannot be told apart, the origin is `unknown`.
 struct event
 {
     duration at;
     event_kind kind;
+    origin why = origin::unknown;
     mishap::lane lane;
     index subject;
     /// The step in which it happened, or after which, if it happened between two.
     std::uint32_t step;
+    /// The event that is the cause, or `none`; always an earlier one.
+    index cause = none;
 };
 
 /// The stages of a run's end, in order.

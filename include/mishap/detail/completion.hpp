@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -63,17 +64,36 @@ public:
     bool may_be_struck() const noexcept;
     bool strike_before(resource& on, role, symbol name) const;
     void strike_again() const;
+    /// The handler that runs obeys a cancellation right before its operation.
+    void obey_strike() const;
 
     void begin(resource& on, role, symbol name);
     bool ended() const noexcept;
     void suspend(std::unique_ptr<suspended> handler) const;
+    /// The operation ended before its handler was suspended.
+    void hand_over(suspended& handler) const;
     /// Asks it to stop, unless its run is over.
     void request_stop() const;
 
     delivered_error error() const;
     static delivered_error stopped_before_start();
-    /// Records that the handler is about to run.
-    void deliver() const;
+
+    /// Records that the handler is about to run; what it does while this lives has the operation as its
+    /// cause.
+    class delivery
+    {
+    public:
+        explicit delivery(const async_operation& of);
+        ~delivery();
+        delivery(const delivery&) = delete;
+        delivery& operator=(const delivery&) = delete;
+
+    private:
+        world* world_ = nullptr; ///< null where the run is over
+        index cause_ = none;     ///< what to go back to
+        origin why_ = origin::unknown;
+        const void* under_ = nullptr;
+    };
 
     index number() const noexcept { return index_; }
 
@@ -150,8 +170,9 @@ public:
         boost::asio::post(home_, [of = of_, begun, error = std::move(error), results = std::move(results),
                                      handler = std::move(handler_)]() mutable {
             boost::asio::get_associated_cancellation_slot(handler).clear();
+            std::optional<async_operation::delivery> delivered;
             if (begun)
-                of.deliver();
+                delivered.emplace(of);
             std::apply([&](auto&... values) { std::move(handler)(std::move(error), std::move(values)...); },
                 results);
         });
@@ -187,6 +208,7 @@ void start_async(resource& on, role what, symbol name, Handler handler,
         if (struck && !stopped)
             started.strike_again();
         if (stopped) {
+            started.obey_strike();
             completion<Signature, Handler>(started, std::move(handler), std::move(on_success))
                 .post(async_operation::stopped_before_start(), false);
             return;
@@ -196,7 +218,7 @@ void start_async(resource& on, role what, symbol name, Handler handler,
     auto waiting =
         std::make_unique<completion<Signature, Handler>>(started, std::move(handler), std::move(on_success));
     if (started.ended()) {
-        waiting->post(started.error(), true);
+        started.hand_over(*waiting);
         return;
     }
     if (auto connected = slot; connected.is_connected())
