@@ -1,7 +1,7 @@
 // What a run costs, against the same manager with mocks written by hand on a stock io_context.
 
 #include "allocations.hpp"
-#include "pool/managers.hpp"
+#include "shared/connection_pool.hpp"
 #include "sessions.hpp"
 
 #include "simulation/run.hpp"
@@ -91,7 +91,7 @@ void pool_of(benchmark::State& state, std::uint32_t clients)
 {
     const mishap::manager under_test("pool",
         [](mishap::environment& env) -> mishap::awaitable<void> {
-            catalogue::pool<fake_connection> pool(1, std::chrono::seconds(30), nullptr);
+            catalogue::connection_pool<fake_connection> pool(1, std::chrono::seconds(30), nullptr);
             co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
                 co_await pool.with_connection(client.body());
             });

@@ -1,0 +1,50 @@
+#include "managers.hpp"
+
+#include <mishap/mishap.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+mishap::awaitable<mishap::mock_resource> create_session()
+{
+    mishap::mock_resource session("session");
+    co_await session.create();
+    co_return session;
+}
+
+catalogue::configuration configuration_of(mishap::environment& env)
+{
+    catalogue::configuration config{.database = env.setting("database", std::string("mydb"))};
+    config.timeout = env.setting("timeout", config.timeout);
+    config.max_retries = env.setting("max_retries", config.max_retries);
+    config.retry_delay = env.setting("retry_delay", config.retry_delay);
+    return config;
+}
+
+} // namespace
+
+// The document bounds the attempts only in their number.
+
+MISHAP_CONTRACT(configurable_manager_as_written){
+    .create_attempts = 4,
+    .unbounded = {mishap::phase::create, mishap::phase::close},
+};
+
+MISHAP_MANAGER(configurable_manager_as_written, mishap::environment& env)
+{
+    co_await catalogue::configurable_manager_as_written(configuration_of(env), &create_session, env.body());
+}
+
+MISHAP_CONTRACT(configurable_manager){
+    .create_timeout = 30s,
+    .create_attempts = 4,
+    .close_timeout = 30s,
+    .reports_cleanup_errors = true,
+};
+
+MISHAP_MANAGER(configurable_manager, mishap::environment& env)
+{
+    const auto log = [&env](std::exception_ptr error) { env.report(error); };
+    co_await catalogue::configurable_manager(configuration_of(env), &create_session, env.body(), log);
+}

@@ -1,0 +1,54 @@
+#include "managers.hpp"
+
+#include <mishap/mishap.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+class fake_connection
+{
+    mishap::resource resource_{"connection"};
+
+public:
+    mishap::awaitable<void> open() { return resource_.create(); }
+    mishap::awaitable<void> reset() { return resource_.maintain("reset"); }
+    mishap::awaitable<void> close() { return resource_.close(); }
+    operator mishap::resource&() { return resource_; }
+};
+
+using pool = catalogue::resetting_pool<fake_connection>;
+
+} // namespace
+
+MISHAP_CONTRACT(pooled_connection_as_written){
+    .other_timeout = 30s, .close_timeout = 30s, .acquire_timeout = 30s, .capacity = 2};
+
+MISHAP_MANAGER(pooled_connection_as_written, mishap::environment& env)
+{
+    pool shared(env.setting("size_max", std::size_t(2)), 30s,
+        [&env](std::exception_ptr error) { env.report(error); });
+    co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
+        co_await catalogue::pooled_connection_as_written(shared, client.body());
+    });
+    co_await shared.shut_down();
+}
+
+MISHAP_CONTRACT(pooled_connection){
+    .other_timeout = 30s,
+    .close_timeout = 30s,
+    .acquire_timeout = 30s,
+    .capacity = 2,
+    .fair = true,
+    .cancelled_use_breaks = true,
+};
+
+MISHAP_MANAGER(pooled_connection, mishap::environment& env)
+{
+    const auto log = [&env](std::exception_ptr error) { env.report(error); };
+    pool shared(env.setting("size_max", std::size_t(2)), 30s, log);
+    co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
+        co_await catalogue::pooled_connection(shared, client.body(), log);
+    });
+    co_await shared.shut_down();
+}

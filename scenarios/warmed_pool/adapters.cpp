@@ -1,0 +1,51 @@
+#include "managers.hpp"
+
+#include <mishap/mishap.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+class fake_connection
+{
+    mishap::resource resource_{"connection"};
+
+public:
+    mishap::awaitable<void> open() { return resource_.create(); }
+    mishap::awaitable<void> close() { return resource_.close(); }
+    operator mishap::resource&() { return resource_; }
+};
+
+using pool = catalogue::connection_pool<fake_connection>;
+
+/// The work: one client of the pool.
+auto lend_one(mishap::environment& env)
+{
+    return [&env](pool& warm) { return warm.with_connection(env.body()); };
+}
+
+pool pool_in(mishap::environment& env)
+{
+    return {4, 30s, [&env](std::exception_ptr error) { env.report(error); }};
+}
+
+} // namespace
+
+// The pool bounds each creation and close, and what it keeps has no order.
+
+MISHAP_CONTRACT(warmed_pool_as_written){
+    .create_timeout = 30s, .close_timeout = 30s, .closes_in_any_order = true};
+
+MISHAP_MANAGER(warmed_pool_as_written, mishap::environment& env)
+{
+    pool cold = pool_in(env);
+    co_await catalogue::warmed_pool_as_written(cold, 2, lend_one(env));
+}
+
+MISHAP_CONTRACT(warmed_pool){.create_timeout = 30s, .close_timeout = 30s, .closes_in_any_order = true};
+
+MISHAP_MANAGER(warmed_pool, mishap::environment& env)
+{
+    pool cold = pool_in(env);
+    co_await catalogue::warmed_pool(cold, 2, lend_one(env));
+}
