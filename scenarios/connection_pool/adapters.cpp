@@ -20,8 +20,11 @@ public:
 
 MISHAP_ERROR(pool_exhausted, catalogue::pool_exhausted_error());
 
+// The document bounds the wait for a connection.
+
 MISHAP_CONTRACT(connection_pool_as_written){
-    .unbounded = {mishap::phase::create, mishap::phase::close},
+    .acquire_timeout = 30s,
+    .unbounded = {mishap::phase::close},
     .capacity = 2,
     .timeout_errors = {"pool_exhausted"},
 };

@@ -16,6 +16,14 @@ mishap::awaitable<void> insert(database::session& session)
     co_await session.query("INSERT INTO work VALUES ('done')");
 }
 
+/// Hands a session that is not open yet to what manages it. It is gone when the database is looked at.
+template <class Manage>
+mishap::awaitable<void> with_new_session(database& on, Manage manage)
+{
+    database::session session(on);
+    co_await manage(session);
+}
+
 } // namespace
 
 // The document gives nothing a time-out, so none is promised here.
@@ -26,8 +34,10 @@ MISHAP_CONTRACT(transaction_as_written){
 MISHAP_MANAGER(transaction_as_written, mishap::environment& env)
 {
     database on(env);
-    database::session session(on);
-    co_await on.examined(catalogue::transaction_as_written(session, env.body(&insert)));
+    const auto manage = [&](database::session& session) {
+        return catalogue::transaction_as_written(session, env.body(&insert));
+    };
+    co_await on.examined(with_new_session(on, manage));
 }
 
 MISHAP_CONTRACT(transaction){
@@ -40,7 +50,9 @@ MISHAP_CONTRACT(transaction){
 MISHAP_MANAGER(transaction, mishap::environment& env)
 {
     database on(env);
-    database::session session(on);
     const auto log = [&env](std::exception_ptr error) { env.report(error); };
-    co_await on.examined(catalogue::transaction(session, env.body(&insert), 30s, log));
+    const auto manage = [&](database::session& session) {
+        return catalogue::transaction(session, env.body(&insert), 30s, log);
+    };
+    co_await on.examined(with_new_session(on, manage));
 }
