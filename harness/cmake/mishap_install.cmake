@@ -1,5 +1,5 @@
 # Installs the libraries, the headers and the package, so that find_package(mishap CONFIG) gives mishap::mishap,
-# mishap::gtest, mishap::main, mishap::context and mishap_add_scenarios.
+# mishap::gtest, mishap::main, mishap::context, mishap::catalogue and mishap_add_scenarios.
 
 if(MISHAP_FETCHED)
     # The export would name targets that exist in this build only.
@@ -14,7 +14,7 @@ include(CMakePackageConfigHelpers)
 
 set(mishap_package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/mishap")
 
-install(TARGETS mishap mishap_context mishap_gtest mishap_main EXPORT mishapTargets FILE_SET HEADERS)
+install(TARGETS mishap mishap_catalogue mishap_context mishap_gtest mishap_main EXPORT mishapTargets FILE_SET HEADERS)
 install(EXPORT mishapTargets NAMESPACE mishap:: DESTINATION "${mishap_package_folder}")
 
 configure_package_config_file(
@@ -31,4 +31,7 @@ install(FILES
     "${CMAKE_CURRENT_LIST_DIR}/mishap_scenario_tests.cmake"
     "${CMAKE_CURRENT_LIST_DIR}/mishap_yaml_cpp.cmake"
     DESTINATION "${mishap_package_folder}")
+# Where mishap::catalogue looks for it, wherever the prefix is.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/scenarios/" DESTINATION share/mishap/scenarios
+    FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cpp" PATTERN "*.yaml" PATTERN "*.md")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -1,4 +1,5 @@
 #include "lists.hpp"
+#include "patterns.hpp"
 
 #include "invariant/document_rules.hpp"
 #include "invariant/invariants.hpp"
@@ -135,6 +136,28 @@ std::vector<table> rules(bool markdown)
     return {std::move(t), std::move(map)};
 }
 
+table document_rules_in_full(bool markdown)
+{
+    table t{{}, {"list", "the documents say", "checked by", "caught in"}, {}};
+    for (const document_item& item : document_items()) {
+        std::vector<std::string> names;
+        for (const std::string_view name : item.checked_by)
+            names.push_back(markdown ? code(name) : std::string(name));
+        t.rows.push_back({fmt::format("{} {}", item.list, item.number), std::string(item.says),
+            names.empty() ? "the compiler" : fmt::format("{}", fmt::join(names, ", ")),
+            markdown ? code(item.caught_in) : std::string(item.caught_in)});
+    }
+    return t;
+}
+
+table patterns(bool markdown)
+{
+    table t{{}, {"pattern", "what `new` writes"}, {}};
+    for (const pattern_template& p : pattern_templates())
+        t.rows.push_back({markdown ? code(p.name) : std::string(p.name), std::string(p.about)});
+    return t;
+}
+
 table keys(const key_section& section, bool markdown, bool titled)
 {
     table t{{}, {section.path == "contract" ? "term" : "key", "value", "default", "it says"}, {}};
@@ -166,7 +189,7 @@ std::vector<table> all_keys(const std::string& part, bool markdown)
 const std::vector<std::string>& list_names()
 {
     static const std::vector<std::string> names{
-        "managers", "faults", "invariants", "errors", "contract", "keys"};
+        "managers", "faults", "invariants", "errors", "contract", "keys", "patterns", "document-rules"};
     return names;
 }
 
@@ -185,6 +208,10 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
         tables = {errors(markdown)};
     else if (what == "contract")
         tables = {keys(contract_section(), markdown, false)};
+    else if (what == "patterns")
+        tables = {patterns(markdown)};
+    else if (what == "document-rules")
+        tables = {document_rules_in_full(markdown)};
     else if (what == "keys")
         tables = all_keys(part, markdown);
     else

@@ -1,6 +1,8 @@
 #include "lists.hpp"
 #include "options.hpp"
+#include "patterns.hpp"
 #include "scenario_tests.hpp"
+#include "verdicts.hpp"
 
 #include "simulation/run.hpp"
 #include "simulation/world.hpp"
@@ -109,12 +111,14 @@ int run_files(std::vector<std::string> words, const std::string& program)
     std::size_t refused = 0;
     std::uint64_t runs = 0;
     std::string failures;
+    detail::verdicts by_pattern;
     for (const std::string& file : files) {
         try {
             const scenario loaded = load_scenario(file);
             const scenario_result done = run_scenario(loaded, options);
             ++result.ran;
             runs += done.runs;
+            by_pattern.add(file, loaded, done);
             const bool ok = done.status == scenario_status::held;
             held += ok;
             result.broke = result.broke || !ok;
@@ -131,6 +135,8 @@ int run_files(std::vector<std::string> words, const std::string& program)
         }
     }
     fmt::print("{}", failures);
+    if (const std::string table = by_pattern.table(); !table.empty())
+        fmt::print("\n{}", table);
     fmt::print("\n{} scenarios in {} runs: {} as expected, {} not{}\n", result.ran, runs, held,
         result.ran - held, refused ? fmt::format(", {} files could not be used", refused) : "");
     if (result.ran == 0)
@@ -303,6 +309,16 @@ int print_schema(std::vector<std::string> words, const std::string&)
     return all_well;
 }
 
+int write_new_manager(std::vector<std::string> words, const std::string&)
+{
+    const arguments given(std::move(words), {"pattern", "into"});
+    if (given.rest().size() != 1)
+        throw input_error("new takes the name of one manager: new invoice_store --pattern session");
+    fmt::print("{}", detail::write_new(given.rest().front(), given.option("pattern").value_or("session"),
+                         given.option("into").value_or(".")));
+    return all_well;
+}
+
 int help(std::vector<std::string>, const std::string& program);
 
 const std::vector<command>& commands()
@@ -320,8 +336,16 @@ const std::vector<command>& commands()
             "[--save DIR]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"replay", "replay TOKEN", "repeat the run of a report", &replay},
-        {"list", "list managers|faults|invariants|errors|contract|keys [SECTION] [--format markdown]",
+        {"list",
+            "list managers|faults|invariants|errors|contract|keys|patterns|document-rules [SECTION] "
+            "[--format "
+            "markdown]",
             "what this program knows", &list},
+        {"new", "new NAME [--pattern PATTERN] [--into DIR]",
+            "write a manager, a fake, an adapter and two scenarios to begin with, in DIR/NAME (patterns: "
+            "list "
+            "patterns)",
+            &write_new_manager},
         {"check", "check [FILE|DIR ...]", "read scenario files without running them", &check_files},
         {"schema", "schema", "a JSON Schema of scenario files, for editors", &print_schema},
         {"help", "help", "this text", &help},

@@ -1,4 +1,5 @@
-#include "managers.hpp"
+#include "as_written.hpp"
+#include "configurable_manager.hpp"
 
 #include <mishap/mishap.hpp>
 

@@ -1,4 +1,4 @@
-#include "managers.hpp"
+#include "shared/connection_pool.hpp"
 
 #include <mishap/mishap.hpp>
 
@@ -17,25 +17,6 @@ public:
 };
 
 } // namespace
-
-MISHAP_ERROR(pool_exhausted, catalogue::pool_exhausted_error());
-
-// The document bounds the wait for a connection.
-
-MISHAP_CONTRACT(connection_pool_as_written){
-    .acquire_timeout = 30s,
-    .unbounded = {mishap::phase::close},
-    .capacity = 2,
-    .timeout_errors = {"pool_exhausted"},
-};
-
-MISHAP_MANAGER(connection_pool_as_written, mishap::environment& env)
-{
-    catalogue::connection_pool_as_written<fake_connection> pool(2, 30s);
-    co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
-        co_await pool.with_connection(client.body());
-    });
-}
 
 MISHAP_CONTRACT(connection_pool){
     .close_timeout = 30s,

@@ -1,4 +1,5 @@
-#include "managers.hpp"
+#include "as_written.hpp"
+#include "singleton_resource.hpp"
 
 #include <mishap/mishap.hpp>
 

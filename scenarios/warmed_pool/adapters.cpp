@@ -1,22 +1,14 @@
 #include "managers.hpp"
 
+#include "shared/fake_connection.hpp"
+
 #include <mishap/mishap.hpp>
 
 using namespace std::chrono_literals;
 
 namespace {
 
-class fake_connection
-{
-    mishap::resource resource_{"connection"};
-
-public:
-    mishap::awaitable<void> open() { return resource_.create(); }
-    mishap::awaitable<void> close() { return resource_.close(); }
-    operator mishap::resource&() { return resource_; }
-};
-
-using pool = catalogue::connection_pool<fake_connection>;
+using pool = catalogue::connection_pool<catalogue::fake_connection>;
 
 /// The work: one client of the pool.
 auto lend_one(mishap::environment& env)

@@ -15,6 +15,7 @@
 #include <regex>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -97,13 +98,18 @@ TEST(golden, run_of_the_catalogue)
     const finished done =
         run(fmt::format("'{}' run '{}'", MISHAP_PROGRAM, (source_folder / "scenarios").string()));
     EXPECT_EQ(done.exit_code, 0);
-    compare(stable(done.output, MISHAP_PROGRAM), "catalogue.txt");
+    const std::string output = stable(done.output, MISHAP_PROGRAM);
+    compare(output, "catalogue.txt");
+    const std::size_t table = output.find("\npattern ");
+    ASSERT_NE(table, std::string::npos) << output;
+    compare(output.substr(table + 1), "verdicts.txt");
 }
 
 TEST(golden, lists)
 {
     std::string all;
-    for (const char* what : {"faults", "invariants", "errors", "contract", "keys"})
+    for (const char* what :
+        {"faults", "invariants", "errors", "contract", "keys", "patterns", "document-rules"})
         all += run(fmt::format("'{}' list {}", MISHAP_PROGRAM, what)).output + "\n";
     compare(all, "lists.txt");
 }
@@ -130,30 +136,92 @@ TEST(documents, reference_is_what_the_program_prints)
                 << "run with MISHAP_ACCEPT=1 to write list " << what << " into " << document;
         at = start;
     }
-    EXPECT_EQ(found, 10) << "a list is missing in " << document;
+    EXPECT_EQ(found, 11) << "a list is missing in " << document;
     if (std::getenv("MISHAP_ACCEPT"))
         std::ofstream(document, std::ios::binary) << text;
 }
 
-/// Every fenced block of a document that stands under `<!-- from: FILE -->` must be that file's text, or the
-/// part of it between lines that contain `[shown` and `shown]`.
+const std::vector<std::string> documents{"README.md", "scenarios/README.md", "scenarios/sessions.md",
+    "scenarios/pools.md", "scenarios/transactions.md", "scenarios/locks.md", "scenarios/writers.md",
+    "scenarios/retries.md", "harness/README.md"};
+
+/// Every fenced block of a document that stands under `<!-- from: FILE -->` must be that file's text.
 TEST(documents, show_what_is_in_the_files)
 {
-    for (const char* name : {"README.md", "scenarios/README.md", "harness/README.md"}) {
-        const std::string text = read(source_folder / name);
-        const std::regex block("<!-- from: ([^ ]+) -->\n```[a-z]*\n([^]*?\n)```");
-        int found = 0;
-        for (auto it = std::sregex_iterator(text.begin(), text.end(), block); it != std::sregex_iterator();
-             ++it) {
-            ++found;
-            EXPECT_EQ((*it)[2].str(), read(source_folder / (*it)[1].str()))
-                << name << " does not show " << (*it)[1] << " as it is";
+    const std::string begin = "<!-- from: ", end = " -->\n```", close = "```\n";
+    for (const std::string& name : documents) {
+        std::string text = read(source_folder / name);
+        for (std::size_t at = 0; (at = text.find(begin, at)) != std::string::npos;) {
+            const std::size_t file = at + begin.size();
+            const std::size_t file_end = text.find(end, file);
+            ASSERT_NE(file_end, std::string::npos) << name << " has a marker without its block";
+            const std::string shown = text.substr(file, file_end - file);
+            ASSERT_EQ(shown.find('\n'), std::string::npos) << name << " has a marker without its block";
+            const std::size_t start = text.find('\n', file_end + end.size()) + 1;
+            const std::size_t stop = text.find(close, start);
+            ASSERT_NE(stop, std::string::npos) << name << " has a block without an end";
+            const std::string there = read(source_folder / shown);
+            if (std::getenv("MISHAP_ACCEPT"))
+                text.replace(start, stop - start, there);
+            else
+                EXPECT_EQ(text.substr(start, stop - start), there)
+                    << name << " does not show " << shown << " as it is; MISHAP_ACCEPT=1 mends that";
+            at = start;
         }
-        const std::regex marker("<!-- from: ");
-        const auto markers =
-            std::distance(std::sregex_iterator(text.begin(), text.end(), marker), std::sregex_iterator());
-        EXPECT_EQ(found, markers) << name << " has a marker without its block";
+        if (std::getenv("MISHAP_ACCEPT"))
+            std::ofstream(source_folder / name, std::ios::binary) << text;
     }
+}
+
+/// A scenario that a page names, as `folder/name.yaml`, is there, and so is each pattern in the lists at
+/// their ends.
+TEST(documents, name_scenarios_that_exist)
+{
+    int found = 0;
+    for (const std::string& name : documents) {
+        if (!name.starts_with("scenarios/"))
+            continue;
+        const std::string text = read(source_folder / name);
+        const std::regex scenario("`([a-z_]+/[a-z0-9_]+\\.yaml)`");
+        for (auto it = std::sregex_iterator(text.begin(), text.end(), scenario); it != std::sregex_iterator();
+             ++it, ++found)
+            EXPECT_TRUE(fs::exists(source_folder / "scenarios" / (*it)[1].str())) << name << ": " << (*it)[1];
+        const std::size_t patterns = text.find("**Patterns**:");
+        if (patterns == std::string::npos)
+            continue;
+        const std::string list = text.substr(patterns, text.find("`mishap new", patterns) - patterns);
+        const std::regex pattern("`([a-z_]+)`");
+        for (auto it = std::sregex_iterator(list.begin(), list.end(), pattern); it != std::sregex_iterator();
+             ++it)
+            EXPECT_TRUE(fs::is_directory(source_folder / "scenarios" / (*it)[1].str()))
+                << name << ": " << (*it)[1];
+    }
+    EXPECT_GT(found, 20);
+}
+
+/// Each rule of the documents is broken somewhere, and the scenario there expects an invariant that checks
+/// the rule.
+TEST(documents, rules_are_caught_where_the_list_says)
+{
+    std::istringstream rows(run(fmt::format("'{}' list document-rules", MISHAP_PROGRAM)).output);
+    int items = 0;
+    for (std::string row; std::getline(rows, row); ++items) {
+        std::smatch cells;
+        ASSERT_TRUE(std::regex_match(row, cells, std::regex("(.*\\S) {2,}(\\S.*\\S) {2,}(\\S+)"))) << row;
+        const std::string checked_by = cells[2], file = cells[3];
+        ASSERT_TRUE(fs::exists(source_folder / file)) << row;
+        if (checked_by.ends_with("the compiler")) {
+            const std::string tests = read(source_folder / "selftests/compile_fail/CMakeLists.txt");
+            EXPECT_NE(tests.find(fs::path(file).stem().string()), std::string::npos) << row;
+            continue;
+        }
+        const std::string invariant = checked_by.substr(checked_by.rfind(' ') + 1);
+        const std::string scenario = read(source_folder / file);
+        const std::size_t violates = scenario.find("violates: [");
+        ASSERT_NE(violates, std::string::npos) << row;
+        EXPECT_NE(scenario.find(invariant, violates), std::string::npos) << row;
+    }
+    EXPECT_EQ(items, 32);
 }
 
 } // namespace

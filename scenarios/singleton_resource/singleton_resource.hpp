@@ -1,6 +1,9 @@
 #pragma once
-/// Reference, "Concurrency Control": one resource for everybody, behind a lock. Plain Asio; nothing here
-/// knows of mishap.
+/// One resource for everybody, behind a lock. Plain Asio; nothing here knows of mishap.
+///
+/// It promises that one client at a time has the resource, in the order in which they came, and that nobody
+/// waits for ever. What broke is closed under the lock, and the next client creates anew; `shut_down` closes
+/// the last one.
 
 #include "shared/async_lock.hpp"
 #include "shared/with_deadline.hpp"
@@ -20,40 +23,6 @@ namespace catalogue {
 
 namespace asio = boost::asio;
 
-/// As written: nobody ever closes the resource, and one that broke is lent again.
-template <class Resource>
-class singleton_resource_as_written
-{
-public:
-    explicit singleton_resource_as_written(asio::any_io_executor executor) : lock_(std::move(executor)) {}
-
-    template <class Body>
-    asio::awaitable<void> with_resource(Body body)
-    {
-        co_await lock_.lock();
-        std::exception_ptr error;
-        try {
-            if (!resource_) {
-                auto created = std::make_unique<Resource>();
-                co_await created->create();
-                resource_ = std::move(created);
-            }
-            co_await body(*resource_);
-        } catch (...) {
-            error = std::current_exception();
-        }
-        lock_.unlock();
-        if (error)
-            std::rethrow_exception(error);
-    }
-
-private:
-    async_lock lock_;
-    std::unique_ptr<Resource> resource_;
-};
-
-/// Mended: what broke is closed under the lock, the next client creates anew, and `shut_down` closes the
-/// last one. Everything that waits has a deadline.
 template <class Resource>
 class singleton_resource
 {

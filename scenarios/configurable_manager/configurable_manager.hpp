@@ -1,12 +1,11 @@
 #pragma once
-/// Reference, "Context Manager with Parameters": a session whose creation is tried again. Plain Asio; nothing
+/// A session whose creation is tried again. Plain Asio; nothing
 /// here knows of mishap.
 ///
 /// It promises at most `max_retries` further attempts, `retry_delay` apart, all within one `timeout`; that no
 /// attempt leaves a session behind; and what every session promises.
 
 #include "shared/lend.hpp"
-#include "shared/lend_as_written.hpp"
 #include "shared/retrying.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -34,16 +33,6 @@ inline void validate(const configuration& config)
         throw std::invalid_argument("Database is required");
 }
 
-/// As written: nothing bounds the attempts, nor the close, whose error replaces the body's.
-template <class Create, class Body>
-asio::awaitable<void> configurable_manager_as_written(configuration config, Create create_session, Body body)
-{
-    validate(config);
-    const auto create = [&] { return retrying(create_session, config.max_retries, config.retry_delay); };
-    co_await lend_as_written(create, body);
-}
-
-/// Mended: all attempts share one deadline, the close has one, and its error yields to the body's.
 template <class Create, class Body, class Log>
 asio::awaitable<void> configurable_manager(configuration config, Create create_session, Body body, Log log)
 {

@@ -1,0 +1,26 @@
+#include "managers.hpp"
+
+#include "shared/fake_connection.hpp"
+
+#include <mishap/mishap.hpp>
+
+using namespace std::chrono_literals;
+
+MISHAP_ERROR(pool_exhausted, catalogue::pool_exhausted_error());
+
+// The document bounds the wait for a connection.
+
+MISHAP_CONTRACT(connection_pool_as_written){
+    .acquire_timeout = 30s,
+    .unbounded = {mishap::phase::close},
+    .capacity = 2,
+    .timeout_errors = {"pool_exhausted"},
+};
+
+MISHAP_MANAGER(connection_pool_as_written, mishap::environment& env)
+{
+    catalogue::connection_pool_as_written<catalogue::fake_connection> pool(2, 30s);
+    co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
+        co_await pool.with_connection(client.body());
+    });
+}
