@@ -10,7 +10,7 @@ namespace mishap::detail {
 namespace {
 
 /// Whether this close counts: it ended, and not because the client's own cancellation struck it.
-bool counts(const evidence& e, const operation_record& op)
+bool close_counts(const evidence& e, const operation_record& op)
 {
     if (op.role == role::force_close)
         return true;
@@ -65,7 +65,7 @@ void judge_closes_everything(const evidence& e, violations& found)
             if (op.resource != r || (op.role != role::close && op.role != role::force_close))
                 continue;
             attempt = i;
-            closed = closed || counts(e, op);
+            closed = closed || close_counts(e, op);
         }
         index destroyed = none;
         for (index i = 0; i < e.trace.events.size(); ++i)

@@ -31,8 +31,11 @@ std::string code(std::string_view text) { return fmt::format("`{}`", text); }
 std::string escaped(const std::string& cell)
 {
     std::string text;
-    for (const char c : cell)
-        text += c == '|' ? std::string("\\|") : std::string(1, c);
+    for (const char c : cell) {
+        if (c == '|')
+            text += '\\';
+        text += c;
+    }
     return text;
 }
 

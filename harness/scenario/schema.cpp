@@ -22,7 +22,7 @@ namespace {
 /// A JSON value, as text.
 using json = std::string;
 
-json quoted(std::string_view text)
+json text_value(std::string_view text)
 {
     json quoted = "\"";
     for (const char c : text) {
@@ -40,7 +40,7 @@ json object(const std::vector<std::pair<std::string, json>>& members)
 {
     std::vector<json> parts;
     for (const auto& [name, value] : members)
-        parts.push_back(quoted(name) + ": " + value);
+        parts.push_back(text_value(name) + ": " + value);
     return fmt::format("{{{}}}", fmt::join(parts, ", "));
 }
 
@@ -55,13 +55,13 @@ json one_of_words(const std::vector<std::string>& words)
 {
     std::vector<json> items;
     for (const std::string& word : words)
-        items.push_back(quoted(word));
+        items.push_back(text_value(word));
     return object({{"enum", array(items)}});
 }
 
 json text_like(std::string_view pattern)
 {
-    return object({{"type", quoted("string")}, {"pattern", quoted(pattern)}});
+    return object({{"type", text_value("string")}, {"pattern", text_value(pattern)}});
 }
 
 std::string replaced(std::string text, std::string_view what, std::string_view by)
@@ -94,25 +94,25 @@ json schema_of(std::string_view form, const std::string& path)
         const std::string_view inner =
             one.size() > more.size() + 2 ? one.substr(1, one.size() - 2 - more.size()) : std::string_view();
         if (one == "{...}") {
-            choices.push_back(object({{"$ref", quoted("#/$defs/" + path)}}));
+            choices.push_back(object({{"$ref", text_value("#/$defs/" + path)}}));
         } else if (one.starts_with('[')) {
             // One item may stand without its list.
             const json item = schema_of(inner, path);
             choices.push_back(item);
-            choices.push_back(object({{"type", quoted("array")}, {"items", item}}));
+            choices.push_back(object({{"type", text_value("array")}, {"items", item}}));
         } else if (one.starts_with('{')) {
             const auto colon = inner.find(": ");
             choices.push_back(object(
-                {{"type", quoted("object")}, {"propertyNames", schema_of(inner.substr(0, colon), path)},
+                {{"type", text_value("object")}, {"propertyNames", schema_of(inner.substr(0, colon), path)},
                     {"additionalProperties", schema_of(inner.substr(colon + 2), path)}}));
         } else if (const auto dots = one.find(".."); dots != std::string_view::npos) {
-            choices.push_back(object({{"type", quoted("integer")}, {"minimum", json(one.substr(0, dots))},
+            choices.push_back(object({{"type", text_value("integer")}, {"minimum", json(one.substr(0, dots))},
                 {"maximum", json(one.substr(dots + 2))}}));
         } else if (is_number(one)) {
             choices.push_back(object({{"const", json(one)}}));
         } else if (one == "true" || one == "false") {
             if (one == "true")
-                choices.push_back(object({{"type", quoted("boolean")}}));
+                choices.push_back(object({{"type", text_value("boolean")}}));
         } else if (one.ends_with(" ERROR")) {
             for (const std::string& name : error_names())
                 words.push_back(replaced(std::string(one), "ERROR", name));
@@ -125,7 +125,7 @@ json schema_of(std::string_view form, const std::string& path)
                     pattern += ".+";
             choices.push_back(text_like(pattern + '$'));
         } else if (is_capital(one.front())) {
-            choices.push_back(object({{"$ref", quoted(fmt::format("#/$defs/{}", one))}}));
+            choices.push_back(object({{"$ref", text_value(fmt::format("#/$defs/{}", one))}}));
         } else {
             words.emplace_back(one);
         }
@@ -171,16 +171,17 @@ std::vector<std::pair<std::string, json>> definitions()
     for (const invariant& i : invariants())
         rules.emplace_back(i.name);
     rules.emplace_back(detail::invariants_between_runs().front().name);
-    const json text = object({{"type", quoted("string")}});
+    const json text = object({{"type", text_value("string")}});
     return {
         {"TEXT", text},
         {"NAME", text},
-        {"VALUE", object({{"type", array({quoted("string"), quoted("number"), quoted("boolean")})}})},
+        {"VALUE",
+            object({{"type", array({text_value("string"), text_value("number"), text_value("boolean")})}})},
         {"DURATION", text_like("^[0-9]+([.][0-9]+)?(ns|us|ms|s|min|h)$")},
         {"CLIENT", text_like("^c[0-9]+$")},
         {"OPERATION", text_like("^([^/]+/)?(body|[A-Za-z0-9_]+[.][A-Za-z0-9_]+)(#.+)?$")},
         {"FAULT", faults()},
-        {"KIND", any_of({object({{"$ref", quoted("#/$defs/FAULT")}}), one_of_words({"delay"})})},
+        {"KIND", any_of({object({{"$ref", text_value("#/$defs/FAULT")}}), one_of_words({"delay"})})},
         {"ERROR", one_of_words(error_names())},
         {"INVARIANT", one_of_words(rules)},
         {"MANAGER", one_of_words(manager_names())},
@@ -196,13 +197,13 @@ json schema_of(const detail::key_section& section)
         if (!row.otherwise.empty() && row.otherwise != "required")
             about += fmt::format(" (default: {})", row.otherwise);
         json described = schema_of(row.form, path_below(section.path, row.key));
-        described.insert(1, fmt::format("\"description\": {}, ", quoted(about)));
+        described.insert(1, fmt::format("\"description\": {}, ", text_value(about)));
         properties.emplace_back(row.key, std::move(described));
         if (row.otherwise == "required")
-            required.push_back(quoted(row.key));
+            required.push_back(text_value(row.key));
     }
     std::vector<std::pair<std::string, json>> members{
-        {"type", quoted("object")}, {"additionalProperties", "false"}};
+        {"type", text_value("object")}, {"additionalProperties", "false"}};
     if (!required.empty())
         members.emplace_back("required", array(required));
     members.emplace_back("properties", object(properties));
@@ -253,9 +254,9 @@ std::string scenario_schema()
             root = schema_of(section);
         else
             defined.emplace_back(section.path, schema_of(section));
-    root.insert(
-        1, fmt::format("\"$schema\": {}, \"title\": {}, ",
-               quoted("https://json-schema.org/draft/2020-12/schema"), quoted("a scenario of mishap")));
+    root.insert(1,
+        fmt::format("\"$schema\": {}, \"title\": {}, ",
+            text_value("https://json-schema.org/draft/2020-12/schema"), text_value("a scenario of mishap")));
     root.insert(root.size() - 1, ", \"$defs\": " + object(defined));
     return indented(root);
 }

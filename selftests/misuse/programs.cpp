@@ -13,7 +13,8 @@ using misuse::says;
 class programs : public misuse::in_fresh_folder
 {};
 
-constexpr const char* good = "mishap: 1\nmanager: session\nfaults: {resource.use: fail io_error}\n";
+constexpr const char* session_scenario =
+    "mishap: 1\nmanager: session\nfaults: {resource.use: fail io_error}\n";
 
 // A program whose own clock_gettime comes before mishap's would run on real time: everything it reported
 // would be about something else.
@@ -76,8 +77,8 @@ class googletest_face : public misuse::in_fresh_folder
 
 TEST_F(googletest_face, each_file_is_a_test)
 {
-    write("scenarios/good.yaml", good);
-    write("scenarios/deeper/good.yaml", good);
+    write("scenarios/good.yaml", session_scenario);
+    write("scenarios/deeper/good.yaml", session_scenario);
     const misuse::ended child = run(MISHAP_SMALL, {});
     EXPECT_EQ(child.code, 0);
     EXPECT_TRUE(says(child.out, "[       OK ] scenarios.good"));
@@ -87,7 +88,7 @@ TEST_F(googletest_face, each_file_is_a_test)
 TEST_F(googletest_face, good_files_run_beside_bad_ones)
 {
     write("scenarios/bad.yaml", "mishap: 1\nmanager: sessoin\nfaults: {}\n");
-    write("scenarios/good.yaml", good);
+    write("scenarios/good.yaml", session_scenario);
     const misuse::ended child = run(MISHAP_SMALL, {});
     EXPECT_EQ(child.code, 2);
     EXPECT_TRUE(says(child.err, "mishap: error: scenarios/bad.yaml:2:10: unknown manager 'sessoin'"));
@@ -106,8 +107,8 @@ TEST_F(googletest_face, a_failure_is_reported_at_its_line)
 
 TEST_F(googletest_face, two_files_never_give_one_test)
 {
-    write("scenarios/a/b/good.yaml", good);
-    write("scenarios/a_b/good.yaml", good);
+    write("scenarios/a/b/good.yaml", session_scenario);
+    write("scenarios/a_b/good.yaml", session_scenario);
     const misuse::ended child = run(MISHAP_SMALL, {});
     EXPECT_EQ(child.code, 2);
     EXPECT_TRUE(says(child.err, "a_b.good"));
@@ -126,7 +127,7 @@ TEST_F(googletest_face, an_empty_folder_is_no_pass)
 {
     write("scenarios/note.txt", "no scenario");
     EXPECT_EQ(run(MISHAP_SMALL, {}).code, 3);
-    write("scenarios/good.yaml", good);
+    write("scenarios/good.yaml", session_scenario);
     EXPECT_EQ(run(MISHAP_SMALL, {"--gtest_filter=scenarios.god"}).code, 3);
     EXPECT_EQ(run(MISHAP_SMALL, {"--gtest_filter=scenarios.good"}).code, 0);
 }

@@ -2,7 +2,7 @@
 // breaks what it is said to break. Method: sweeps counted against an enumeration made here; random campaigns
 // on wrong managers, and every smaller plan than their counterexamples.
 
-#include "unit/under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <mishap/error.hpp>
 #include <mishap/rapidcheck.hpp>

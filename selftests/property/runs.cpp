@@ -2,7 +2,7 @@
 // all give the same trace; and a right manager is right under any plan. Method: plans drawn as in random
 // campaigns, run against hand-made managers.
 
-#include "unit/under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <mishap/rapidcheck.hpp>
 

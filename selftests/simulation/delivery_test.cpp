@@ -1,6 +1,5 @@
 // Goal: one plan drives every style of delivery, and the invariants judge managers the same way in each.
-// Method: one correct session manager per style, under each kind of fault; then the promises of each style by
-// themselves: executor, cancellation slot, blocked time, identity of codes.
+// Method: one correct session manager and a wrong one, in each style, under each kind of fault.
 
 #include "simulate.hpp"
 
@@ -216,15 +215,17 @@ struct blocking_code
     }
 };
 
+/// How one operation is made in a style. The managers below are compiled once, not once for each style.
+using operation_maker = mishap::awaitable<void> (*)(mishap::resource& on, role what, const char* name);
+
 /// Correct, but for promising nothing about time.
-template <class Style>
-mishap::awaitable<void> manage(mishap::environment& env)
+mishap::awaitable<void> manage(mishap::environment& env, operation_maker make)
 {
     mishap::resource session("session");
-    co_await Style::make(session, role::create, "create");
+    co_await make(session, role::create, "create");
     std::exception_ptr error;
     auto work = env.body(
-        [](mishap::resource& s) -> mishap::awaitable<void> { co_await Style::make(s, role::use, "query"); });
+        [make](mishap::resource& s) -> mishap::awaitable<void> { co_await make(s, role::use, "query"); });
     try {
         co_await work(session);
     } catch (...) {
@@ -232,7 +233,7 @@ mishap::awaitable<void> manage(mishap::environment& env)
     }
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     try {
-        co_await Style::make(session, role::close, "close");
+        co_await make(session, role::close, "close");
     } catch (...) {
         if (!error)
             throw;
@@ -243,39 +244,49 @@ mishap::awaitable<void> manage(mishap::environment& env)
 }
 
 /// Lets an error of the close replace the body's.
-template <class Style>
-mishap::awaitable<void> mismanage(mishap::environment& env)
+mishap::awaitable<void> mismanage(mishap::environment& env, operation_maker make)
 {
     mishap::resource session("session");
-    co_await Style::make(session, role::create, "create");
+    co_await make(session, role::create, "create");
     std::exception_ptr error;
     auto work = env.body(
-        [](mishap::resource& s) -> mishap::awaitable<void> { co_await Style::make(s, role::use, "query"); });
+        [make](mishap::resource& s) -> mishap::awaitable<void> { co_await make(s, role::use, "query"); });
     try {
         co_await work(session);
     } catch (...) {
         error = std::current_exception();
     }
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    co_await Style::make(session, role::close, "close");
+    co_await make(session, role::close, "close");
     if (error)
         std::rethrow_exception(error);
 }
 
 const mishap::contract patient{.unbounded = {mishap::phase::create, mishap::phase::close}};
 
-template <class Style>
-class delivery : public testing::Test
+struct style
+{
+    const char* name;
+    operation_maker make;
+    bool blocks = false;
+};
+
+mishap::manager right_manager(const style& in)
+{
+    return {"session", [make = in.make](mishap::environment& env) { return manage(env, make); }, patient};
+}
+
+mishap::manager wrong_manager(const style& in)
+{
+    return {"session", [make = in.make](mishap::environment& env) { return mismanage(env, make); }, patient};
+}
+
+class delivery : public testing::TestWithParam<style>
 {
 protected:
-    static constexpr bool blocks = std::is_same_v<Style, blocking_call> ||
-                                   std::is_same_v<Style, blocking_code> ||
-                                   std::is_same_v<Style, blocking_value>;
-
-    mishap::run_result run(std::string_view plan)
+    static mishap::run_result run(std::string_view plan)
     {
-        const mishap::manager under_test("session", &manage<Style>, patient);
-        return mishap::run(under_test, mishap::parse_plan(plan));
+        return mishap::run(right_manager(GetParam()), mishap::parse_plan(plan));
     }
 
     static std::string ending(const mishap::run_result& done)
@@ -293,86 +304,99 @@ protected:
     }
 };
 
-using styles = testing::Types<throwing_awaitable, token_use_awaitable, token_exception_pointer,
-    token_deferred, token_as_tuple, result_type, returned_code, returned_pointer, returned_value, callback,
-    blocking_call, blocking_code, blocking_value>;
-TYPED_TEST_SUITE(delivery, styles);
+constexpr style styles[] = {
+    {"throwing_awaitable", &throwing_awaitable::make},
+    {"token_use_awaitable", &token_use_awaitable::make},
+    {"token_exception_pointer", &token_exception_pointer::make},
+    {"token_deferred", &token_deferred::make},
+    {"token_as_tuple", &token_as_tuple::make},
+    {"result_type", &result_type::make},
+    {"returned_code", &returned_code::make},
+    {"returned_pointer", &returned_pointer::make},
+    {"returned_value", &returned_value::make},
+    {"callback", &callback::make},
+    {"blocking_call", &blocking_call::make, true},
+    {"blocking_code", &blocking_code::make, true},
+    {"blocking_value", &blocking_value::make, true},
+};
+INSTANTIATE_TEST_SUITE_P(styles, delivery, testing::ValuesIn(styles),
+    [](const testing::TestParamInfo<style>& tested) { return std::string(tested.param.name); });
 
-TYPED_TEST(delivery, of_every_error_keeps_its_identity)
+TEST_P(delivery, of_every_error_keeps_its_identity)
 {
     for (const std::string error : {"io_error", "connection_reset", "timed_out", "value_error", "foreign"})
         for (const std::string operation : {"session.create", "session.query", "session.close"}) {
-            const auto done = this->run(operation + "=fail(" + error + ")");
+            const auto done = run(operation + "=fail(" + error + ")");
             EXPECT_HOLDS(done);
-            EXPECT_EQ(this->ending(done), "throws " + error + " of " + operation + "#1");
+            EXPECT_EQ(ending(done), "throws " + error + " of " + operation + "#1");
         }
-    const auto lost = this->run("session.close=fail_after_effect(io_error)");
+    const auto lost = run("session.close=fail_after_effect(io_error)");
     EXPECT_HOLDS(lost);
-    EXPECT_EQ(this->ending(lost), "throws io_error of session.close#1");
+    EXPECT_EQ(ending(lost), "throws io_error of session.close#1");
 }
 
-TYPED_TEST(delivery, of_equal_errors_tells_which_came_first)
+TEST_P(delivery, of_equal_errors_tells_which_came_first)
 {
-    const auto done = this->run("session.query=fail(io_error) session.close=fail(io_error)");
+    const auto done = run("session.query=fail(io_error) session.close=fail(io_error)");
     EXPECT_HOLDS(done);
-    EXPECT_EQ(this->ending(done), "throws io_error of session.query#1");
+    EXPECT_EQ(ending(done), "throws io_error of session.query#1");
     ASSERT_EQ(done.trace.reports.size(), 1u);
     EXPECT_EQ(find_source(done.trace, done.trace.reports[0].error), 2u);
     // The twin that gets it wrong is found out, equal codes or not.
-    const mishap::manager wrong("session", &mismanage<TypeParam>, patient);
+    const mishap::manager wrong = wrong_manager(GetParam());
     const auto found =
         mishap::run(wrong, mishap::parse_plan("session.query=fail(io_error) session.close=fail(io_error)"));
     EXPECT_TRUE(found.violates("preserves_error")) << mishap::timeline(found);
 }
 
-TYPED_TEST(delivery, takes_its_time)
+TEST_P(delivery, takes_its_time)
 {
     for (const char* plan : {"session.query=delay(3s)", "session.query=late(3s)", "session.query=ok_now"}) {
-        const auto done = this->run(plan);
+        const auto done = run(plan);
         EXPECT_HOLDS(done);
-        EXPECT_EQ(this->ending(done), "returns");
+        EXPECT_EQ(ending(done), "returns");
         EXPECT_EQ(done.trace.events.back().at, std::string_view(plan).ends_with("(3s)") ? 3s : 0s) << plan;
         EXPECT_TRUE(done.trace.operations[1].perturbed) << plan;
     }
 }
 
-TYPED_TEST(delivery, that_hangs_waits_for_its_caller_to_give_up)
+TEST_P(delivery, that_hangs_waits_for_its_caller_to_give_up)
 {
     for (const char* plan : {"session.query=hang", "session.query=deaf"}) {
-        const auto done = this->run(plan);
+        const auto done = run(plan);
         EXPECT_HOLDS(done);
-        if (this->blocks) {
+        if (GetParam().blocks) {
             // It cannot be expressed, so it did not happen.
             EXPECT_FALSE(done.trace.operations[1].perturbed);
             EXPECT_TRUE(done.fired.perturbations.empty());
-            EXPECT_EQ(this->ending(done), "returns");
+            EXPECT_EQ(ending(done), "returns");
         } else {
             EXPECT_TRUE(done.trace.operations[1].perturbed);
-            EXPECT_EQ(this->ending(done), "hangs");
+            EXPECT_EQ(ending(done), "hangs");
         }
     }
 }
 
-TYPED_TEST(delivery, stops_when_its_client_is_cancelled)
+TEST_P(delivery, stops_when_its_client_is_cancelled)
 {
-    const auto during = this->run("session.query=cancel");
+    const auto during = run("session.query=cancel");
     EXPECT_HOLDS(during);
-    const auto before = this->run("cancel(c0 before session.query)");
+    const auto before = run("cancel(c0 before session.query)");
     EXPECT_HOLDS(before);
-    if (this->blocks) {
+    if (GetParam().blocks) {
         // Nobody was suspended: the cancellation came, and found nothing more to stop.
-        EXPECT_EQ(this->ending(during), "returns");
+        EXPECT_EQ(ending(during), "returns");
     } else {
-        EXPECT_EQ(this->ending(during), "throws operation_aborted");
-        EXPECT_EQ(this->ending(before), "throws operation_aborted");
+        EXPECT_EQ(ending(during), "throws operation_aborted");
+        EXPECT_EQ(ending(before), "throws operation_aborted");
         for (const auto& op : before.trace.operations)
             EXPECT_NE(to_string(op.id), "session.query#1") << "it was to be stopped before that";
     }
 }
 
-TYPED_TEST(delivery, holds_under_any_two_mishaps)
+TEST_P(delivery, holds_under_any_two_mishaps)
 {
-    const mishap::manager under_test("session", &manage<TypeParam>, patient);
+    const mishap::manager under_test = right_manager(GetParam());
     const auto result =
         mishap::sweep(under_test, {.kinds = {mishap::fault::fail("io_error"), mishap::fault::fail("foreign"),
                                        mishap::fault::fail_after_effect("io_error"), mishap::fault::hang(),
@@ -383,486 +407,20 @@ TYPED_TEST(delivery, holds_under_any_two_mishaps)
     EXPECT_TRUE(result.holds() && result.complete) << text << result.invalid;
     // What a style cannot express is not planned either.
     EXPECT_EQ(result.coverage.at("session.query")[std::size_t(mishap::fault_kind::hang)].planned == 0,
-        this->blocks);
+        GetParam().blocks);
     for (const auto& [name, cells] : result.coverage)
         for (const auto& cell : cells)
             EXPECT_EQ(cell.planned, cell.fired) << name;
 }
 
-TYPED_TEST(delivery, of_a_wrong_manager_is_found_by_a_sweep)
+TEST_P(delivery, of_a_wrong_manager_is_found_by_a_sweep)
 {
-    const mishap::manager wrong("session", &mismanage<TypeParam>, patient);
+    const mishap::manager wrong = wrong_manager(GetParam());
     const auto result = mishap::sweep(wrong, {.kinds = {mishap::fault::fail("io_error")}});
     ASSERT_EQ(result.counterexamples.size(), 1u);
     EXPECT_EQ(result.counterexamples[0].invariant, "preserves_error");
     EXPECT_EQ(to_string(result.counterexamples[0].minimal.fired),
         "session.query=fail(io_error) session.close=fail(io_error)");
-}
-
-// Results
-
-enum class service_errc
-{
-    not_found,
-    busy
-};
-
-MISHAP_ERROR(service_not_found, mishap::returned{service_errc::not_found});
-MISHAP_ERROR(
-    service_busy, mishap::returned{service_errc::busy}, {.breaking = true, .about = "come back later"});
-
-/// Gives the registered value, and one for all the other errors.
-struct enum_result
-{
-    bool has_value() const noexcept { return !failed; }
-    service_errc error() const { return *failed; }
-
-    std::optional<service_errc> failed = {};
-};
-
-mishap::awaitable<enum_result> ask(mishap::resource& session)
-{
-    return session.result(role::use, "query", enum_result{}, [](const mishap::failure& f) {
-        const auto* const registered = f.value<service_errc>();
-        return enum_result{registered ? *registered : service_errc::busy};
-    });
-}
-
-TEST(results, give_the_value_that_was_registered)
-{
-    const auto answer_under = [](const char* plan) {
-        std::optional<service_errc> got;
-        const auto run = simulate(
-            [&](mishap::resource& session) -> asio::awaitable<void> {
-                got = (co_await ask(session)).failed;
-                EXPECT_EQ(session.usable(), got != service_errc::busy);
-            },
-            mishap::parse_plan(plan));
-        EXPECT_EQ(run.fired, mishap::parse_plan(plan));
-        return got;
-    };
-    EXPECT_EQ(answer_under(""), std::nullopt);
-    EXPECT_EQ(answer_under("session.query=fail(service_not_found)"), service_errc::not_found);
-    EXPECT_EQ(answer_under("session.query=fail(service_busy)"), service_errc::busy);
-}
-
-TEST(results, that_were_registered_are_named_in_reports)
-{
-    const auto throws_it = [](mishap::resource& session) -> asio::awaitable<void> {
-        mishap::throw_error_of(co_await ask(session));
-    };
-    const auto run = simulate(throws_it, mishap::parse_plan("session.query=fail(service_not_found)"));
-    EXPECT_NE(mishap::timeline(run).find("throws service_not_found"), std::string::npos)
-        << mishap::timeline(run);
-    // Thrown where operations throw, it is the same value.
-    EXPECT_EQ(mishap::describe(std::make_exception_ptr(service_errc::busy)), "service_busy");
-}
-
-TEST(results, that_stand_for_other_errors_are_told_by_their_value)
-{
-    const auto passes_on = [](mishap::resource& session) -> asio::awaitable<void> {
-        mishap::throw_error_of(co_await ask(session));
-    };
-    const auto right = simulate(passes_on, mishap::parse_plan("session.query=fail(io_error)"));
-    EXPECT_FALSE(right.violates("preserves_error") || right.violates("invents_no_error")) << why(right);
-    const auto replaces = [](mishap::resource& session) -> asio::awaitable<void> {
-        if (!(co_await ask(session)).has_value())
-            throw service_errc::not_found;
-    };
-    const auto wrong = simulate(replaces, mishap::parse_plan("session.query=fail(io_error)"));
-    EXPECT_TRUE(wrong.violates("preserves_error")) << mishap::timeline(wrong);
-    const auto swallows = [](mishap::resource& session) -> asio::awaitable<void> { co_await ask(session); };
-    const auto lost = simulate(swallows, mishap::parse_plan("session.query=fail(service_not_found)"));
-    EXPECT_TRUE(lost.violates("swallows_no_error")) << mishap::timeline(lost);
-}
-
-// Completion tokens
-
-TEST(async, never_calls_its_handler_from_within)
-{
-    for (const char* plan : {"", "session.query=ok_now", "session.query=fail(io_error)"}) {
-        bool called = false;
-        bool called_within = true;
-        const auto run = simulate(
-            [&](mishap::resource& session) -> asio::awaitable<void> {
-                session.async<void(error_code)>(role::use, "query", [&](error_code) { called = true; });
-                called_within = called;
-                co_await asio::post(asio::use_awaitable);
-                co_await asio::post(asio::use_awaitable);
-            },
-            mishap::parse_plan(plan));
-        EXPECT_TRUE(called) << plan;
-        EXPECT_FALSE(called_within) << plan;
-    }
-}
-
-TEST(async, runs_its_handler_on_the_associated_executor)
-{
-    for (const char* plan : {"", "session.query=delay(1s)"}) {
-        bool in_strand = false;
-        bool elsewhere = true;
-        simulate(
-            [&](mishap::resource& session) -> asio::awaitable<void> {
-                auto& env = mishap::environment::current();
-                auto strand = asio::make_strand(env.executor());
-                session.async<void(error_code)>(role::use, "query",
-                    asio::bind_executor(
-                        strand, [&](error_code) { in_strand = strand.running_in_this_thread(); }));
-                session.async<void(error_code)>(role::use, "ping",
-                    [&, strand](error_code) { elsewhere = strand.running_in_this_thread(); });
-                co_await asio::steady_timer(env.executor(), 2s).async_wait(asio::use_awaitable);
-            },
-            mishap::parse_plan(plan));
-        EXPECT_TRUE(in_strand) << plan;
-        EXPECT_FALSE(elsewhere) << plan;
-    }
-}
-
-TEST(async, is_stopped_through_the_cancellation_slot)
-{
-    std::vector<std::string> ends;
-    const auto run = simulate(
-        [&](mishap::resource& session) -> asio::awaitable<void> {
-            asio::cancellation_signal signal;
-            session.async<void(error_code, int)>(role::use, "query",
-                asio::bind_cancellation_slot(signal.slot(),
-                    [&](error_code error, int answer) {
-                        ends.push_back(error == asio::error::operation_aborted ? "aborted" : "other");
-                        EXPECT_EQ(answer, 0);
-                    }),
-                42);
-            signal.emit(asio::cancellation_type::terminal);
-            co_await asio::post(asio::use_awaitable);
-            co_await asio::post(asio::use_awaitable);
-        },
-        mishap::parse_plan("session.query=hang"));
-    EXPECT_EQ(ends, std::vector<std::string>{"aborted"});
-    EXPECT_EQ(run.trace.operations[1].result, mishap::result::aborted);
-}
-
-TEST(async, that_is_left_hanging_fails_at_the_end_as_others_do)
-{
-    std::string end;
-    const auto run = simulate(
-        [&](mishap::resource& session) -> asio::awaitable<void> {
-            session.async<void(error_code)>(role::use, "query", [&](error_code error) {
-                end = error == asio::error::connection_aborted ? "peer gone" : error.message();
-            });
-            co_await asio::post(asio::use_awaitable);
-        },
-        mishap::parse_plan("session.query=hang"));
-    EXPECT_EQ(end, "peer gone");
-}
-
-TEST(async, gives_move_only_results)
-{
-    int answer = 0;
-    simulate([&](mishap::resource& session) -> asio::awaitable<void> {
-        auto given = co_await session.async<void(error_code, std::unique_ptr<int>)>(
-            role::use, "query", asio::use_awaitable, std::make_unique<int>(42));
-        answer = *given;
-    });
-    EXPECT_EQ(answer, 42);
-}
-
-TEST(async, of_clients_in_lanes_is_counted_in_the_lane_of_the_handler)
-{
-    const auto run = mishap::run(mishap::manager([](mishap::environment& env) -> mishap::awaitable<void> {
-        co_await env.clients([](mishap::client&) -> mishap::awaitable<void> {
-            mishap::resource session("session");
-            co_await session.async<void(error_code)>(role::create, "create", asio::use_awaitable);
-            co_await session.async<void(error_code)>(role::close, "close", asio::use_awaitable);
-        });
-    }),
-        mishap::parse_plan("c1/session.create=fail(io_error)"), {.contract = mishap::contract{.clients = 2}});
-    EXPECT_HOLDS(run);
-    EXPECT_FALSE(run.trace.outcomes.at(0).error);
-    EXPECT_EQ(mishap::describe(run.trace.outcomes.at(1).error), "io_error");
-}
-
-TEST(async, in_what_a_torn_down_run_destroys_starts_nothing)
-{
-    // The coroutine hangs for ever; when its frame is destroyed, a destructor starts operations.
-    struct parting
-    {
-        mishap::resource& session;
-        ~parting()
-        {
-            session.async<void(error_code)>(role::close, "close", [](error_code) {});
-            error_code error;
-            session.now(role::close, "close", error);
-            EXPECT_FALSE(error);
-        }
-    };
-    const auto run = mishap::run(mishap::manager([](mishap::environment& env) -> mishap::awaitable<void> {
-        asio::co_spawn(
-            env.executor(),
-            []() -> asio::awaitable<void> {
-                mishap::resource session("session");
-                parting last{session};
-                co_await session.create();
-                asio::steady_timer never(
-                    co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
-                co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-                co_await never.async_wait(asio::use_awaitable);
-            },
-            [](std::exception_ptr) {});
-        co_await asio::post(asio::use_awaitable);
-    }),
-        {});
-    EXPECT_TRUE(run.violates("no_stray_work"));
-    EXPECT_TRUE(run.violates("closes_everything")) << mishap::timeline(run);
-}
-
-// Codes
-
-TEST(codes, compare_equal_and_are_told_apart)
-{
-    std::vector<error_code> codes;
-    const auto run = simulate(
-        [&](mishap::resource& session) -> asio::awaitable<void> {
-            for (int i = 0; i < 2; ++i) {
-                error_code error;
-                co_await session.async<void(error_code)>(
-                    role::use, "query", asio::redirect_error(asio::use_awaitable, error));
-                codes.push_back(error);
-            }
-        },
-        mishap::parse_plan("session.query#1=fail(io_error) session.query#2=fail(io_error)"));
-    ASSERT_EQ(codes.size(), 2u);
-    EXPECT_EQ(codes[0], codes[1]);
-    EXPECT_EQ(codes[0], boost::system::errc::io_error);
-    EXPECT_EQ(find_source(run.trace, codes[0]), 1u);
-    EXPECT_EQ(find_source(run.trace, codes[1]), 2u);
-    // Copied by hand into another exception, it is still the first one's.
-    EXPECT_EQ(find_source(run.trace, std::make_exception_ptr(system_error(codes[0], "while querying"))), 1u);
-    // Equal, but nobody injected it.
-    const auto own = boost::system::errc::make_error_code(boost::system::errc::io_error);
-    EXPECT_EQ(find_source(run.trace, own), mishap::none);
-    EXPECT_EQ(find_source(run.trace, std::make_exception_ptr(system_error(own))), mishap::none);
-    // Of an earlier run: in this one, that operation did not fail, or not so.
-    const auto other = simulate([](mishap::resource&) -> asio::awaitable<void> { co_return; });
-    EXPECT_EQ(find_source(other.trace, codes[0]), mishap::none);
-}
-
-TEST(codes, of_thrown_errors_are_recognised_where_a_manager_throws_them_anew)
-{
-    const auto run = simulate(
-        [](mishap::resource& session) -> asio::awaitable<void> {
-            std::optional<error_code> caught;
-            try {
-                co_await session.use("query");
-            } catch (const system_error& e) {
-                caught = e.code();
-            }
-            if (caught)
-                throw system_error(*caught, "the query failed");
-        },
-        mishap::parse_plan("session.query=fail(io_error)"));
-    const auto source = find_source(run.trace, run.trace.outcomes[0].error);
-    ASSERT_NE(source, mishap::none);
-    EXPECT_EQ(to_string(run.trace.operations[source].id), "session.query#1");
-}
-
-TEST(codes, of_errors_that_can_only_be_thrown_name_them)
-{
-    for (const char* name : {"foreign", "value_error"}) {
-        const error_code code = code_of(mishap::get_error(name));
-        EXPECT_TRUE(code.failed());
-        EXPECT_STREQ(code.category().name(), "mishap");
-        EXPECT_EQ(code.message(), name);
-        EXPECT_EQ(mishap::describe(std::make_exception_ptr(system_error(code))), name);
-    }
-    EXPECT_NE(code_of(mishap::get_error("foreign")), code_of(mishap::get_error("value_error")));
-    EXPECT_EQ(code_of(mishap::get_error("io_error")), boost::system::errc::io_error);
-}
-
-// Synchronous calls
-
-TEST(now, that_takes_its_time_makes_timers_late)
-{
-    mishap::duration fired{0};
-    simulate(
-        [&](mishap::resource& session) -> asio::awaitable<void> {
-            const auto start = std::chrono::steady_clock::now();
-            asio::steady_timer timer(mishap::environment::current().executor(), 1s);
-            timer.async_wait([&](error_code) { fired = std::chrono::steady_clock::now() - start; });
-            session.now(role::use, "query");
-            EXPECT_EQ(std::chrono::steady_clock::now() - start, 3s);
-            co_await asio::post(asio::use_awaitable);
-            co_await asio::steady_timer(timer.get_executor(), 1s).async_wait(asio::use_awaitable);
-        },
-        mishap::parse_plan("session.query=delay(3s)"));
-    EXPECT_EQ(fired, 3s);
-}
-
-TEST(now, outside_its_run_is_refused)
-{
-    std::optional<mishap::resource> kept;
-    simulate([&](mishap::resource&) -> asio::awaitable<void> {
-        kept.emplace("session");
-        co_return;
-    });
-    EXPECT_THROW(kept->now(role::use, "query"), std::logic_error);
-}
-
-// RAII
-
-/// Opens at construction and closes at destruction, where errors go to the log.
-class raii_session
-{
-public:
-    explicit raii_session(mishap::environment& env) : env_(env) { resource_.now(role::create, "open"); }
-    ~raii_session()
-    {
-        error_code error;
-        resource_.now(role::close, "close", error);
-        if (error)
-            env_.report(std::make_exception_ptr(system_error(error)));
-    }
-    raii_session(const raii_session&) = delete;
-    raii_session& operator=(const raii_session&) = delete;
-    void query() { resource_.now(role::use, "query"); }
-    operator mishap::resource&() { return resource_; }
-
-private:
-    mishap::environment& env_;
-    mishap::resource resource_{"session"};
-};
-
-TEST(raii, with_a_close_in_the_destructor_holds)
-{
-    const mishap::manager under_test("raii", [](mishap::environment& env) -> mishap::awaitable<void> {
-        raii_session session(env);
-        auto work = env.body([](raii_session& s) -> mishap::awaitable<void> {
-            s.query();
-            co_return;
-        });
-        co_await work(session);
-    });
-    const auto result = mishap::sweep(under_test);
-    std::string text;
-    for (const auto& c : result.counterexamples)
-        text += mishap::report(c);
-    EXPECT_TRUE(result.holds() && result.complete) << text << result.invalid;
-}
-
-TEST(raii, with_a_destructor_that_throws_is_blamed)
-{
-    struct careless
-    {
-        mishap::resource& session;
-        ~careless() { session.now(role::close, "close"); }
-    };
-    const auto run = simulate(
-        [](mishap::resource& session) -> asio::awaitable<void> {
-            const careless closes{session};
-            co_return;
-        },
-        mishap::parse_plan("session.close=fail(io_error)"));
-    EXPECT_TRUE(run.violates("no_escape")) << why(run);
-    EXPECT_EQ(run.verdict.violations.front().sentence,
-        "std::terminate was called while io_error (raised by session.close#1) was under way");
-}
-
-MISHAP_MANAGER(synchronous_session, mishap::environment& env)
-{
-    raii_session session(env);
-    session.query();
-    co_return;
-}
-
-MISHAP_MANAGER(leased_session, mishap::environment&)
-{
-    mishap::resource session("session");
-    co_await session.create();
-}
-
-mishap::scenario_result run_scenario_text(const std::string& text)
-{
-    return mishap::run_scenario(
-        mishap::parse_scenario("mishap: 1\nmanager: " + text, "delivery.yaml"), {.save_to = {}});
-}
-
-TEST(scenarios, in_which_a_synchronous_call_hangs_are_invalid_and_say_why)
-{
-    const auto result = run_scenario_text("synchronous_session\nfaults: {session.query: hang}\n");
-    EXPECT_EQ(result.status, mishap::scenario_status::invalid);
-    EXPECT_NE(
-        result.failure.find("never fired, so this scenario tests nothing: it is a synchronous call, which "
-                            "cannot hang"),
-        std::string::npos)
-        << result.failure;
-}
-
-TEST(scenarios, tighten_what_counts_as_a_close)
-{
-    const auto status = [](const std::string& terms) {
-        return run_scenario_text("leased_session\n" + terms + "faults: {}\n").status;
-    };
-    EXPECT_EQ(status(""), mishap::scenario_status::failed);
-    EXPECT_EQ(status("contract: {closed_by: operation}\n"), mishap::scenario_status::failed);
-    EXPECT_EQ(status("contract: {closed_by: destruction}\n"), mishap::scenario_status::held);
-    EXPECT_EQ(status("contract: {closed_by: either}\n"), mishap::scenario_status::held);
-}
-
-mishap::run_result leave(std::optional<mishap::closing> how, bool closes, bool leaks)
-{
-    mishap::contract promises = patient;
-    if (how)
-        promises.closed_by = *how;
-    const mishap::manager under_test(
-        "lease",
-        [=](mishap::environment&) -> mishap::awaitable<void> {
-            auto session = std::make_shared<mishap::resource>("session");
-            co_await session->create();
-            if (closes)
-                co_await session->close();
-            static std::vector<std::shared_ptr<mishap::resource>> leaked;
-            leaked.clear();
-            if (leaks)
-                leaked.push_back(session);
-        },
-        promises);
-    return mishap::run(under_test, {});
-}
-
-TEST(closed_by, says_what_counts_as_a_close)
-{
-    using mishap::closing;
-    const std::string broken = "closes_everything";
-    EXPECT_TRUE(leave({}, false, false).violates(broken));
-    EXPECT_TRUE(leave({}, true, false).holds());
-    EXPECT_TRUE(leave(closing::destruction, false, false).holds());
-    EXPECT_TRUE(leave(closing::destruction, false, true).violates(broken));
-    EXPECT_TRUE(leave(closing::destruction, true, false).violates(broken));
-    EXPECT_TRUE(leave(closing::either, false, false).holds());
-    EXPECT_TRUE(leave(closing::either, true, true).holds());
-    EXPECT_TRUE(leave(closing::either, false, true).violates(broken));
-}
-
-TEST(closed_by, destruction_frees_a_place_of_the_capacity)
-{
-    const auto run_with = [](mishap::closing how) {
-        mishap::contract promises = patient;
-        promises.capacity = 1;
-        promises.clients = 2;
-        promises.closed_by = how;
-        mishap::fault_plan plan;
-        plan.sequential = true;
-        return mishap::run(mishap::manager("lease",
-                               [](mishap::environment& env) -> mishap::awaitable<void> {
-                                   co_await env.clients(
-                                       [](mishap::client& client) -> mishap::awaitable<void> {
-                                           mishap::resource session("session");
-                                           co_await session.create();
-                                           co_await client.body(session);
-                                       });
-                               }),
-            plan, {.contract = promises});
-    };
-    EXPECT_HOLDS(run_with(mishap::closing::destruction));
-    EXPECT_TRUE(run_with(mishap::closing::operation).violates("within_capacity"));
 }
 
 } // namespace

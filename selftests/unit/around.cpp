@@ -1,7 +1,7 @@
 // Goal: a real operation is part of a run like a mock's, and its effect comes when the ledger says that it
 // does. Method: operations that count and throw, in the place of files and sockets.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>

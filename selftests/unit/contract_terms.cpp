@@ -2,7 +2,7 @@
 // blamed without it and not with it, one that breaks the demand is blamed, and a twin that keeps it is not.
 // Method: one small manager per term; single runs and sweeps.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include "shared/with_deadline.hpp"
 

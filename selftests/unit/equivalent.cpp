@@ -2,7 +2,7 @@
 // is told so that it can be found. Method: a manager beside copies of it with one thing changed; scenarios
 // that compare, right and wrong.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <mishap/equivalent.hpp>
 #include <mishap/gtest.hpp>

@@ -3,7 +3,7 @@
 // their time, so that the counters are seen half-way.
 
 #include "refusal.hpp"
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <mishap/report.hpp>
 

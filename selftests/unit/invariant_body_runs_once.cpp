@@ -1,7 +1,7 @@
 // Goal: body_runs_once blames a body that is run again, or without a resource, and no other.
 // Method: managers that run it too often, or after a failed create, and twins that have a reason to.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>

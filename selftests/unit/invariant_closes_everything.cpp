@@ -1,7 +1,7 @@
 // Goal: closes_everything blames whoever leaves a resource behind, and nobody who closes it in some way that
 // counts. Method: wrong managers, each one edit away from `right`, and their right twins.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include "shared/with_deadline.hpp"
 

@@ -1,7 +1,7 @@
 // Goal: closes_in_reverse blames who closes what is outside before what is inside, and no other order that
 // has a reason. Method: managers that close two resources in one order or another; sweeps for the right ones.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 

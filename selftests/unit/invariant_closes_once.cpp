@@ -1,7 +1,7 @@
 // Goal: closes_once blames a second close, and allows what is none: a force_close after a close that did not
 // succeed. Method: managers that close in one way after another.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // Goal: closes_only_what_exists blames a close of what never was open.
 // Method: managers that close what failed to open, what never was asked to open, and what was given up.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 namespace {
 

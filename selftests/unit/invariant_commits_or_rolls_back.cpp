@@ -1,7 +1,7 @@
 // Goal: commits_or_rolls_back blames whoever leaves a transaction open, ends it twice or commits what failed,
 // and nobody else. Method: a right manager, and others that differ from it in one point; both under sweeps.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <mishap/report.hpp>
 

@@ -2,7 +2,7 @@
 // own waiting. Method: one operation hangs, under contracts that do and do not permit it; managers that wait
 // for nothing at all.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include "shared/with_deadline.hpp"
 

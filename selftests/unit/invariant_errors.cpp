@@ -2,7 +2,7 @@
 // error, by the identity of the error and not by its text. Method: one manager whose handling of errors is a
 // parameter, and its right variants.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include "shared/with_deadline.hpp"
 
@@ -37,13 +37,7 @@ using policy = std::function<void(environment&, const error& first, const error&
 using step = std::function<awaitable<void>(mock_resource&)>;
 
 awaitable<void> nothing(mock_resource&) { co_return; }
-awaitable<void> pings(mock_resource& resource) { return resource.maintain("ping"); }
 awaitable<void> logs_out(mock_resource& resource) { return resource.use("logout"); }
-awaitable<void> acquires(mock_resource& resource)
-{
-    co_await resource.async<void(boost::system::error_code)>(
-        mishap::role::acquire, "acquire", asio::use_awaitable);
-}
 
 mishap::adapter handling(policy decide, step before_the_body = nothing, step farewell = nothing)
 {

@@ -1,7 +1,7 @@
 // Goal: no_escape and livelock blame what no caller ever sees, and report it alone.
 // Method: exceptions that leave handlers of every origin; handlers without end.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

@@ -2,7 +2,7 @@
 // who gives up in between is not, and at T itself both outcomes are right. Method: managers whose time-out is
 // the contract's and a little more or less; the ways to make a time-out.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include "shared/with_deadline.hpp"
 
@@ -459,13 +459,7 @@ TEST(honours_timeout, a_sweep_finds_who_takes_its_timer_for_a_time_out_although_
 using step = std::function<awaitable<void>(mock_resource&)>;
 
 awaitable<void> begins(mock_resource& resource) { return resource.begin(); }
-awaitable<void> pings(mock_resource& resource) { return resource.maintain("ping"); }
 awaitable<void> shakes_hands(mock_resource& resource) { return resource.use("handshake"); }
-awaitable<void> acquires(mock_resource& resource)
-{
-    co_await resource.async<void(boost::system::error_code)>(
-        mishap::role::acquire, "acquire", asio::use_awaitable);
-}
 awaitable<void> does_nothing(mock_resource&) { co_return; }
 
 /// Gives a step before the body, or one after it, up after that time.

@@ -1,7 +1,7 @@
 // Goal: no_use_after_close blames a use that starts on a resource that is closing or closed.
 // Method: one call too late, in each of the ways to call.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 namespace {
 

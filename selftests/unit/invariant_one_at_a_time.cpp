@@ -1,7 +1,7 @@
 // Goal: one_at_a_time blames operations that overlap on one resource, and no others.
 // Method: managers that overlap two uses, a close and a use, and twins that do the same things in order.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 

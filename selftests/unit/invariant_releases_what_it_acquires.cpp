@@ -2,7 +2,7 @@
 // gives back what it never had, and nobody else. Method: a right manager, and others that differ from it in
 // one point; both under sweeps and single plans.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include "shared/with_deadline.hpp"
 
@@ -13,7 +13,7 @@ using namespace selftest;
 const contract locking{.unbounded = {phase::create, phase::close, phase::other}};
 
 /// In what a manager differs from the right one.
-struct habits
+struct lock_habits
 {
     bool forgets_when_body_fails = false;
     bool releases_always = false; ///< also what could not be acquired
@@ -25,7 +25,7 @@ struct habits
 };
 
 /// Takes an advisory lock on an open session while the body runs.
-awaitable<void> while_locked(environment& env, mock_resource& session, habits h)
+awaitable<void> while_locked(environment& env, mock_resource& session, lock_habits h)
 {
     bool held = false;
     const auto work = [&]() -> awaitable<void> {
@@ -59,7 +59,7 @@ awaitable<void> while_locked(environment& env, mock_resource& session, habits h)
     co_await with_cleanup(work, release);
 }
 
-mishap::adapter with(habits h)
+mishap::adapter locking_with(lock_habits h)
 {
     return [h](environment& env) -> awaitable<void> {
         mock_resource session("session");
@@ -74,34 +74,35 @@ mishap::adapter with(habits h)
     };
 }
 
-run_result run_with(std::string_view plan, habits h, const contract& promises = locking)
+run_result run_locking(std::string_view plan, lock_habits h, const contract& promises = locking)
 {
-    return run_under(plan, with(h), promises);
+    return run_under(plan, locking_with(h), promises);
 }
 
 constexpr std::string_view rule = "releases_what_it_acquires";
 
 TEST(releases_what_it_acquires, holds_for_who_gives_back_what_it_has)
 {
-    EXPECT_TRUE(holds_under_any_two_faults(with({}), locking));
-    EXPECT_TRUE(holds_under_any_two_faults(with({.tries_again = true}), locking));
-    EXPECT_TRUE(holds_under_any_two_faults(with({.closes_by_force = true}), locking));
+    EXPECT_TRUE(holds_under_any_two_faults(locking_with({}), locking));
+    EXPECT_TRUE(holds_under_any_two_faults(locking_with({.tries_again = true}), locking));
+    EXPECT_TRUE(holds_under_any_two_faults(locking_with({.closes_by_force = true}), locking));
 }
 
 TEST(releases_what_it_acquires, blames_who_keeps_it_when_the_body_fails)
 {
-    const habits forgets{.forgets_when_body_fails = true};
-    EXPECT_TRUE(holds(run_with("", forgets)));
+    const lock_habits forgets{.forgets_when_body_fails = true};
+    EXPECT_TRUE(holds(run_locking("", forgets)));
     for (const char* plan : {"session.use=fail(io_error)", "session.use=cancel", "body=fail(foreign)"}) {
-        const run_result done = run_with(plan, forgets);
+        const run_result done = run_locking(plan, forgets);
         EXPECT_TRUE(breaks_only(done, rule)) << plan;
         EXPECT_EQ(sentence_of(done),
             "session.close#1 was started before what session.acquire#1 acquired was released");
     }
     contract lenient = locking;
     lenient.close_rolls_back = true;
-    EXPECT_TRUE(holds(run_with("session.use=fail(io_error)", forgets, lenient)));
-    EXPECT_TRUE(holds(run_with("session.use=fail(connection_reset)", forgets))); // nobody hears it any more
+    EXPECT_TRUE(holds(run_locking("session.use=fail(io_error)", forgets, lenient)));
+    EXPECT_TRUE(
+        holds(run_locking("session.use=fail(connection_reset)", forgets))); // nobody hears it any more
 }
 
 // Whoever sees a failure cannot tell whether it had taken effect.
@@ -109,8 +110,8 @@ TEST(releases_what_it_acquires, lets_what_failed_be_released_or_not)
 {
     for (const char* plan : {"session.acquire=fail(io_error)", "session.acquire=cancel",
              "session.acquire=fail_after_effect(io_error)"}) {
-        EXPECT_TRUE(holds(run_with(plan, {.releases_always = true}))) << plan;
-        EXPECT_TRUE(holds(run_with(plan, {}))) << plan;
+        EXPECT_TRUE(holds(run_locking(plan, {.releases_always = true}))) << plan;
+        EXPECT_TRUE(holds(run_locking(plan, {}))) << plan;
     }
 }
 
@@ -158,19 +159,19 @@ TEST(body_runs_once, blames_a_body_that_runs_without_its_lock)
 
 TEST(releases_what_it_acquires, blames_a_second_release_but_not_a_second_attempt)
 {
-    EXPECT_TRUE(breaks_only(run_with("", {.releases_twice = true}), rule));
-    EXPECT_TRUE(holds(run_with("session.release=fail(io_error)", {.tries_again = true})));
-    EXPECT_TRUE(holds(run_with("session.release=fail(io_error)", {.releases_twice = true})));
+    EXPECT_TRUE(breaks_only(run_locking("", {.releases_twice = true}), rule));
+    EXPECT_TRUE(holds(run_locking("session.release=fail(io_error)", {.tries_again = true})));
+    EXPECT_TRUE(holds(run_locking("session.release=fail(io_error)", {.releases_twice = true})));
 }
 
 TEST(releases_what_it_acquires, does_not_count_a_release_that_the_client_s_cancellation_struck)
 {
     const char* plan = "session.use=fail(io_error) session.release=cancel";
-    EXPECT_TRUE(run_with(plan, {.unshielded = true}).violates(rule));
-    EXPECT_TRUE(holds(run_with(plan, {})));
+    EXPECT_TRUE(run_locking(plan, {.unshielded = true}).violates(rule));
+    EXPECT_TRUE(holds(run_locking(plan, {})));
     // Given up at a deadline of its own, it counts, whatever had been cancelled before.
     const char* slow = "session.use=cancel session.release=hang";
-    EXPECT_TRUE(holds(run_with(slow, {.bounded = true})));
+    EXPECT_TRUE(holds(run_locking(slow, {.bounded = true})));
 }
 
 /// Lends one session to each of two clients in turn.

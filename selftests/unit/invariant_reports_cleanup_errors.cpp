@@ -1,7 +1,7 @@
 // Goal: reports_cleanup_errors blames who loses a close error beside another one, where the contract promises
 // a report. Method: a manager that logs, and one that does not.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 namespace {
 

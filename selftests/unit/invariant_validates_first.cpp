@@ -2,7 +2,7 @@
 // invalid; and who refuses it is blamed for nothing. Method: managers that validate first, late or never.
 
 #include "refusal.hpp"
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <mishap/input_error.hpp>
 #include <mishap/report.hpp>

@@ -3,7 +3,7 @@
 // and in the file that scenarios/README.md shows, over small managers; scenarios are read from text.
 
 #include "refusal.hpp"
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include "invariant/document_rules.hpp"
 

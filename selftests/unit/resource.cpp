@@ -1,7 +1,7 @@
 // Goal: the ledger tells the life of each resource, and each operation has the name under which plans find
 // it. Method: adapters that go through a resource's life and look at it on the way.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <mishap/error.hpp>
 #include <mishap/input_error.hpp>

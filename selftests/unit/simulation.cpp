@@ -2,7 +2,7 @@
 // only when nothing else can happen, order is that of an io_context, and nothing of a run is left for the
 // next. Method: adapters that look at the clock and write down what they see.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

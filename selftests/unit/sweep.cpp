@@ -2,7 +2,7 @@
 // while, an attempt too many; and it says when it stopped early. Method: small pools and retries with one
 // flaw, and their right twins.
 
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include "shared/with_deadline.hpp"
 

@@ -59,6 +59,12 @@ awaitable<void> with_cleanup(Work work, Close close)
 /// Creates, lends and closes a resource; a close error yields to an earlier one, and is reported then.
 awaitable<void> right(environment& env);
 
+/// Checks an open resource, as a manager does before it lends it.
+awaitable<void> pings(mock_resource& resource);
+
+/// Acquires something on an open resource, such as an advisory lock.
+awaitable<void> acquires(mock_resource& resource);
+
 /// One run under a plan's line.
 run_result run_under(std::string_view plan, mishap::adapter under_test, const contract& promises = patient,
     mishap::limits bounds = {});

@@ -1,6 +1,8 @@
-#include "under_test.hpp"
+#include "support/under_test.hpp"
 
 #include <mishap/report.hpp>
+
+#include <boost/asio/use_awaitable.hpp>
 
 namespace selftest {
 
@@ -24,6 +26,14 @@ awaitable<void> right(environment& env)
     }
     if (error)
         std::rethrow_exception(error);
+}
+
+awaitable<void> pings(mock_resource& resource) { return resource.maintain("ping"); }
+
+awaitable<void> acquires(mock_resource& resource)
+{
+    co_await resource.async<void(boost::system::error_code)>(
+        mishap::role::acquire, "acquire", asio::use_awaitable);
 }
 
 run_result run_under(
