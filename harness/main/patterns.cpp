@@ -107,7 +107,7 @@ std::string write_new(const std::string& name, const std::string& pattern, const
 {
     namespace fs = std::filesystem;
     const std::vector<written_file> files = files_of_new(name, pattern);
-    const fs::path folder = fs::path(into) / name;
+    const fs::path folder = (fs::path(into) / name).lexically_normal();
     for (const written_file& file : files)
         if (std::error_code ignored; fs::exists(fs::symlink_status(folder / file.name, ignored)))
             throw input_error(

@@ -1,6 +1,8 @@
 #pragma once
 /// Reference, "Issue 3: Cleanup Exceptions Hide Original Error". Plain Asio; nothing here knows of mishap.
 ///
+/// It promises that the caller sees the body's error, and the log the close's.
+///
 /// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws,
 /// so every clean-up begins by shielding itself.
 

@@ -1,6 +1,8 @@
 #pragma once
 /// Reference, "Issue 2: AsyncIterator vs AsyncContextManager Type". Production code: of mishap it uses the
 /// contexts only.
+///
+/// It promises what the compiler checks: what is declared as lending lends.
 
 #include <mishap/context.hpp>
 

@@ -1,6 +1,8 @@
 #pragma once
 /// Reference, "Issue 4: None Resource in Cleanup". Plain Asio; nothing here knows of mishap.
 ///
+/// It promises to close what was created, and nothing else.
+///
 /// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws,
 /// so every clean-up begins by shielding itself.
 

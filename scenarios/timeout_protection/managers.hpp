@@ -1,6 +1,9 @@
 #pragma once
 /// Reference, "Timeout Protection". Plain Asio; nothing here knows of mishap.
 ///
+/// It promises that a creation which takes too long is told as a service's time-out, and that a time-out of
+/// the body's own stays what it is.
+///
 /// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws,
 /// so every clean-up begins by shielding itself.
 

@@ -1,6 +1,8 @@
 #pragma once
 /// Reference, "Issue 1: generator didn't stop". Production code: of mishap it uses the contexts only.
 ///
+/// It promises that the body runs once, with all that it needs.
+///
 /// The document's managers lend two resources that are there already, so these do, too.
 
 #include <mishap/context.hpp>

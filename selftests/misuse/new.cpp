@@ -18,7 +18,7 @@ TEST_F(new_manager, writes_a_folder_that_builds_alone)
                                              "fake.hpp", "invoice_store.hpp", "scenarios", "shared"}));
     EXPECT_EQ(files_in("invoice_store/scenarios"),
         (std::vector<std::string>{"any_two_mishaps.yaml", "one_example.yaml"}));
-    EXPECT_TRUE(says(done.out, "wrote ./invoice_store/adapter.cpp"));
+    EXPECT_TRUE(says(done.out, "wrote invoice_store/adapter.cpp"));
     EXPECT_TRUE(says(read("invoice_store/invoice_store.hpp"), "asio::awaitable<void> invoice_store("));
     EXPECT_TRUE(says(read("invoice_store/adapter.cpp"), "MISHAP_MANAGER(invoice_store, "));
 }
@@ -36,7 +36,7 @@ TEST_F(new_manager, overwrites_nothing)
     write("orders/fake.hpp", "mine");
     const ended done = mishap({"new", "orders"});
     EXPECT_EQ(done.code, 2);
-    EXPECT_TRUE(says(done.err, "./orders/fake.hpp is there already, and nothing is overwritten"));
+    EXPECT_TRUE(says(done.err, "orders/fake.hpp is there already, and nothing is overwritten"));
     EXPECT_EQ(files_in("orders"), std::vector<std::string>{"fake.hpp"});
     EXPECT_EQ(read("orders/fake.hpp"), "mine");
 }
