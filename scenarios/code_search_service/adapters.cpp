@@ -12,10 +12,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using session = catalogue::database::session;
+using searched_session = catalogue::database::session;
 
 /// Marks what is done in a session as the client's body.
-class marked_sessions : public catalogue::session_manager_interface<session>
+class marked_sessions : public catalogue::session_manager_interface<searched_session>
 {
 public:
     marked_sessions(session_manager_interface& to, mishap::environment& env) : to_(to), env_(env) {}
@@ -33,7 +33,7 @@ private:
 /// One search, whose result is the client's end.
 template <class Service>
 mishap::awaitable<void> search_once(
-    catalogue::session_manager_interface<session>& sessions, mishap::environment& env)
+    catalogue::session_manager_interface<searched_session>& sessions, mishap::environment& env)
 {
     marked_sessions marked(sessions, env);
     Service service(marked);
@@ -62,7 +62,7 @@ MISHAP_MANAGER(code_search_service_as_written, mishap::environment& env)
     catalogue::database database(env);
     catalogue::session_manager_as_written sessions(&database, "mydb");
     co_await database.examined(
-        search_once<catalogue::code_search_service_as_written<session>>(sessions, env));
+        search_once<catalogue::code_search_service_as_written<searched_session>>(sessions, env));
 }
 
 MISHAP_CONTRACT(code_search_service){
@@ -73,5 +73,5 @@ MISHAP_MANAGER(code_search_service, mishap::environment& env)
     catalogue::database database(env);
     const auto log = [&env](std::exception_ptr error) { env.report(error); };
     catalogue::session_manager sessions(&database, "mydb", 30s, log);
-    co_await database.examined(search_once<catalogue::code_search_service<session>>(sessions, env));
+    co_await database.examined(search_once<catalogue::code_search_service<searched_session>>(sessions, env));
 }

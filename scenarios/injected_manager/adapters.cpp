@@ -6,7 +6,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct fake_driver
+struct injected_driver
 {
     mishap::awaitable<mishap::mock_resource> session(const catalogue::injected_settings&)
     {
@@ -22,7 +22,7 @@ template <class Manage>
 mishap::awaitable<void> injected(mishap::environment& env, Manage manage)
 {
     const catalogue::injected_settings settings{.database_name = "mydb"};
-    fake_driver driver;
+    injected_driver driver;
     catalogue::metrics_collector metrics;
     const auto created = env.statistics("session.created", [&] { return metrics.sessions_created; });
     const auto closed = env.statistics("session.closed", [&] { return metrics.sessions_closed; });
@@ -60,7 +60,7 @@ MISHAP_CONTRACT(injected_manager_without_metrics){
 MISHAP_MANAGER(injected_manager_without_metrics, mishap::environment& env)
 {
     const catalogue::injected_settings settings{.database_name = "mydb"};
-    fake_driver driver;
+    injected_driver driver;
     const auto log = [&env](std::exception_ptr error) { env.report(error); };
     co_await catalogue::injected_manager(&settings, &driver, nullptr, env.body(), 30s, log);
 }

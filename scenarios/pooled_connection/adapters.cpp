@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using pool = catalogue::resetting_pool<catalogue::fake_connection>;
+using pool_that_resets = catalogue::resetting_pool<catalogue::fake_connection>;
 
 } // namespace
 
@@ -17,7 +17,7 @@ MISHAP_CONTRACT(pooled_connection_as_written){
 
 MISHAP_MANAGER(pooled_connection_as_written, mishap::environment& env)
 {
-    pool shared(env.setting("size_max", std::size_t(2)), 30s,
+    pool_that_resets shared(env.setting("size_max", std::size_t(2)), 30s,
         [&env](std::exception_ptr error) { env.report(error); });
     co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
         co_await catalogue::pooled_connection_as_written(shared, client.body());
@@ -37,7 +37,7 @@ MISHAP_CONTRACT(pooled_connection){
 MISHAP_MANAGER(pooled_connection, mishap::environment& env)
 {
     const auto log = [&env](std::exception_ptr error) { env.report(error); };
-    pool shared(env.setting("size_max", std::size_t(2)), 30s, log);
+    pool_that_resets shared(env.setting("size_max", std::size_t(2)), 30s, log);
     co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
         co_await catalogue::pooled_connection(shared, client.body(), log);
     });

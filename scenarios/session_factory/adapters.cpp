@@ -6,7 +6,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct fake_driver
+struct factory_driver
 {
     mishap::awaitable<mishap::mock_resource> session(std::string)
     {
@@ -24,7 +24,7 @@ MISHAP_CONTRACT(session_factory_as_written){.unbounded = {mishap::phase::create,
 
 MISHAP_MANAGER(session_factory_as_written, mishap::environment& env)
 {
-    fake_driver driver;
+    factory_driver driver;
     const auto with_session = catalogue::session_factory_as_written(driver, "mydb");
     co_await with_session(env.body());
 }
@@ -33,7 +33,7 @@ MISHAP_CONTRACT(session_factory){.create_timeout = 30s, .close_timeout = 30s, .r
 
 MISHAP_MANAGER(session_factory, mishap::environment& env)
 {
-    fake_driver driver;
+    factory_driver driver;
     const auto log = [&env](std::exception_ptr error) { env.report(error); };
     const auto with_session = catalogue::session_factory(driver, "mydb", 30s, log);
     co_await with_session(env.body());

@@ -6,14 +6,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct fake_resource : mishap::mock_resource
+struct fake_tracked : mishap::mock_resource
 {
     mishap::awaitable<void> cleanup() { return close(); }
 };
 
-mishap::awaitable<fake_resource> create_fake()
+mishap::awaitable<fake_tracked> create_fake()
 {
-    fake_resource created;
+    fake_tracked created;
     co_await created.create();
     co_return created;
 }

@@ -8,15 +8,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using pool = catalogue::connection_pool<catalogue::fake_connection>;
+using warm_pool = catalogue::connection_pool<catalogue::fake_connection>;
 
 /// The work: one client of the pool.
 auto lend_one(mishap::environment& env)
 {
-    return [&env](pool& warm) { return warm.with_connection(env.body()); };
+    return [&env](warm_pool& warm) { return warm.with_connection(env.body()); };
 }
 
-pool pool_in(mishap::environment& env)
+warm_pool pool_in(mishap::environment& env)
 {
     return {4, 30s, [&env](std::exception_ptr error) { env.report(error); }};
 }
@@ -30,7 +30,7 @@ MISHAP_CONTRACT(warmed_pool_as_written){
 
 MISHAP_MANAGER(warmed_pool_as_written, mishap::environment& env)
 {
-    pool cold = pool_in(env);
+    warm_pool cold = pool_in(env);
     co_await catalogue::warmed_pool_as_written(cold, 2, lend_one(env));
 }
 
@@ -38,6 +38,6 @@ MISHAP_CONTRACT(warmed_pool){.create_timeout = 30s, .close_timeout = 30s, .close
 
 MISHAP_MANAGER(warmed_pool, mishap::environment& env)
 {
-    pool cold = pool_in(env);
+    warm_pool cold = pool_in(env);
     co_await catalogue::warmed_pool(cold, 2, lend_one(env));
 }
