@@ -56,6 +56,13 @@ awaitable<void> with_cleanup(Work work, Close close)
         std::rethrow_exception(error);
 }
 
+/// Throws the error, if there is one.
+inline void raise(const std::exception_ptr& error)
+{
+    if (error)
+        std::rethrow_exception(error);
+}
+
 /// Creates, lends and closes a resource; a close error yields to an earlier one, and is reported then.
 awaitable<void> right(environment& env);
 
