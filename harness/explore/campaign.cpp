@@ -2,6 +2,8 @@
 
 #include "default_name.hpp"
 
+#include "simulation/misuse.hpp"
+
 #include <mishap/duration.hpp>
 #include <mishap/replay.hpp>
 #include <mishap/report.hpp>
@@ -63,6 +65,8 @@ run_result& campaign::judged(const fault_plan& plan)
 run_result& campaign::accounted(const fault_plan& plan)
 {
     run_result& done = judged(plan);
+    if (result_.runs == 0)
+        settings_.settings = plan.settings;
     ++result_.runs;
     count(done);
     if (!done.holds()) {
@@ -86,6 +90,7 @@ void campaign::count(const run_result& done)
             found = cells_.insert(cells_.end(), cell{id.kind, id.name, {}});
         return found->by_fault[static_cast<std::size_t>(what.kind)];
     };
+    entered_ = entered_ || !done.trace.bodies.empty();
     result_.fired += done.trace.strikes.size();
     for (const perturbation& p : done.plan.perturbations)
         if (p.is_fault())
@@ -166,8 +171,25 @@ void campaign::found_nondeterminism(const fault_plan& plan, const std::string& d
     broken_.push_back({v, {}, plan});
 }
 
+void campaign::check_settings(const fault_plan& all) const
+{
+    fault_plan unread = all;
+    for (;;) {
+        const std::string name = runner_.unread_setting(unread);
+        if (name.empty())
+            return;
+        fault_plan only;
+        only.settings[name];
+        if (!also_reads_ || !also_reads_->unread_setting(only).empty())
+            throw misuse_error(runner_.about_unread(name), name);
+        unread.settings.erase(name);
+    }
+}
+
 campaign_result campaign::finish()
 {
+    if (!result_.replayed)
+        check_settings(settings_);
     for (const broken& b : broken_) {
         counterexample c;
         c.invariant = std::string(b.example.invariant);
@@ -215,10 +237,14 @@ campaign_result campaign::finish()
         name.resize(name.size() - 2); // without "#1"
         result_.coverage[name] = c.by_fault;
     }
-    if (result_.fired == 0 && result_.invalid.empty() && !result_.replayed)
+    if (result_.invalid.empty() && !result_.replayed && wants_faults_ && result_.fired == 0)
         result_.invalid =
             "no fault ever fired, so nothing was tested: the adapter starts no operation on a mock "
             "resource, or the kinds that were asked for fit none";
+    if (result_.invalid.empty() && !result_.replayed && promises_.serves_clients() && !entered_)
+        result_.invalid = "no client's body was ever entered, so nobody was served: the adapter awaits no "
+                          "body (env.body(), "
+                          "or client.body()), or its clients wait for something that never comes";
     return std::move(result_);
 }
 

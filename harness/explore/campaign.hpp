@@ -25,6 +25,12 @@ public:
     /// Has each run judged once more, after the invariants, by what may change the verdict.
     void judge_also(std::function<void(run_result&)> judge) { judge_also_ = std::move(judge); }
 
+    /// What this runner's manager reads counts, too, when settings are looked for that nobody reads.
+    void reads_too(const runner& other) { also_reads_ = &other; }
+
+    /// No fault was asked for, so that none need fire.
+    void wants_no_faults() noexcept { wants_faults_ = false; }
+
     /// Runs and accounts for one plan, and returns what `look` reads out of the run, which the next run
     /// overwrites.
     template <class Look>
@@ -44,6 +50,8 @@ public:
     void found_nondeterminism(const fault_plan& plan, const std::string& difference);
 
     /// Makes the counterexamples small, and hands over what was learned.
+    ///
+    /// Errors: throws `misuse_error` for a setting that nobody ever asked for.
     campaign_result finish();
 
     campaign_result& result() noexcept { return result_; }
@@ -68,6 +76,7 @@ private:
     run_result& judged(const fault_plan& plan);
     run_result& accounted(const fault_plan& plan);
     void count(const run_result&);
+    void check_settings(const fault_plan&) const;
 
     const manager& under_test_;
     contract promises_;
@@ -76,6 +85,10 @@ private:
     std::function<void(run_result&)> judge_also_;
     std::vector<broken> broken_;
     std::vector<cell> cells_;
+    fault_plan settings_; ///< of every run; nothing else of it counts
+    const runner* also_reads_ = nullptr;
+    bool wants_faults_ = true;
+    bool entered_ = false; ///< a client's body, in any run
     bool nondeterministic_ = false;
 };
 

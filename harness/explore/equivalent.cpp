@@ -180,6 +180,7 @@ campaign_result compare(const manager& first, const manager& second, const Optio
     const std::string name = second.name.empty() ? "the second manager" : second.name;
     detail::comparison comparison(second, promises, options.limits, name);
     detail::campaign campaign(first, promises, options.limits, options.name);
+    campaign.reads_too(comparison.runs());
     campaign.judge_also([&](run_result& done) { comparison.judge(done); });
     if (!campaign.replayed()) {
         explore(campaign);

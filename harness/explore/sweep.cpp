@@ -29,6 +29,8 @@ public:
         if ((campaign_.promises().serves_clients() || options_.clients > 1) && clients() > 1)
             visit_in_turns(plan);
         visit(plan, 0, options_.perturbations, nullptr);
+        if (options_.perturbations == 0)
+            campaign_.wants_no_faults();
         campaign_result& result = campaign_.result();
         result.complete = !bounded_ && !repeated_ && limited_ == 0 && !campaign_.nondeterministic();
         result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo{}",

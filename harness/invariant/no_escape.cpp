@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace mishap::detail {
 
 namespace {
@@ -19,6 +21,30 @@ bool is_requirement(const std::exception_ptr& thrown)
     } catch (...) {
         return false;
     }
+}
+
+/// Nothing was done to this run that anybody could pass on.
+bool is_undisturbed(const trace& happened)
+{
+    return happened.strikes.empty() && std::none_of(happened.operations.begin(), happened.operations.end(),
+                                           [](const operation_record& op) { return op.perturbed; });
+}
+
+/// Above the adapter there is nobody: what leaves it ends the program that it stands for.
+void judge_adapter(const evidence& e, violations& found)
+{
+    const outcome& adapter = e.trace.adapter;
+    if (!e.trace.has_adapter || adapter.ending != ending::threw || adapter.cancelled != none ||
+        !e.plan.invalid_settings.empty() || is_requirement(adapter.error) || !is_undisturbed(e.trace))
+        return;
+    const std::string error = describe_error(e, adapter.error);
+    found.push_back({
+        .sentence = fmt::format("the adapter ended with {}, although nothing had failed", error),
+        .lane = background_lane,
+        .proof = {{adapter.ended, "nothing explains it"}},
+        .expected = "what serves the clients returns",
+        .actual = fmt::format("it ended with {}", error),
+    });
 }
 
 } // namespace
@@ -52,6 +78,7 @@ void judge_no_escape(const evidence& e, violations& found)
                 "{} reached the executor, which would end the program's io_context::run()", error),
         });
     }
+    judge_adapter(e, found);
 }
 
 } // namespace mishap::detail

@@ -1,6 +1,8 @@
 #include "invariants.hpp"
 #include "reading.hpp"
 
+#include "vocabulary/printable.hpp"
+
 #include <fmt/format.h>
 
 namespace mishap::detail {
@@ -66,10 +68,7 @@ void judge_within_capacity(const evidence& e, violations& found)
                 .lane = op.id.lane,
                 .resource = op.resource,
                 .role = role::create,
-                .proof = {{i, fmt::format("the {}{} at once", count,
-                                  count == 2   ? "nd"
-                                  : count == 3 ? "rd"
-                                               : "th")}},
+                .proof = {{i, fmt::format("the {} at once", ordinal(static_cast<std::uint64_t>(count)))}},
                 .expected = fmt::format("at most {}", most),
                 .actual = fmt::format("{}", count),
             });

@@ -1,11 +1,14 @@
 #include "lists.hpp"
 #include "options.hpp"
+#include "output.hpp"
 #include "patterns.hpp"
 #include "scenario_tests.hpp"
 #include "verdicts.hpp"
 
+#include "simulation/misuse.hpp"
 #include "simulation/run.hpp"
 #include "simulation/world.hpp"
+#include "vocabulary/printable.hpp"
 
 #include <mishap/duration.hpp>
 #include <mishap/error.hpp>
@@ -23,14 +26,19 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <limits>
-#include <sstream>
 
 namespace mishap {
 
 namespace {
 
 using detail::arguments;
+using detail::complain;
+using detail::counted;
+using detail::say;
 
 enum exit_code
 {
@@ -63,14 +71,6 @@ std::string replay_command(const std::string& program)
     return quoted + "' replay";
 }
 
-/// Each line is an error of its own.
-void complain(const std::string& why)
-{
-    std::istringstream lines(why);
-    for (std::string line; std::getline(lines, line);)
-        fmt::print(stderr, "mishap: error: {}\n", line);
-}
-
 struct command
 {
     std::string name;
@@ -97,11 +97,19 @@ std::vector<std::string> named_files(const arguments& given, tally& result)
     return files;
 }
 
+std::string folder_to_save_in(const arguments& given)
+{
+    const std::string folder = given.option("save").value_or("mishap-failures");
+    if (folder.empty())
+        throw input_error("--save needs the name of a folder, such as --save mishap-failures");
+    return folder;
+}
+
 int run_files(std::vector<std::string> words, const std::string& program)
 {
     const arguments given(std::move(words), {"save"});
-    const scenario_options options{.replay_command = replay_command(program),
-        .save_to = given.option("save").value_or("mishap-failures")};
+    const scenario_options options{
+        .replay_command = replay_command(program), .save_to = folder_to_save_in(given)};
     tally result;
     const std::vector<std::string> files = named_files(given, result);
     std::size_t width = 0;
@@ -122,23 +130,23 @@ int run_files(std::vector<std::string> words, const std::string& program)
             const bool ok = done.status == scenario_status::held;
             held += ok;
             result.broke = result.broke || !ok;
-            fmt::print(
-                "{} {:<{}}  {} {}\n", ok ? "ok    " : "FAILED", file, width, loaded.manager, done.summary);
+            say(fmt::format(
+                "{} {:<{}}  {} {}\n", ok ? "ok    " : "FAILED", file, width, loaded.manager, done.summary));
             if (!ok)
                 failures += '\n' + done.failure;
         } catch (const std::exception& e) {
-            fmt::print("BAD    {}\n", file);
-            std::fflush(stdout);
+            say(fmt::format("BAD    {}\n", file));
             complain(e.what());
             result.bad = true;
             ++refused;
         }
     }
-    fmt::print("{}", failures);
+    say(failures);
     if (const std::string table = by_pattern.table(); !table.empty())
-        fmt::print("\n{}", table);
-    fmt::print("\n{} scenarios in {} runs: {} as expected, {} not{}\n", result.ran, runs, held,
-        result.ran - held, refused ? fmt::format(", {} files could not be used", refused) : "");
+        say('\n' + table);
+    say(fmt::format("\n{} in {}: {} as expected, {} not{}\n", counted(result.ran, "scenario"),
+        counted(runs, "run"), held, result.ran - held,
+        refused ? fmt::format(", {} could not be used", counted(refused, "file")) : ""));
     if (result.ran == 0)
         complain("no scenario ran");
     return result.exit();
@@ -157,7 +165,8 @@ int check_files(std::vector<std::string> words, const std::string&)
             result.bad = true;
         }
     }
-    fmt::print("{} scenario files are well formed\n", result.ran);
+    say(fmt::format(
+        "{} {} well formed\n", counted(result.ran, "scenario file"), result.ran == 1 ? "is" : "are"));
     return result.exit();
 }
 
@@ -177,27 +186,45 @@ std::map<std::string, std::string, std::less<>> named_settings(const arguments& 
         const auto equals = setting.find('=');
         if (equals == std::string::npos || equals == 0)
             throw input_error(fmt::format("--with needs name=value, not '{}'", setting));
-        settings[setting.substr(0, equals)] = setting.substr(equals + 1);
+        const std::string name = setting.substr(0, equals);
+        if (!settings.emplace(name, setting.substr(equals + 1)).second)
+            throw input_error(fmt::format("--with gives the setting '{}' twice: remove one", name));
     }
     return settings;
+}
+
+/// The words of `--name A,B`; none where it is not given.
+std::vector<std::string> listed(const arguments& given, std::string_view name)
+{
+    std::vector<std::string> words;
+    const auto list = given.option(name);
+    if (list && list->empty())
+        throw input_error(fmt::format("--{} is empty: name one at least, or leave it out", name));
+    // A comma may stand inside brackets.
+    int depth = 0;
+    for (const char c : list.value_or("")) {
+        depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+        if (words.empty())
+            words.emplace_back();
+        if (c == ',' && depth <= 0)
+            words.emplace_back();
+        else
+            words.back() += c;
+    }
+    return words;
 }
 
 std::vector<fault> named_kinds(const arguments& given)
 {
     std::vector<fault> kinds;
-    const std::string list = given.option("kinds").value_or("");
-    for (std::size_t at = 0; at < list.size();) {
-        const std::size_t end = std::min(list.find(',', at), list.size());
-        const std::string word = list.substr(at, end - at);
-        kinds.push_back(word == "delay" ? fault::delay(duration(0)) : parse_fault(word));
-        at = end + 1;
-    }
+    for (const std::string& word : listed(given, "kinds"))
+        kinds.push_back(parse_kind(word));
     return kinds;
 }
 
 int show(const campaign_result& result, const arguments& given, const std::string& program)
 {
-    const std::string folder = given.option("save").value_or("mishap-failures");
+    const std::string folder = folder_to_save_in(given);
     for (const counterexample& c : result.counterexamples) {
         std::string saved;
         try {
@@ -205,9 +232,9 @@ int show(const campaign_result& result, const arguments& given, const std::strin
         } catch (const std::exception& e) {
             saved = e.what();
         }
-        fmt::print("{}\n", report(c, {.replay_command = replay_command(program), .saved = saved}));
+        say(report(c, {.replay_command = replay_command(program), .saved = saved}) + '\n');
     }
-    fmt::print("{}", summary(result));
+    say(summary(result));
     return tally{.broke = !result.holds(), .ran = result.runs}.exit();
 }
 
@@ -216,17 +243,13 @@ template <class Options>
 void read_also(const arguments& given, Options& options)
 {
     const std::vector<std::string> known{"abandon", "deviate"};
-    const std::string all = given.option("also").value_or("");
-    for (std::size_t at = 0; at < all.size();) {
-        const std::size_t end = std::min(all.find(',', at), all.size());
-        const std::string word = all.substr(at, end - at);
+    for (const std::string& word : listed(given, "also")) {
         if (word == "abandon")
             options.abandon = true;
         else if (word == "deviate")
             options.deviate = true;
         else
             throw input_error("--also: " + unknown_word("perturbation", word, known));
-        at = end + 1;
     }
 }
 
@@ -273,16 +296,17 @@ int replay(std::vector<std::string> words, const std::string& program)
         fault_plan stale;
         stale.perturbations.push_back(token.plan.perturbations[once.inert().front()]);
         complain(fmt::format("the token is stale: {} never came up in this run", to_string(stale)));
-        fmt::print("{}", timeline(run));
+        say(timeline(run));
         return something_broke;
     }
     if (run.holds()) {
         const std::string plan = to_string(token.plan);
-        fmt::print("{} holds under {}\n{}", token.manager, plan.empty() ? "no fault" : plan, timeline(run));
+        say(fmt::format(
+            "{} holds under {}\n{}", token.manager, plan.empty() ? "no fault" : plan, timeline(run)));
         return all_well;
     }
     for (const violation& v : run.verdict.violations)
-        fmt::print("{}\n", report(run, v, {.replay_command = replay_command(program)}));
+        say(report(run, v, {.replay_command = replay_command(program)}) + '\n');
     return something_broke;
 }
 
@@ -296,7 +320,7 @@ int list(std::vector<std::string> words, const std::string&)
     if (given.rest().empty() || given.rest().size() > 2)
         throw input_error(fmt::format("list takes one of: {}", fmt::join(detail::list_names(), ", ")));
     const std::string part = given.rest().size() == 2 ? given.rest()[1] : "";
-    fmt::print("{}", detail::list_text(given.rest().front(), part, format == "markdown"));
+    say(detail::list_text(given.rest().front(), part, format == "markdown"));
     return all_well;
 }
 
@@ -305,7 +329,7 @@ int print_schema(std::vector<std::string> words, const std::string&)
     const arguments given(std::move(words), {});
     if (!given.rest().empty())
         throw input_error(fmt::format("'{}' is one word too many", given.rest().front()));
-    fmt::print("{}", scenario_schema());
+    say(scenario_schema());
     return all_well;
 }
 
@@ -355,14 +379,26 @@ const std::vector<command>& commands()
 
 int help(std::vector<std::string>, const std::string& program)
 {
-    fmt::print("usage: {} COMMAND ..., or GoogleTest's flags, or nothing to run every test\n\n", program);
+    std::string text = fmt::format(
+        "usage: {} COMMAND ..., or GoogleTest's flags, or nothing to run every test\n\n", program);
     for (const command& c : commands())
-        fmt::print("  {}\n      {}\n", c.usage, c.about);
-    fmt::print(
+        text += fmt::format("  {}\n      {}\n", c.usage, c.about);
+    say(text +
         "\nExit codes: 2 if any input was bad, else 1 if anything broke, else 3 if nothing ran, else 0.\n"
         "Counterexamples are saved as scenario files in mishap-failures, or as --save says.\n"
         "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS.\n");
     return all_well;
+}
+
+/// Says so where `MISHAP_REPLAY` asks for a run that no campaign made.
+bool replay_is_settled()
+{
+    const auto& requested = requested_replay();
+    if (!requested || replay_was_taken())
+        return true;
+    complain(fmt::format(
+        "MISHAP_REPLAY asks for a run of '{}', but no campaign of that name ran", requested->manager));
+    return false;
 }
 
 int googletest_face(int argc, char** argv)
@@ -370,18 +406,21 @@ int googletest_face(int argc, char** argv)
     const bool asked_for_list = std::any_of(argv + 1, argv + argc,
         [](const char* word) { return std::string_view(word) == "--gtest_list_tests"; });
     testing::InitGoogleMock(&argc, argv);
-    const int bad = detail::register_scenario_tests(replay_command(argv[0]));
+    detail::register_scenario_tests(replay_command(argv[0]));
     if (argc > 1) {
         complain(fmt::format("'{}' is no flag of GoogleTest; try '{} help'", argv[1], argv[0]));
         return bad_input;
     }
     const int failed = RUN_ALL_TESTS();
-    if (bad > 0)
+    if (detail::unusable_scenarios() > 0)
+        return bad_input;
+    if (!asked_for_list && !replay_is_settled())
         return bad_input;
     if (failed != 0)
         return something_broke;
-    if (!asked_for_list && testing::UnitTest::GetInstance()->test_to_run_count() == 0) {
-        complain("no test matched");
+    const int matching = testing::UnitTest::GetInstance()->test_to_run_count();
+    if (!asked_for_list && (matching == 0 || GTEST_FLAG_GET(repeat) == 0)) {
+        complain(matching == 0 ? "no test matched" : "no test ran: --gtest_repeat is 0");
         return nothing_ran;
     }
     return all_well;
@@ -391,13 +430,8 @@ int googletest_face(int argc, char** argv)
 int run_command(const command& asked, std::vector<std::string> words, const std::string& program)
 {
     const int code = asked.run(std::move(words), program);
-    const auto& requested = requested_replay();
     const bool explores = asked.name == "run" || asked.name == "sweep" || asked.name == "random";
-    if (!explores || !requested || replay_was_taken())
-        return code;
-    complain(fmt::format(
-        "MISHAP_REPLAY asks for a run of '{}', but no campaign of that name ran", requested->manager));
-    return bad_input;
+    return !explores || replay_is_settled() ? code : bad_input;
 }
 
 int dispatch(int argc, char** argv)
@@ -413,10 +447,7 @@ int dispatch(int argc, char** argv)
         complain(error);
     if (!registration_errors().empty())
         return bad_input;
-    if (const auto& requested = requested_replay()) {
-        // A damaged token has thrown by now.
-        (void)requested;
-    }
+    (void)requested_replay(); // throws for a damaged token
     const std::string first = argc > 1 ? argv[1] : "";
     if (first.empty() || first.starts_with("--gtest") || first.starts_with("--gmock"))
         return googletest_face(argc, argv);
@@ -436,14 +467,20 @@ int dispatch(int argc, char** argv)
 
 int run_main(int argc, char** argv)
 {
+    int code = bad_input;
     try {
-        return dispatch(argc, argv);
-    } catch (const input_error& e) {
-        complain(e.what());
+        code = dispatch(argc, argv);
     } catch (const std::exception& e) {
         complain(e.what());
     }
-    return bad_input;
+    // What was found is worth nothing where nobody can read it.
+    errno = 0;
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+        complain(fmt::format(
+            "standard output cannot be written{}{}", errno ? ": " : "", errno ? std::strerror(errno) : ""));
+        return bad_input;
+    }
+    return code;
 }
 
 } // namespace mishap

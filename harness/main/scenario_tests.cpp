@@ -1,5 +1,7 @@
 #include "scenario_tests.hpp"
 
+#include "output.hpp"
+
 #include <mishap/scenario.hpp>
 
 #include <gtest/gtest.h>
@@ -14,6 +16,8 @@ namespace mishap::detail {
 
 namespace {
 
+int bad_scenarios = 0;
+
 class scenario_test : public testing::Test
 {
 public:
@@ -23,9 +27,14 @@ public:
 
     void TestBody() override
     {
-        const scenario_result result = run_scenario(scenario_, {.replay_command = replay_command_});
-        if (result.status != scenario_status::held)
-            ADD_FAILURE_AT(scenario_.where.file.c_str(), result.line) << result.failure;
+        try {
+            const scenario_result result = run_scenario(scenario_, {.replay_command = replay_command_});
+            if (result.status != scenario_status::held)
+                ADD_FAILURE_AT(scenario_.where.file.c_str(), result.line) << result.failure;
+        } catch (const scenario_error& e) {
+            ++bad_scenarios;
+            ADD_FAILURE_AT(e.where().file.c_str(), e.where().line) << e.what();
+        }
     }
 
 private:
@@ -46,17 +55,18 @@ std::string suite_of(const std::string& folder, const std::string& file)
     return suite;
 }
 
+int unusable_scenarios() noexcept { return bad_scenarios; }
+
 int register_scenario_tests(const std::string& replay_command)
 {
-    int bad = 0;
     std::map<std::string, std::string> names;
     for (const std::string& folder : scenario_folders()) {
         std::vector<std::string> files;
         try {
             files = find_scenarios(folder);
         } catch (const input_error& e) {
-            fmt::print(stderr, "mishap: error: {}\n", e.what());
-            ++bad;
+            complain(e.what());
+            ++bad_scenarios;
         }
         for (const std::string& file : files) {
             try {
@@ -74,12 +84,12 @@ int register_scenario_tests(const std::string& replay_command)
                         return new scenario_test(loaded, replay_command);
                     });
             } catch (const std::exception& e) {
-                fmt::print(stderr, "mishap: error: {}\n", e.what());
-                ++bad;
+                complain(e.what());
+                ++bad_scenarios;
             }
         }
     }
-    return bad;
+    return bad_scenarios;
 }
 
 } // namespace mishap::detail

@@ -1,6 +1,7 @@
 #include <mishap/report.hpp>
 
 #include <mishap/duration.hpp>
+#include <mishap/operation.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,6 +9,8 @@
 #include <boost/crc.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -28,15 +31,47 @@ std::string as_word(std::string text)
     return text.empty() ? "manager" : text;
 }
 
-std::string quoted(const std::string& text)
+/// In YAML's double quotes, which hold any text but bytes that are no UTF-8.
+std::string in_quotes(std::string_view text)
 {
     std::string quoted = "\"";
     for (const char c : text) {
+        const auto u = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\')
             quoted += '\\';
-        quoted += c == '\n' ? ' ' : c;
+        if (u < 0x20 || u == 0x7f)
+            quoted += fmt::format("\\x{:02x}", u);
+        else
+            quoted += c;
     }
     return quoted + '"';
+}
+
+/// As it stands, where YAML takes it for a text.
+std::string scalar(std::string_view text)
+{
+    const bool is_null = text == "null" || text == "Null" || text == "NULL";
+    return is_word(text) && !is_null ? std::string(text) : in_quotes(text);
+}
+
+bool is_utf8(std::string_view text)
+{
+    for (std::size_t i = 0; i < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[i]);
+        const std::size_t more = lead < 0x80   ? 0
+                                 : lead < 0xc2 ? 4
+                                 : lead < 0xe0 ? 1
+                                 : lead < 0xf0 ? 2
+                                 : lead < 0xf5 ? 3
+                                               : 4;
+        if (more == 4 || i + more >= text.size())
+            return false;
+        for (std::size_t k = 1; k <= more; ++k)
+            if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80)
+                return false;
+        i += 1 + more;
+    }
+    return true;
 }
 
 /// The entries of the key `cancel` or `abandon`.
@@ -67,10 +102,10 @@ std::string to_scenario(const counterexample& c)
     const auto& all = c.minimal.verdict.violations;
     const auto broken =
         std::find_if(all.begin(), all.end(), [&](const violation& v) { return v.invariant == c.invariant; });
-    std::string text = fmt::format("mishap: 1\nmanager: {}\nabout: {}\n", c.minimal.manager,
-        quoted(fmt::format("breaks {}: {}", c.invariant, broken == all.end() ? "" : broken->sentence)));
+    std::string text = fmt::format("mishap: 1\nmanager: {}\nabout: {}\n", scalar(c.minimal.manager),
+        in_quotes(fmt::format("breaks {}: {}", c.invariant, broken == all.end() ? "" : broken->sentence)));
     if (!c.equivalent_to.empty())
-        text += fmt::format("equivalent_to: {}\n", c.equivalent_to);
+        text += fmt::format("equivalent_to: {}\n", scalar(c.equivalent_to));
     if (!c.contract_terms.empty()) {
         text += "contract:\n";
         std::istringstream lines(c.contract_terms);
@@ -82,12 +117,12 @@ std::string to_scenario(const counterexample& c)
     if (!c.minimal.fired.settings.empty()) {
         text += "with:\n";
         for (const auto& [name, value] : c.minimal.fired.settings)
-            text += fmt::format("  {}: {}\n", name, quoted(value));
+            text += fmt::format("  {}: {}\n", scalar(name), in_quotes(value));
     }
     if (!c.minimal.fired.invalid_settings.empty()) {
         text += "invalid:\n";
         for (const std::string& name : c.minimal.fired.invalid_settings)
-            text += fmt::format("  - {}\n", quoted(name));
+            text += fmt::format("  - {}\n", in_quotes(name));
     }
     if (c.minimal.fired.step_cost != duration(0))
         text += fmt::format("step_cost: {}\n", to_string(c.minimal.fired.step_cost));
@@ -125,18 +160,40 @@ std::string to_scenario(const counterexample& c)
 std::string save_counterexample(const counterexample& c, const std::string& folder)
 {
     namespace fs = std::filesystem;
+    if (folder.empty())
+        throw std::runtime_error("the counterexample cannot be saved: the folder has no name");
     const std::string text = to_scenario(c);
+    if (!is_utf8(text))
+        throw std::runtime_error(
+            "the counterexample cannot be saved: a name or a setting is no UTF-8, which YAML "
+            "cannot hold; repeat it by its replay line");
     boost::crc_ccitt_type crc;
     crc.process_bytes(text.data(), text.size());
-    const fs::path path = fs::path(folder) / fmt::format("{}_{}_{:04x}.yaml", as_word(c.minimal.manager),
-                                                 c.invariant, crc.checksum());
+    // A file's name has at most 255 bytes.
+    const fs::path path =
+        fs::path(folder) / fmt::format("{}_{}_{:04x}.yaml", as_word(c.minimal.manager).substr(0, 100),
+                               as_word(c.invariant).substr(0, 100), crc.checksum());
     std::error_code error;
     fs::create_directories(folder, error);
-    std::ofstream out(path, std::ios::trunc);
-    out << text;
-    out.close();
-    if (error || !out)
-        throw std::runtime_error(fmt::format("the counterexample cannot be written to {}", path.string()));
+    // Whatever goes wrong, nobody finds half a file.
+    const fs::path draft = path.string() + ".part";
+    int reason = error.value();
+    if (!error) {
+        errno = 0;
+        std::ofstream out(draft, std::ios::trunc | std::ios::binary);
+        out << text;
+        out.close();
+        reason = out ? 0 : errno != 0 ? errno : EIO;
+        if (reason == 0) {
+            fs::rename(draft, path, error);
+            reason = error.value();
+        }
+    }
+    if (reason != 0) {
+        fs::remove(draft, error);
+        throw std::runtime_error(fmt::format(
+            "the counterexample cannot be written to {}: {}", path.string(), std::strerror(reason)));
+    }
     return path.string();
 }
 

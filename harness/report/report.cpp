@@ -1,5 +1,7 @@
 #include "invariant/reading.hpp"
 
+#include "vocabulary/printable.hpp"
+
 #include <mishap/duration.hpp>
 #include <mishap/error.hpp>
 #include <mishap/report.hpp>
@@ -186,6 +188,15 @@ std::string plan_line(const fault_plan& plan)
     return text.empty() ? "(no fault at all)" : text;
 }
 
+/// `./session_test run FILE`, from `./session_test replay`.
+std::string file_line(const std::string& file, const std::string& replay_command)
+{
+    const std::string_view program =
+        std::string_view(replay_command)
+            .substr(0, std::min(replay_command.rfind(' '), replay_command.size()));
+    return fmt::format("{}{}run {}", program, program.empty() ? "" : " ", file);
+}
+
 std::string render(const run_result& run, const violation& v, const fault_plan& plan,
     const std::string& remark, const report_options& options)
 {
@@ -204,10 +215,12 @@ std::string render(const run_result& run, const violation& v, const fault_plan& 
         first = false;
         at = end + 1;
     }
-    text += fmt::format("  replay    {}\n", replay_line(run, options.replay_command));
+    text += fmt::format("  replay    {}\n", options.replay_file.empty()
+                                                ? replay_line(run, options.replay_command)
+                                                : file_line(options.replay_file, options.replay_command));
     if (!options.saved.empty())
         text += fmt::format("  saved     {}\n", options.saved);
-    return text;
+    return detail::printable(text);
 }
 
 } // namespace
@@ -347,7 +360,7 @@ std::string timeline(const run_result& run, const violation* v)
         lines.push_back({format_time(e.at), std::move(*text), e.lane, std::move(remark)});
     }
     leave_out_the_middle(lines);
-    return run.trace.outcomes.size() > 1 ? as_columns(lines) : as_list(lines);
+    return detail::printable(run.trace.outcomes.size() > 1 ? as_columns(lines) : as_list(lines));
 }
 
 std::string replay_line(const run_result& run, const std::string& replay_command)
@@ -383,9 +396,10 @@ std::string report(const counterexample& c, const report_options& options)
 
 std::string summary(const campaign_result& result)
 {
-    std::string text = fmt::format("{}: {} runs, {} faults fired, {} runs with a violation\n",
-        result.manager.empty() ? "this manager" : result.manager, result.runs, result.fired,
-        result.violating_runs);
+    std::string text = fmt::format("{}: {}, {} fired, {} with a violation\n",
+        result.manager.empty() ? "this manager" : detail::printable(result.manager),
+        detail::counted(result.runs, "run"), detail::counted(result.fired, "fault"),
+        detail::counted(result.violating_runs, "run"));
     text += fmt::format("  covered   {}\n", result.covered);
     if (!result.invalid.empty())
         text += fmt::format("  invalid   {}\n", result.invalid);

@@ -230,7 +230,7 @@ constexpr key_row<draft> keys_of_scenario[] = {
     {"step_cost", "DURATION", "0",
         "virtual time that each step takes: without it, time stands still while "
         "handlers run",
-        [](const value& v, draft& d) { d.s.plan.step_cost = v.time(); }},
+        [](const value& v, draft& d) { d.s.plan.step_cost = v.time(std::chrono::hours(1)); }},
     {"contract", "{...}", "the registration's", "terms that replace those of the registration; see below",
         [](const value& v, draft& d) { d.contract.emplace(v); }},
     {"faults", "{OPERATION: FAULT, ...}", "",

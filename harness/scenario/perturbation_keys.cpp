@@ -207,8 +207,7 @@ void read_arrivals(const value& at, scenario& into)
         at.refuse("arrivals is empty: leave it out");
     at.for_entries("arrivals", [&](const reader& key, const std::string&, const reader& given) {
         const lane who = key.parse("a client", [](const std::string& name) { return parse_client(name, 0); });
-        const duration when = given.parse("the time at which a client arrives",
-            [](const std::string& text) { return parse_duration(text); });
+        const duration when = value(given, {.key = "the time at which a client arrives"}).time();
         if (clients == 1 || static_cast<std::uint32_t>(who) >= clients)
             key.refuse(clients == 1 ? fmt::format("there is one client only, which comes at once")
                                     : fmt::format("{} never comes: there are {} clients, c0 to c{}",

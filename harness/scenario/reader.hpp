@@ -209,9 +209,13 @@ public:
         return given == "true";
     }
 
-    duration time() const
+    /// Longer times are refused by the run, without a place.
+    duration time(duration most = std::chrono::hours(50 * 365 * 24)) const
     {
-        return parse(key(), [](const std::string& given) { return parse_duration(given); });
+        const duration given = parse(key(), [](const std::string& text) { return parse_duration(text); });
+        if (given > most)
+            refuse(fmt::format("{} is {}, but at most {}", key(), to_string(given), to_string(most)));
+        return given;
     }
 
     std::vector<std::string> errors() const

@@ -1,6 +1,8 @@
 #include "simulation/run.hpp"
 #include "explore/equivalent.hpp"
 #include "report/outcome.hpp"
+#include "simulation/misuse.hpp"
+#include "vocabulary/printable.hpp"
 
 #include <mishap/equivalent.hpp>
 #include <mishap/error.hpp>
@@ -21,12 +23,20 @@ namespace {
 
 std::string actual_outcome(const run_result& run)
 {
-    return detail::outcome_in_words(run.trace, run.trace.outcomes.front());
+    const auto& clients = run.trace.outcomes;
+    return clients.empty() ? "no client ever started" : detail::outcome_in_words(run.trace, clients.front());
 }
 
 bool matches_outcome(const run_result& run, const std::string& wanted)
 {
-    return detail::ends_with(run.trace, run.trace.outcomes.front(), wanted);
+    const auto& clients = run.trace.outcomes;
+    return !clients.empty() && detail::ends_with(run.trace, clients.front(), wanted);
+}
+
+/// Whether a run of this scenario depends on more than a token carries.
+bool needs_its_file(const scenario& s)
+{
+    return !s.contract_terms.empty() || !s.equivalent_to.empty() || !s.invariants.empty();
 }
 
 std::string join_operations(const std::vector<operation_id>& ids)
@@ -95,12 +105,40 @@ std::string missing_violations(
 
 std::string location(const scenario& s) { return fmt::format("{}:{}", s.where.file, s.where.line); }
 
-std::string save(const counterexample& c, const scenario_options& options)
+/// Saves a counterexample, and says where it is.
+void save(const counterexample& c, const scenario& s, const scenario_options& options, report_options& told)
 {
+    if (needs_its_file(s))
+        told.replay_file = s.where.file;
+    if (options.save_to.empty())
+        return;
     try {
-        return options.save_to.empty() ? std::string() : save_counterexample(c, options.save_to);
+        told.saved = save_counterexample(c, options.save_to);
+        if (needs_its_file(s))
+            told.replay_file = told.saved;
     } catch (const std::exception& e) {
-        return e.what(); // a full disk must not hide the counterexample itself
+        told.saved = e.what(); // a full disk must not hide the counterexample itself
+    }
+}
+
+/// A setting may be asked for only where nothing goes wrong early.
+void check_settings(const scenario& s, const detail::runner& once)
+{
+    if (once.unread_setting(s.plan).empty())
+        return;
+    detail::runner again(get_manager(s.manager), s.contract, s.limits);
+    fault_plan calm = s.plan;
+    calm.perturbations.clear();
+    again.run(calm);
+    for (fault_plan left = s.plan;;) {
+        const std::string name = again.unread_setting(left);
+        if (name.empty())
+            return;
+        fault_plan only;
+        only.settings[name];
+        if (!once.unread_setting(only).empty())
+            throw detail::misuse_error(again.about_unread(name), name);
+        left.settings.erase(name);
     }
 }
 
@@ -111,6 +149,8 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     result.runs = 1;
     detail::runner once(get_manager(s.manager), s.contract, s.limits, nullptr, s.invariants);
     run_result& run = once.run(s.plan);
+    if (s.equivalent_to.empty())
+        check_settings(s, once);
     if (!s.equivalent_to.empty()) {
         detail::comparison other(get_manager(s.equivalent_to), s.contract, s.limits, s.equivalent_to);
         other.judge(run);
@@ -165,7 +205,10 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     if (s.expect.violates.empty()) {
         for (const violation& v : run.verdict.violations) {
             // The example is its own counterexample: there is nothing to shrink and nothing to save.
-            fail(result, report(run, v, {.location = location(s), .replay_command = options.replay_command}));
+            fail(result, report(run, v,
+                             {.location = location(s),
+                                 .replay_command = options.replay_command,
+                                 .replay_file = needs_its_file(s) ? s.where.file : std::string()}));
             break;
         }
         if (result.broken.size() > 1)
@@ -225,10 +268,11 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
             if (std::find(result.broken.begin(), result.broken.end(), c.invariant) != result.broken.end())
                 continue;
             result.broken.push_back(c.invariant);
-            if (s.expect.violates.empty())
-                fail(result, report(c, {.location = location(s),
-                                           .replay_command = options.replay_command,
-                                           .saved = save(c, options)}));
+            if (!s.expect.violates.empty())
+                continue;
+            report_options told{.location = location(s), .replay_command = options.replay_command};
+            save(c, s, options, told);
+            fail(result, report(c, told));
         }
     };
     if (s.sweep) {
@@ -260,11 +304,11 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
     if (!s.expect.violates.empty())
         if (const std::string missing = missing_violations(s.expect.violates, result.broken);
             !missing.empty())
-            fail(result, fmt::format("{}: {} was expected to break {}, but {} in {} runs\n", location(s),
+            fail(result, fmt::format("{}: {} was expected to break {}, but {} in {}\n", location(s),
                              s.manager, missing,
                              result.broken.empty() ? std::string("held")
                                                    : fmt::format("broke {}", fmt::join(result.broken, ", ")),
-                             result.runs));
+                             detail::counted(result.runs, "run")));
     const bool held = result.status == scenario_status::held;
     if (result.broken.empty())
         result.summary = fmt::format("{}: {}", held ? "holds" : "is not as expected", covered);
@@ -278,17 +322,17 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
 
 scenario_result run_scenario(const scenario& s, const scenario_options& options)
 {
-    scenario_result result = s.sweep || s.random ? run_exploration(s, options) : run_example(s, options);
+    scenario_result result;
+    try {
+        result = s.sweep || s.random ? run_exploration(s, options) : run_example(s, options);
+    } catch (const detail::misuse_error& e) {
+        const auto setting = s.settings_at.find(e.setting());
+        throw scenario_error(setting == s.settings_at.end() ? s.where : setting->second, e.what());
+    }
     if (!s.invariants.empty())
         result.summary += fmt::format(" (judged by {} alone)", fmt::join(s.invariants, ", "));
-    if (!result.failure.empty() && !s.contract_terms.empty())
-        result.failure += "  note      this scenario replaces terms of the contract, which a replay line "
-                          "does not carry: run "
-                          "this file, or the saved one, to repeat what failed\n";
-    if (!result.failure.empty() && !s.equivalent_to.empty())
-        result.failure +=
-            "  note      a replay line runs one manager and compares it with none: run this file, or the "
-            "saved one, to repeat what failed\n";
+    result.failure = detail::printable(result.failure);
+    result.summary = detail::printable(result.summary);
     return result;
 }
 

@@ -1,4 +1,5 @@
 #include "executor.hpp"
+#include "misuse.hpp"
 #include "world.hpp"
 
 #include <mishap/environment.hpp>
@@ -14,9 +15,9 @@ namespace detail {
 
 namespace {
 
-input_error unreadable(std::string_view name, const std::string& text, std::string_view wanted)
+[[noreturn]] void unreadable(std::string_view name, const std::string& text, std::string_view wanted)
 {
-    return input_error(fmt::format("the setting {} is '{}', which is no {}", name, text, wanted));
+    misused(fmt::format("the setting {} is '{}', which is no {}", name, text, wanted), name);
 }
 
 } // namespace
@@ -26,14 +27,14 @@ void read_setting(std::string_view name, const std::string& text, duration& into
     try {
         into = parse_duration(text);
     } catch (const input_error& e) {
-        throw input_error(fmt::format("the setting {}: {}", name, e.what()));
+        misused(fmt::format("the setting {}: {}", name, e.what()), name);
     }
 }
 
 void read_setting(std::string_view name, const std::string& text, bool& into)
 {
     if (text != "true" && text != "false")
-        throw unreadable(name, text, "bool (true, false)");
+        unreadable(name, text, "bool (true, false)");
     into = text == "true";
 }
 
@@ -41,14 +42,14 @@ void read_setting(std::string_view name, const std::string& text, long long& int
 {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
     if (text.empty() || error != std::errc() || end != text.data() + text.size())
-        throw unreadable(name, text, "whole number");
+        unreadable(name, text, "whole number");
 }
 
 void read_setting(std::string_view name, const std::string& text, double& into)
 {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
     if (text.empty() || error != std::errc() || end != text.data() + text.size())
-        throw unreadable(name, text, "number");
+        unreadable(name, text, "number");
 }
 
 void read_setting(std::string_view, const std::string& text, std::string& into) { into = text; }
@@ -64,13 +65,13 @@ statistic_record parse_statistic(std::string_view name)
                 point == std::string_view::npos ? symbol() : symbol(name.substr(0, point)), q};
         known.emplace_back(to_string(q));
     }
-    throw input_error(unknown_word("statistic", name, known) +
-                      "; in front of it may stand the kind of the resources, as in session.open");
+    misused(unknown_word("statistic", name, known) +
+            "; in front of it may stand the kind of the resources, as in session.open");
 }
 
 void refuse_setting(std::string_view name, const std::string& text)
 {
-    throw unreadable(name, text, "number that fits what the adapter asks for");
+    unreadable(name, text, "number that fits what the adapter asks for");
 }
 
 unheard_wait::unheard_wait(const boost::asio::any_io_executor& of) : world_(world::current())
@@ -127,6 +128,8 @@ void environment::note(std::string_view text) { world_->note(text); }
 
 const std::string* environment::find_setting(std::string_view name) const
 {
+    if (detail::usage& seen = detail::usage_of_run(); seen.gives_settings)
+        seen.settings_read.emplace(name);
     return world_->find_setting(name);
 }
 

@@ -12,11 +12,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <span>
 #include <vector>
 
+#include <dlfcn.h>
+#include <pthread.h>
 #include <unistd.h>
 
 extern "C" {
@@ -139,27 +142,111 @@ void say_what_dies(const char* how)
     std::abort();
 }
 
-void on_signal(int number)
+/// A stack for the handler of a signal that says that the thread's own is used up.
+class alternate_stack
+{
+public:
+    alternate_stack() noexcept
+    {
+        pthread_attr_t attributes;
+        if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+            void* low = nullptr;
+            std::size_t size = 0;
+            if (pthread_attr_getstack(&attributes, &low, &size) == 0)
+                end_ = reinterpret_cast<std::uintptr_t>(low);
+            pthread_attr_destroy(&attributes);
+        }
+        stack_t before = {};
+        if (sigaltstack(nullptr, &before) != 0 || !(before.ss_flags & SS_DISABLE))
+            return; // a sanitizer's, or the program's own
+        memory_.reset(new (std::nothrow) char[size]);
+        const stack_t ours{.ss_sp = memory_.get(), .ss_flags = 0, .ss_size = size};
+        if (!memory_ || sigaltstack(&ours, nullptr) != 0)
+            memory_.reset();
+    }
+    ~alternate_stack()
+    {
+        const stack_t none{.ss_sp = nullptr, .ss_flags = SS_DISABLE, .ss_size = size};
+        if (memory_)
+            sigaltstack(&none, nullptr);
+    }
+    alternate_stack(const alternate_stack&) = delete;
+    alternate_stack& operator=(const alternate_stack&) = delete;
+
+    /// Whether this address is where a stack that is used up was to grow.
+    bool ends_at(const void* address) const noexcept
+    {
+        const auto at = reinterpret_cast<std::uintptr_t>(address);
+        return end_ != 0 && at + (std::uintptr_t(1) << 20) > end_ && at < end_ + (std::uintptr_t(1) << 16);
+    }
+
+private:
+    static constexpr std::size_t size = std::size_t(1) << 17;
+    std::unique_ptr<char[]> memory_;
+    std::uintptr_t end_ = 0; ///< the lowest address of the thread's own stack
+};
+
+thread_local const alternate_stack* own_stack = nullptr;
+
+void on_signal(int number, siginfo_t* about, void*)
 {
     // The heap may be what broke: whoever waits for its lock must not wait for ever.
     std::signal(SIGALRM, SIG_DFL);
     alarm(5);
-    say_what_dies(number == SIGABRT ? "the program was aborted" : "the program crashed");
+    const bool is_overflow = number == SIGSEGV && own_stack && own_stack->ends_at(about->si_addr);
+    say_what_dies(is_overflow                             ? "the stack overflowed"
+                  : number == SIGABRT                     ? "the program was aborted"
+                  : number == SIGTERM || number == SIGINT ? "the program was told to end"
+                                                          : "the program crashed");
+    std::fflush(stdout);
     std::signal(number, SIG_DFL);
     std::raise(number);
 }
 
 void watch_signals()
 {
-    for (const int number : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV}) {
+    for (const int number : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTERM, SIGINT}) {
         struct sigaction before = {};
         if (sigaction(number, nullptr, &before) != 0 || before.sa_handler != SIG_DFL)
             continue; // a sanitizer's, or the program's own
         struct sigaction ours = {};
-        ours.sa_handler = &on_signal;
-        ours.sa_flags = SA_NODEFER | SA_RESETHAND;
+        ours.sa_sigaction = &on_signal;
+        ours.sa_flags = SA_NODEFER | SA_RESETHAND | SA_SIGINFO | SA_ONSTACK;
         sigaction(number, &ours, nullptr);
     }
+}
+
+pid_t program = 0;
+
+/// Whether the program, not a child that it forked, is about to end in the middle of a run; says so.
+bool dies_by(const char* call)
+{
+    if (getpid() != program || !describe_run || !*describe_run())
+        return false;
+    std::fflush(stdout);
+    say_what_dies(call);
+    return true;
+}
+
+using exit_function = void (*)(int);
+
+[[noreturn]] void end_program(int status)
+{
+    static const auto next = reinterpret_cast<exit_function>(dlsym(RTLD_NEXT, "_exit"));
+    next(status);
+    __builtin_trap();
+}
+
+void watch_exits()
+{
+    program = getpid();
+    const auto fail = [](const char* call) {
+        if (dies_by(call))
+            end_program(1);
+    };
+    static constexpr auto at_exit = fail;
+    std::atexit([] { at_exit("std::exit was called"); });
+    std::at_quick_exit([] { at_exit("std::quick_exit was called"); });
 }
 
 __attribute__((noinline)) bool came_back(refuge& here, void (*what)(void*), void* with)
@@ -176,6 +263,11 @@ rescue take_refuge(void (*what)(void*), void* with)
 {
     const exceptions_under_way before = of_this_thread();
     const asio_notes notes;
+    // A program may have set a handler of its own since.
+    if (const auto own = std::get_terminate(); own != &on_terminate) {
+        terminate_before = own;
+        std::set_terminate(&on_terminate);
+    }
     refuge here;
     here.stack = static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
     here.outer = innermost;
@@ -198,11 +290,31 @@ void name_what_dies(const char* (*describe)())
         describe_run = describe;
         terminate_before = std::set_terminate(&on_terminate);
         watch_signals();
+        watch_exits();
         if (__sanitizer_set_death_callback)
             __sanitizer_set_death_callback([] { say_what_dies("a sanitizer ended the program"); });
         return true;
     }();
     static_cast<void>(installed);
+    static thread_local const alternate_stack mine;
+    own_stack = &mine;
 }
 
 } // namespace mishap::detail
+
+extern "C" {
+
+/// A run that ends the program took every test after it along: that is no success.
+[[noreturn]] void _exit(int status)
+{
+    const bool died = mishap::detail::dies_by("_exit was called");
+    mishap::detail::end_program(died && status == 0 ? 1 : status);
+}
+
+[[noreturn]] void _Exit(int status) noexcept
+{
+    const bool died = mishap::detail::dies_by("_Exit was called");
+    mishap::detail::end_program(died && status == 0 ? 1 : status);
+}
+
+} // extern "C"

@@ -25,8 +25,9 @@ rescue take_refuge(void (*what)(void*), void* with);
 /// Leaves what `take_refuge` called last, as std::terminate does. Returns only where it was not called.
 void leave_run() noexcept;
 
-/// From now on a program that dies in a run, by std::terminate outside of any refuge, by a signal or by a
-/// sanitizer's report, first says which run that was. `describe` gives the line, or an empty one.
+/// From now on a program that dies in a run, by std::terminate outside of any refuge, by a signal, by a
+/// sanitizer's report or by `exit`, `quick_exit`, `_exit` or `_Exit`, first says which run that was. One that
+/// exits in a run never exits with 0. `describe` gives the line, or an empty one.
 void name_what_dies(const char* (*describe)());
 
 } // namespace mishap::detail

@@ -1,15 +1,20 @@
 #include "run.hpp"
 
+#include "misuse.hpp"
 #include "world.hpp"
 
 #include "fault/fired.hpp"
 #include "vocabulary/expectations.hpp"
 
+#include <mishap/duration.hpp>
 #include <mishap/input_error.hpp>
+
+#include <fmt/format.h>
 
 #include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace mishap {
@@ -67,17 +72,80 @@ runner::runner(const manager& under_test, contract promises, limits bounds, choo
     result_.contract = std::move(promises);
 }
 
+/// Sums of a few times must not overflow, nor those of all steps.
+static void check_times(const fault_plan& plan)
+{
+    constexpr duration step_cost_max = std::chrono::hours(1);
+    constexpr duration longest = std::chrono::hours(50 * 365 * 24);
+    if (plan.step_cost < duration(0) || plan.step_cost > step_cost_max)
+        throw input_error(fmt::format("step_cost is {}, but a step takes from 0s to {}",
+            to_string(plan.step_cost), to_string(step_cost_max)));
+    const auto check = [&](duration one) {
+        if (one < duration(0) || one > longest)
+            throw input_error(fmt::format("the plan has a time of {}, but times go from 0s to {}: 50 years",
+                to_string(one), to_string(longest)));
+    };
+    for (const auto& [client, when] : plan.arrivals)
+        check(when);
+    for (const perturbation& p : plan.perturbations)
+        check(p.fault().after);
+}
+
+/// Bad input must not pass for a verdict.
+void runner::check_usage()
+{
+    usage& seen = usage_of_run();
+    settings_read_.merge(seen.settings_read);
+    // An adapter that gives up because of a fault may well serve nobody.
+    const trace& happened = result_.trace;
+    if (seen.mistakes.empty() && happened.has_adapter && happened.outcomes.empty() &&
+        result_.fired.perturbations.empty() && result_.plan.invalid_settings.empty() &&
+        happened.adapter.ending == ending::returned)
+        seen.mistakes.push_back({"it is to serve several clients, but its adapter returned without a call of "
+                                 "environment::clients: call it, or leave 'capacity' and 'clients' out",
+            {}});
+    if (seen.mistakes.empty())
+        return;
+    const usage::mistake first = std::move(seen.mistakes.front());
+    seen.mistakes.clear();
+    std::string who = manager_->name.empty() ? "this manager" : manager_->name;
+    if (!manager_->file.empty())
+        who += fmt::format(" ({}:{})", manager_->file, manager_->line);
+    throw misuse_error(fmt::format("{}: {}", who, first.why), first.setting);
+}
+
+std::string runner::unread_setting(const fault_plan& plan) const
+{
+    for (const auto& [name, value] : plan.settings)
+        if (!settings_read_.contains(name))
+            return name;
+    return {};
+}
+
+std::string runner::about_unread(const std::string& setting) const
+{
+    const std::vector<std::string> read(settings_read_.begin(), settings_read_.end());
+    return fmt::format("{} never asked for a setting: {}",
+        manager_->name.empty() ? "this manager" : manager_->name, unknown_word("setting", setting, read));
+}
+
 run_result& runner::run(const fault_plan& plan)
 {
+    if (world::current())
+        misused<std::logic_error>(
+            "mishap::run was called inside a run: a manager under test must not start one");
     inert_.clear();
+    check_times(plan);
     for (const std::string& name : plan.invalid_settings)
         if (!plan.settings.contains(name))
             throw input_error("the setting " + name +
                               " is to be refused, but the plan gives it no value: add it to `settings`");
     if (&plan != &result_.plan)
         result_.plan = plan;
+    usage_of_run() = {.gives_settings = !result_.plan.settings.empty()};
     thread_world().run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);
     collect_fired(result_.trace, result_.plan, result_.fired);
+    check_usage();
     result_.verdict = judge(result_.contract, result_.plan, result_.trace, only_);
     return result_;
 }

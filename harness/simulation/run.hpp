@@ -2,6 +2,7 @@
 
 #include <mishap/run.hpp>
 
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,7 +18,14 @@ public:
         std::span<const std::string> only = {});
 
     /// Runs a plan and judges it; the result is overwritten by the next run.
+    ///
+    /// Errors: throws `misuse_error` where the run misused mishap itself.
     run_result& run(const fault_plan& plan);
+
+    /// A setting of the plan that no run of this runner has asked for, or an empty string.
+    std::string unread_setting(const fault_plan&) const;
+    /// What to say of it.
+    std::string about_unread(const std::string& setting) const;
 
     /// Indices of the last plan's perturbations that never came up.
     const std::vector<std::size_t>& inert() const noexcept { return inert_; }
@@ -25,12 +33,15 @@ public:
     const manager& under_test() const noexcept { return *manager_; }
 
 private:
+    void check_usage();
+
     const manager* manager_;
     limits bounds_;
     chooser* order_;
     std::vector<const invariant*> only_;
     run_result result_;
     std::vector<std::size_t> inert_;
+    std::set<std::string, std::less<>> settings_read_;
 };
 
 } // namespace mishap::detail

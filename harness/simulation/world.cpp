@@ -1,6 +1,7 @@
 #include "world.hpp"
 
 #include "executor.hpp"
+#include "misuse.hpp"
 #include "refuge.hpp"
 
 #include "fault/draw.hpp"
@@ -45,6 +46,10 @@ namespace mishap::detail {
 namespace {
 
 constinit thread_local world* running_world = nullptr;
+
+/// The world whose run was begun last, on any thread, while it is under way: what a thread that dies is told
+/// by, which has no run of its own.
+constinit std::atomic<const world*> latest_world = nullptr;
 
 /// Handlers of the simulation that run before the io_context's own get a turn. What a handler leaves in the
 /// io_context's queue, such as the end of a timer that it cancelled, comes next in line.
@@ -149,6 +154,7 @@ void world::run(const manager& under_test, const contract& promises, const limit
             "mishap::run was called inside a run: a manager under test must not start one");
     const simulating now_virtual(seam_);
     running_world = this;
+    latest_world.store(this, std::memory_order_relaxed);
     struct restore
     {
         restore()
@@ -161,6 +167,7 @@ void world::run(const manager& under_test, const contract& promises, const limit
             if (watch)
                 watch->end();
             running_world = nullptr;
+            latest_world.store(nullptr, std::memory_order_relaxed);
         }
     } const restore;
 
@@ -203,8 +210,9 @@ void world::go()
     origins_.begin();
     finish_run(drive());
     // Anything still under way (a suspended coroutine, a pending timer) would leak into the next run.
-    if (io_ && (running_clients_ != 0 || (has_adapter_ && !adapter_ended_) || work_count_ != 0 ||
-                   !suspended_.empty() || !io_->stopped() || left_ || seam_.reactors.size() > 1))
+    if (io_ &&
+        (running_clients_ != 0 || (has_adapter_ && !adapter_ended_) || work_count_ != 0 || has_ready() ||
+            !suspended_.empty() || !io_->stopped() || left_ || seam_.reactors.size() > 1))
         tear_down();
     signals_.clear();
     client_objects_.clear();
@@ -852,10 +860,10 @@ bool world::finish_adapter()
 awaitable<void> world::serve(std::function<awaitable<void>(client&)> one)
 {
     if (!has_adapter_)
-        throw std::logic_error(
+        misused<std::logic_error>(
             "environment::clients was called, but the contract sets neither capacity nor clients");
     if (serving_)
-        throw std::logic_error("environment::clients was called twice in one run");
+        misused<std::logic_error>("environment::clients was called twice in one run");
     serving_ = true;
     serve_ = std::move(one);
     const std::uint32_t by_contract =
@@ -1270,7 +1278,7 @@ void world::runs_own_context() noexcept
 
 std::string world::describe_running()
 {
-    const world* const here = running_world;
+    const world* const here = running_world ? running_world : latest_world.load(std::memory_order_relaxed);
     if (!here || !here->trace_)
         return {};
     const fault_plan plan = drawn_so_far(*here->trace_, *here->plan_);
@@ -1923,7 +1931,7 @@ std::uint64_t world::watch_statistic(statistic_record named, std::function<long(
     const auto& known = trace_->statistics;
     if (std::any_of(known.begin(), known.end(),
             [&](const statistic_record& other) { return other.name == named.name; }))
-        throw input_error("the statistic " + named.name + " was given twice: add the counters up");
+        misused("the statistic " + named.name + " was given twice: add the counters up");
     trace_->statistics.push_back(std::move(named));
     statistics_.push_back({next_statistic_, static_cast<index>(trace_->statistics.size() - 1), running_lane_,
         std::move(value)});

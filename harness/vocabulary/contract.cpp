@@ -65,12 +65,16 @@ bool contract::is_unbounded(phase p) const noexcept
 
 std::string contradiction(const contract& promises)
 {
+    // Sums of a few times must not overflow.
+    constexpr duration longest = std::chrono::hours(50 * 365 * 24);
     const auto check = [&](const std::optional<duration>& timeout, phase p) -> std::string {
         if (!timeout)
             return {};
         if (*timeout <= duration(0))
             return fmt::format("{}_timeout is {}: a time-out is longer than nothing", to_string(p),
                 timeout->count() < 0 ? "negative" : "0s");
+        if (*timeout > longest)
+            return fmt::format("{}_timeout is over 50 years", to_string(p));
         if (promises.is_unbounded(p))
             return fmt::format(
                 "the {} phase has a time-out of {} and is declared unbounded too: say one of them",
@@ -87,6 +91,10 @@ std::string contradiction(const contract& promises)
         return why;
     if (std::string why = check(promises.other_timeout, phase::other); !why.empty())
         return why;
+    for (const duration d : {promises.whole_timeout.value_or(duration(0)),
+             promises.recovery_time.value_or(duration(0)), promises.grace})
+        if (d > longest)
+            return "a time of whole_timeout, recovery_time or grace is over 50 years";
     if (promises.whole_timeout && *promises.whole_timeout <= duration(0))
         return "whole_timeout is not positive: a time-out is longer than nothing";
     if (promises.create_attempts == 0 || promises.close_attempts == 0)

@@ -40,6 +40,9 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
         return {};
     std::string best;
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+    // The word itself is no better spelling of it: something else is wrong.
+    if (std::find(candidates.begin(), candidates.end(), word) != candidates.end())
+        return {};
     for (const std::string& candidate : candidates) {
         const std::size_t distance = edit_distance(word, candidate);
         if (distance < best_distance) {

@@ -9,6 +9,10 @@
     "mishap puts Asio's timers on virtual time through epoll and timerfd: build tests without BOOST_ASIO_DISABLE_EPOLL, BOOST_ASIO_DISABLE_TIMERFD and io_uring as the default"
 #endif
 
+#if defined(__GNUC__) && !defined(__GXX_RTTI)
+#error "mishap and Boost.Asio tell their parts apart by typeid: build tests without -fno-rtti"
+#endif
+
 #include <boost/asio/awaitable.hpp>
 
 #include <concepts>

@@ -15,6 +15,9 @@ struct report_options
     /// The command that a token is appended to, such as `./session_test replay`. Left out: the environment
     /// variable `MISHAP_REPLAY`.
     std::string replay_command = {};
+    /// The scenario file whose run repeats it, where a token does not carry all that it takes: changed terms
+    /// of the contract, a narrowed verdict, a manager to compare with.
+    std::string replay_file = {};
     /// Where the counterexample was saved, if it was.
     std::string saved = {};
 };
@@ -38,9 +41,9 @@ std::string replay_line(const run_result&, const std::string& replay_command = {
 std::string to_scenario(const counterexample&);
 
 /// Writes `to_scenario` into a folder, made if need be, as `<manager>_<invariant>_<checksum>.yaml`; an equal
-/// file is left alone.
+/// file is left alone. What cannot be written as a whole is not there at all.
 ///
-/// Returns the path. Errors: throws `std::runtime_error` when it cannot be written.
+/// Returns the path. Errors: throws `std::runtime_error` with the reason when it cannot be written.
 std::string save_counterexample(const counterexample&, const std::string& folder);
 
 } // namespace mishap

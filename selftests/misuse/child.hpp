@@ -31,6 +31,8 @@ protected:
 
     /// Writes a file below the folder, with the folders on its way.
     void write(const std::string& name, std::string_view text) const;
+    /// Where a file of that name is.
+    std::filesystem::path path(const std::string& name) const { return folder_ / "here" / name; }
     /// What the child left in that file.
     std::string read(const std::string& name) const;
     /// Names of the files in a folder below the fresh one, in order; none if there is no such folder.

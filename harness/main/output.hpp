@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string_view>
+
+namespace mishap::detail {
+
+/// Prints to standard output what a terminal shows as it stands.
+///
+/// Errors: throws `std::system_error` when it cannot be written.
+void say(std::string_view text);
+
+/// Prints each line as an error of its own.
+void complain(std::string_view why);
+
+} // namespace mishap::detail

@@ -1,0 +1,125 @@
+// Adapters and managers that test nothing, misuse mishap or end the program: none of them may pass.
+
+#include <mishap/environment.hpp>
+#include <mishap/manager.hpp>
+#include <mishap/resource.hpp>
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <stdexcept>
+
+#include <unistd.h>
+
+namespace asio = boost::asio;
+
+namespace {
+
+using mishap::awaitable;
+using mishap::client;
+using mishap::environment;
+
+/// A right manager of one client; `more` is done after the body.
+awaitable<void> with_session(mishap::scripted_body work, std::function<void()> more = {})
+{
+    mishap::mock_resource session;
+    co_await session.create();
+    std::exception_ptr error;
+    try {
+        co_await work(session);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    if (more)
+        more();
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    try {
+        co_await session.close();
+    } catch (...) {
+        if (!error)
+            throw;
+    }
+    if (error)
+        std::rethrow_exception(error);
+}
+
+awaitable<void> serve(client& one) { co_await with_session(one.body()); }
+
+const mishap::contract of_two{
+    .unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::acquire},
+    .capacity = 2,
+    .clients = 2};
+const mishap::contract of_one{.unbounded = {mishap::phase::create, mishap::phase::close}};
+
+const bool registered = [] {
+    const auto add = [](std::string name, const mishap::contract& promises, mishap::adapter run) {
+        mishap::register_manager({std::move(name), std::move(run), promises});
+    };
+    add("right", of_two, [](environment& env) -> awaitable<void> { co_await env.clients(serve); });
+    add("throws_first", of_two, [](environment& env) -> awaitable<void> {
+        if (&env)
+            throw std::runtime_error("cannot set the pool up");
+        co_await env.clients(serve);
+    });
+    add("throws_after", of_two, [](environment& env) -> awaitable<void> {
+        co_await env.clients(serve);
+        throw std::runtime_error("cannot shut the pool down");
+    });
+    add("serves_nobody", of_two, [](environment&) -> awaitable<void> { co_return; });
+    add("works_for_nobody", of_two,
+        [](environment& env) -> awaitable<void> { co_await with_session(env.body()); });
+    add("serves_twice", of_two, [](environment& env) -> awaitable<void> {
+        co_await env.clients(serve);
+        co_await env.clients(serve);
+    });
+    add("serves_twice_unheard", of_two, [](environment& env) -> awaitable<void> {
+        co_await env.clients(serve);
+        try {
+            co_await env.clients(serve);
+        } catch (const std::exception&) {
+        }
+    });
+    add("enters_no_body", of_two, [](environment& env) -> awaitable<void> {
+        co_await env.clients([](client&) -> awaitable<void> {
+            mishap::mock_resource session;
+            co_await session.create();
+            co_await session.close();
+        });
+    });
+    add("reads_size_unheard", of_one, [](environment& env) -> awaitable<void> {
+        try {
+            (void)env.setting("size", 3);
+        } catch (const std::exception&) {
+        }
+        co_await with_session(env.body());
+    });
+    add("counts_what_is_unknown", of_one, [](environment& env) -> awaitable<void> {
+        try {
+            const auto counter = env.statistics("opne", [] { return 0l; });
+        } catch (const std::exception&) {
+        }
+        co_await with_session(env.body());
+    });
+    add("fails_with_size", of_one, [](environment& env) -> awaitable<void> {
+        // Asks for its setting late, and only where all went well before.
+        mishap::mock_resource session;
+        co_await session.create();
+        (void)env.setting("size", 3);
+        co_await env.body()(session);
+        co_await session.close();
+    });
+    for (const auto& [name, end] : std::initializer_list<std::pair<const char*, void (*)()>>{
+             {"exits", [] { std::exit(0); }},
+             {"exits_quickly", [] { std::quick_exit(0); }},
+             {"exits_at_once", [] { std::_Exit(0); }},
+             {"exits_with_seven", [] { ::_exit(7); }},
+         })
+        add(name, of_one,
+            [end](environment& env) -> awaitable<void> { co_await with_session(env.body(), end); });
+    return true;
+}();
+
+} // namespace
