@@ -6,6 +6,8 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csetjmp>
 #include <csignal>
 #include <cstdint>
@@ -16,10 +18,13 @@
 #include <mutex>
 #include <new>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 extern "C" {
@@ -70,6 +75,7 @@ struct refuge
 
 constinit thread_local refuge* innermost = nullptr;
 const char* (*describe_run)() = nullptr;
+std::uint64_t (*progress_of_run)() = nullptr;
 std::terminate_handler terminate_before = nullptr;
 
 /// Where frames of the stack are that AddressSanitizer moved to the heap (detect_stack_use_after_return).
@@ -237,17 +243,119 @@ using exit_function = void (*)(int);
     __builtin_trap();
 }
 
+/// The code that was asked for is not known here; that it may have been 0 is what matters.
+void never_end_well(const char* call)
+{
+    if (dies_by(call))
+        end_program(1);
+}
+
 void watch_exits()
 {
     program = getpid();
-    const auto fail = [](const char* call) {
-        if (dies_by(call))
-            end_program(1);
-    };
-    static constexpr auto at_exit = fail;
-    std::atexit([] { at_exit("std::exit was called"); });
-    std::at_quick_exit([] { at_exit("std::quick_exit was called"); });
+    std::atexit([] { never_end_well("std::exit was called"); });
+    std::at_quick_exit([] { never_end_well("std::quick_exit was called"); });
 }
+
+/// Reads a small file of the kernel's, as a signal handler may.
+std::string_view read_small(const char* file, std::span<char> into) noexcept
+{
+    const int in = ::open(file, O_RDONLY | O_CLOEXEC);
+    const ssize_t got = in < 0 ? 0 : ::read(in, into.data(), into.size());
+    if (in >= 0)
+        ::close(in);
+    return {into.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+}
+
+bool is_debugged() noexcept
+{
+    char buffer[4096];
+    const std::string_view status = read_small("/proc/self/status", buffer);
+    const auto at = status.find("TracerPid:\t");
+    return at != std::string_view::npos && at + 11 < status.size() && status[at + 11] != '0';
+}
+
+/// Pages of memory that the program uses.
+std::uint64_t pages_in_use() noexcept
+{
+    char buffer[128];
+    const std::string_view pages = read_small("/proc/self/statm", buffer);
+    std::uint64_t value = 0;
+    for (const char c : pages.substr(std::min(pages.find(' '), pages.size() - 1) + 1)) {
+        if (c < '0' || c > '9')
+            break;
+        value = value * 10 + static_cast<std::uint64_t>(c - '0');
+    }
+    return value;
+}
+
+/// Looks now and then, by the clock of this thread's processor time, whether its handler comes to an end.
+class watchdog
+{
+public:
+    watchdog() noexcept
+    {
+        const int number = SIGRTMAX - 3;
+        struct sigaction before = {};
+        if (is_debugged() || sigaction(number, nullptr, &before) != 0 ||
+            (before.sa_handler != SIG_DFL && before.sa_handler != &look))
+            return;
+        struct sigaction ours = {};
+        ours.sa_handler = &look;
+        ours.sa_flags = SA_RESTART | SA_ONSTACK;
+        sigaction(number, &ours, nullptr);
+        struct sigevent tick = {};
+        tick.sigev_notify = SIGEV_THREAD_ID;
+        tick.sigev_signo = number;
+        tick._sigev_un._tid = gettid();
+        if (timer_create(CLOCK_THREAD_CPUTIME_ID, &tick, &timer_) != 0)
+            return;
+        runs_ = true;
+        const itimerspec quarter{.it_interval = {0, 250'000'000}, .it_value = {0, 250'000'000}};
+        timer_settime(timer_, 0, &quarter, nullptr);
+    }
+    ~watchdog()
+    {
+        if (runs_)
+            timer_delete(timer_);
+    }
+    watchdog(const watchdog&) = delete;
+    watchdog& operator=(const watchdog&) = delete;
+
+private:
+    static void look(int) noexcept
+    {
+        static thread_local std::uint64_t last = 0;
+        static thread_local std::uint64_t pages = 0;
+        static thread_local int ticks = 0;
+        const int error = errno;
+        const std::uint64_t now = progress_of_run();
+        constexpr int ticks_max = 40;
+        const std::uint64_t pages_max =
+            (std::uint64_t(2) << 30) / static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+        if (now == 0 || now != last) {
+            last = now;
+            ticks = 0;
+            pages = pages_in_use();
+        } else if (++ticks >= ticks_max) {
+            end("a handler used ten seconds of processor time and did not return");
+        } else if (pages_in_use() > pages + pages_max) {
+            end("a handler took two gibibytes of memory and did not return");
+        }
+        errno = error;
+    }
+
+    static void end(const char* why) noexcept
+    {
+        std::signal(SIGALRM, SIG_DFL);
+        alarm(5);
+        if (dies_by(why))
+            end_program(1);
+    }
+
+    timer_t timer_ = {};
+    bool runs_ = false;
+};
 
 __attribute__((noinline)) bool came_back(refuge& here, void (*what)(void*), void* with)
 {
@@ -284,10 +392,11 @@ void leave_run() noexcept
         jump_back();
 }
 
-void name_what_dies(const char* (*describe)())
+void name_what_dies(const death_notes& notes)
 {
     static const bool installed = [&] {
-        describe_run = describe;
+        describe_run = notes.describe;
+        progress_of_run = notes.progress;
         terminate_before = std::set_terminate(&on_terminate);
         watch_signals();
         watch_exits();
@@ -298,6 +407,8 @@ void name_what_dies(const char* (*describe)())
     static_cast<void>(installed);
     static thread_local const alternate_stack mine;
     own_stack = &mine;
+    static thread_local const watchdog watching;
+    static_cast<void>(watching);
 }
 
 } // namespace mishap::detail
@@ -305,13 +416,13 @@ void name_what_dies(const char* (*describe)())
 extern "C" {
 
 /// A run that ends the program took every test after it along: that is no success.
-[[noreturn]] void _exit(int status)
+__attribute__((noreturn)) void _exit(int status)
 {
     const bool died = mishap::detail::dies_by("_exit was called");
     mishap::detail::end_program(died && status == 0 ? 1 : status);
 }
 
-[[noreturn]] void _Exit(int status) noexcept
+__attribute__((noreturn)) void _Exit(int status) noexcept
 {
     const bool died = mishap::detail::dies_by("_Exit was called");
     mishap::detail::end_program(died && status == 0 ? 1 : status);

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -380,6 +381,46 @@ int poll(pollfd* descriptors, nfds_t count, int timeout)
     }
     mishap::detail::wait_for_others(*here, "poll");
     return next(descriptors, count, timeout);
+}
+
+/// A mutex that this thread holds already, here or in a run that was left where it stood, is never unlocked.
+int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept
+{
+    static const auto next = real<int (*)(pthread_mutex_t*) noexcept>("pthread_mutex_lock");
+    const auto* here = active;
+    if (!here)
+        return next(mutex);
+    if (const int taken = pthread_mutex_trylock(mutex); taken != EBUSY)
+        return taken;
+    if (mutex->__data.__owner == gettid() && mutex->__data.__kind == PTHREAD_MUTEX_TIMED_NP)
+        mishap::detail::wait_for_others(*here,
+            "pthread_mutex_lock (a mutex that this thread holds already, perhaps since an earlier run)");
+    return next(mutex);
+}
+
+ssize_t read(int descriptor, void* into, size_t size)
+{
+    static const auto next = real<ssize_t (*)(int, void*, size_t)>("read");
+    if (const auto* here = active) {
+        static const auto look = real<int (*)(pollfd*, nfds_t, int)>("poll");
+        pollfd one{.fd = descriptor, .events = POLLIN, .revents = 0};
+        if (look(&one, 1, 0) == 0 && (fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0)
+            mishap::detail::wait_for_others(*here, "read (of what nobody has written)");
+    }
+    return next(descriptor, into, size);
+}
+
+/// The child goes on to the end of the run, and no further: it must not run the other tests once more.
+pid_t fork() noexcept
+{
+    static const auto next = real<pid_t (*)() noexcept>("fork");
+    auto* here = active;
+    if (here && here->observer)
+        here->observer->leaves("a process was forked (fork)");
+    const pid_t child = next();
+    if (here && child == 0)
+        here->in_child = true;
+    return child;
 }
 
 /// std::future, std::atomic::wait, semaphores and latches wait in a futex, which libstdc++ asks for this way.

@@ -58,6 +58,7 @@ struct seam
     /// No timer later than this is waited for.
     duration horizon = duration::max();
     seam_observer* observer = nullptr;
+    bool in_child = false; ///< a process that code under test forked: it ends with its run
     std::vector<reactor> reactors;
 
     /// The simulation's own reactor is the first.

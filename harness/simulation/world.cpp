@@ -133,11 +133,15 @@ void queue_handler(world& in, index operation, Handler&& handler)
 
 world::world() : environment_(*this)
 {
-    name_what_dies([]() -> const char* {
-        static thread_local std::string line;
-        line = describe_running();
-        return line.c_str();
-    });
+    name_what_dies({.describe = []() -> const char* {
+                        static thread_local std::string line;
+                        line = describe_running();
+                        return line.c_str();
+                    },
+        .progress = []() -> std::uint64_t {
+            const world* const here = running_world;
+            return here && here->trace_ ? mix(here->run_number_, here->trace_->steps) | 1 : 0;
+        }});
     seam_.observer = this;
     lanes_.resize(2);
 }
@@ -194,6 +198,8 @@ void world::run(const manager& under_test, const contract& promises, const limit
         }));
 
     const rescue found = take_refuge([](void* self) { static_cast<world*>(self)->go(); }, this);
+    if (seam_.in_child)
+        ::_exit(0);
     if (found.left)
         give_up(found.terminated, found.cause);
 

@@ -1,5 +1,5 @@
-// Goal: no line takes the plan's reader down; a line that is a plan is written as another one that reads as the same
-// plan; and what is refused is refused at an offset inside the line.
+// Goal: no line takes the plan's reader down; a line that is a plan is written as another one that reads as
+// the same plan; and what is refused is refused at an offset inside the line.
 
 #include <mishap/duration.hpp>
 #include <mishap/fault.hpp>

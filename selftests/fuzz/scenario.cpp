@@ -1,4 +1,5 @@
-// Goal: no text of a scenario file takes its reader down, and what is refused is refused with a place in the file.
+// Goal: no text of a scenario file takes its reader down, and what is refused is refused with a place in the
+// file.
 
 #include <mishap/environment.hpp>
 #include <mishap/manager.hpp>

@@ -1,5 +1,5 @@
-// Goal: no token takes its reader down, and one that is taken is written as an equal one. The mutator keeps the
-// checksum right, since nothing would come past it otherwise.
+// Goal: no token takes its reader down, and one that is taken is written as an equal one. The mutator keeps
+// the checksum right, since nothing would come past it otherwise.
 
 #include <mishap/input_error.hpp>
 #include <mishap/plan.hpp>

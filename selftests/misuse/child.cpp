@@ -1,6 +1,7 @@
 #include "child.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -135,9 +136,17 @@ ended in_fresh_folder::run(
     check(posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), fresh, 0600), "stdout");
     check(posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), fresh, 0600), "stderr");
     check(posix_spawn_file_actions_addchdir_np(&actions, (folder_ / "here").c_str()), "chdir");
+    // Whoever started the tests may have ignored a signal, as shells do for what runs in the background.
+    posix_spawnattr_t attributes;
+    check(posix_spawnattr_init(&attributes), "posix_spawnattr_init");
+    sigset_t all;
+    sigfillset(&all);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     pid_t child = 0;
-    const int failed = posix_spawn(&child, program.c_str(), &actions, nullptr, pointers_to(arguments).data(),
-        pointers_to(environment).data());
+    const int failed = posix_spawn(&child, program.c_str(), &actions, &attributes,
+        pointers_to(arguments).data(), pointers_to(environment).data());
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     check(failed, program.c_str());
 

@@ -37,7 +37,7 @@ const std::string violating = "resource.use=fail(io_error) resource.close=fail(i
 TEST_F(command_line, an_unknown_sub_command_is_refused)
 {
     expect_refused({"swep", "good_cleanup"}, {"unknown sub-command 'swep'", "did you mean 'sweep'?",
-                                                 "(known: run, sweep, random, replay, list, check"});
+                                                 "(known: run, sweep, random, replay, list, new, check"});
     expect_refused({"--frobnicate"}, {"'--frobnicate'", "(known: run, sweep"});
     expect_refused({"scenarios"}, {"'scenarios'", "(known: run, sweep"});
 }

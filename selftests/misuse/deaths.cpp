@@ -1,6 +1,6 @@
-// Goal: whatever a manager does to the program, its user reads which run it was, and nothing passes unheard. Method:
-// a table of managers in programs/deaths.cpp, right but for one deadly thing each, as child processes: how the child
-// ends, and what it says.
+// Goal: whatever a manager does to the program, its user reads which run it was, and nothing passes unheard.
+// Method: a table of managers in programs/deaths.cpp, right but for one deadly thing each, as child
+// processes: how the child ends, and what it says.
 
 #include "child.hpp"
 
@@ -22,26 +22,37 @@ struct death
 
 constexpr int by_signal = 128;
 
+#if defined(__SANITIZE_ADDRESS__)
+// Its own handler sees crashes first.
+constexpr int by_crash = 1;
+const std::string crashed = "a sanitizer ended the program";
+const std::string overflowed = crashed;
+#else
+constexpr int by_crash = by_signal + 11;
+const std::string crashed = "the program crashed";
+const std::string overflowed = "the stack overflowed";
+#endif
+
 const std::vector<death>& table()
 {
+    const auto in_run = [](const std::string& how, const char* manager) {
+        return how + " in the run that this repeats:\n  1 " + manager + ' ';
+    };
     static const std::vector<death> rows{
         {"nothing", 0, "0 runs with a violation"},
-        {"segfault", by_signal + 11, "the program crashed in the run that this repeats:\n  1 segfault session.use="},
-        {"aborts", by_signal + 6, "the program was aborted in the run that this repeats:\n  1 aborts "},
-        {"overflows_the_stack", by_signal + 11,
-            "the stack overflowed in the run that this repeats:\n  1 overflows_the_stack "},
-        {"own_terminate_handler", 9, "_Exit was called in the run that this repeats:\n  1 own_terminate_handler "},
-        {"thread_crashes", by_signal + 11, "the program crashed in the run that this repeats:\n  1 thread_crashes "},
-        {"thread_throws", by_signal + 6,
-            "std::terminate was called in the run that this repeats:\n  1 thread_throws "},
-        {"told_to_end", by_signal + 15, "the program was told to end in the run that this repeats:\n  1 told_to_end "},
-        {"interrupted", by_signal + 2, "the program was told to end in the run that this repeats:\n  1 interrupted "},
+        {"segfault", by_crash, in_run(crashed, "segfault")},
+        {"aborts", by_signal + 6, in_run("the program was aborted", "aborts")},
+        {"overflows_the_stack", by_crash, in_run(overflowed, "overflows_the_stack")},
+        {"own_terminate_handler", 9, in_run("_Exit was called", "own_terminate_handler")},
+        {"thread_crashes", by_crash, in_run(crashed, "thread_crashes")},
+        {"thread_throws", by_signal + 6, in_run("std::terminate was called", "thread_throws")},
+        {"told_to_end", by_signal + 15, in_run("the program was told to end", "told_to_end")},
+        {"interrupted", by_signal + 2, in_run("the program was told to end", "interrupted")},
         {"locks_again", 1, "a mutex that this thread holds already"},
         {"keeps_a_lock", 1, "a mutex that this thread holds already"},
         {"reads_what_never_comes", 1, "read (of what nobody has written)"},
         {"forks", 1, "a process was forked (fork)"},
-        {"loops", 1,
-            "a handler used ten seconds of processor time and did not return in the run that this repeats:\n  1 loops "},
+        {"loops", 1, in_run("a handler used ten seconds of processor time and did not return", "loops")},
     };
     return rows;
 }

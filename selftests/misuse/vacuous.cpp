@@ -91,7 +91,7 @@ TEST_F(vacuous, a_setting_that_nobody_reads_is_refused)
         {"right", "--with", "nosuch=1"}, {"unknown setting 'nosuch'", "there is no setting to name"});
     expect_bad_input({"right", "--with", "a=1", "--with", "a=2"}, {"--with gives the setting 'a' twice"});
     for (const char* what :
-        {"faults: {}", "faults: {session.use: fail io_error}", "explore: {random: {cases: 5}}"}) {
+        {"faults: {}", "faults: {resource.use: fail io_error}", "explore: {random: {cases: 5}}"}) {
         write("unread.yaml", std::string("mishap: 1\nmanager: right\nwith: {nosuch: 1}\n") + what + "\n");
         const misuse::ended child = run(MISHAP_VACUOUS, {"run", "unread.yaml"});
         EXPECT_EQ(child.code, 2) << what;
@@ -104,7 +104,7 @@ TEST_F(vacuous, a_setting_that_nobody_reads_is_refused)
 TEST_F(vacuous, a_setting_behind_a_fault_counts_as_read)
 {
     write("late.yaml", "mishap: 1\nmanager: fails_with_size\nwith: {size: 1}\n"
-                       "faults: {session.create: fail io_error}\n");
+                       "faults: {resource.create: fail io_error}\n");
     EXPECT_EQ(run(MISHAP_VACUOUS, {"run", "late.yaml"}).code, 0);
 }
 
