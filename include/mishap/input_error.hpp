@@ -25,7 +25,7 @@ private:
 };
 
 /// The candidate nearest to `word` by edit distance, or an empty string when none is near enough to be a
-/// slip of the pen (a third of its letters, at least one).
+/// slip of the pen (a third of its letters, at least one), or when the word is a candidate itself.
 ///
 /// Source: R. A. Wagner, M. J. Fischer, "The String-to-String Correction Problem", JACM 21 (1974).
 std::string nearest(std::string_view word, std::span<const std::string> candidates);

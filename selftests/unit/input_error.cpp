@@ -20,7 +20,7 @@ TEST(nearest, finds_a_dropped_added_or_changed_letter)
     EXPECT_EQ(nearest("sweeep", commands), "sweep");
     EXPECT_EQ(nearest("sweap", commands), "sweep");
     EXPECT_EQ(nearest("rune", commands), "run");
-    EXPECT_EQ(nearest("sweep", commands), "sweep");
+    EXPECT_EQ(nearest("sweep", commands), "") << "a word that is known has no better spelling";
 }
 
 TEST(nearest, two_letters_swapped_are_one_slip)
