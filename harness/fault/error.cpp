@@ -28,15 +28,10 @@ error from_code(std::string_view name, boost::system::error_code code, error_opt
         .make = [code] { return std::make_exception_ptr(boost::system::system_error(code)); },
         .matches =
             [code](const std::exception_ptr& thrown) {
-                try {
-                    std::rethrow_exception(thrown);
-                } catch (const boost::system::system_error& e) {
-                    return e.code() == code;
-                } catch (const std::system_error& e) {
-                    return e.code() == std::error_code(code);
-                } catch (...) {
-                    return false;
-                }
+                if (const auto* const of_boost = detail::caught_as<boost::system::system_error>(thrown))
+                    return of_boost->code() == code;
+                const auto* const of_std = detail::caught_as<std::system_error>(thrown);
+                return of_std && of_std->code() == std::error_code(code);
             },
         .code = code,
         .is_plain_code = true,

@@ -1,9 +1,11 @@
 #include "invariants.hpp"
-#include "reading.hpp"
+#include "waivers.hpp"
+#include "wording.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace mishap::detail {
 
@@ -34,38 +36,65 @@ enum class progress
     done
 };
 
-/// The ledger as it was when a sample was taken.
+/// Counts along with the run what one counter of the manager's may show.
 class ledger
 {
 public:
-    ledger(const evidence& e, const sample_record& at) : e_(e), at_(at) {}
+    ledger(const evidence& e, const statistic_record& counter) : e_(e), counter_(counter) {}
 
-    range count(const statistic_record& counter) const
+    /// What the counter may show at this sample. Preconditions: samples come in the order of their positions.
+    range count_at(const sample_record& sample)
     {
-        range sum;
-        if (counter.what == quantity::in_use) {
-            for (index i = 0; i < e_.trace.bodies.size(); ++i) {
-                const body_record& body = e_.trace.bodies[i];
-                const bool fits =
-                    counter.kind.empty()
-                        ? !is_nested_body(e_.trace, i)
-                        : body.resource != none && e_.trace.resources[body.resource].kind == counter.kind;
-                if (fits && has_happened(body.entered) && !has_happened(body.left))
-                    sum.add(yes);
-            }
+        // What is counted in the end differs, for every resource.
+        if (sample.last && counter_.what != quantity::in_use) {
+            range sum;
+            for (index r = 0; r < e_.trace.resources.size(); ++r)
+                if (is_counted(r))
+                    sum.add(count(r, sample));
             return sum;
         }
-        for (index r = 0; r < e_.trace.resources.size(); ++r)
-            if (counter.kind.empty() || e_.trace.resources[r].kind == counter.kind)
-                sum.add(count(counter.what, r));
-        return sum;
+        for (; position_ < sample.position; ++position_)
+            take(e_.trace.events[position_], sample);
+        return sum_;
     }
 
 private:
-    bool has_happened(index event) const { return event != none && event < at_.position; }
-
-    range count(quantity what, index resource) const
+    bool is_counted(index resource) const
     {
+        return counter_.kind.empty() || e_.trace.resources[resource].kind == counter_.kind;
+    }
+
+    /// Counts on by one event.
+    void take(const event& at, const sample_record& sample)
+    {
+        if (counter_.what == quantity::in_use) {
+            if (at.kind != event_kind::body_entered && at.kind != event_kind::body_left)
+                return;
+            const body_record& body = e_.trace.bodies[at.subject];
+            const bool fits = counter_.kind.empty() ? !e_.account.stays()[at.subject].nested
+                                                    : body.resource != none && is_counted(body.resource);
+            const long change = !fits ? 0 : at.kind == event_kind::body_entered ? 1 : -1;
+            sum_.add({change, change});
+            return;
+        }
+        index touched = none;
+        if (at.kind == event_kind::destroyed)
+            touched = at.subject;
+        else if (at.kind == event_kind::completed || at.kind == event_kind::delivered ||
+                 at.kind == event_kind::cancel_requested || at.kind == event_kind::started)
+            touched = e_.trace.operations[at.subject].resource;
+        if (touched == none || !is_counted(touched))
+            return;
+        counted_.resize(e_.trace.resources.size());
+        range& mine = counted_[touched];
+        const range now = count(touched, {sample.statistic, sample.value, position_ + 1, sample.last});
+        sum_.add({now.least - mine.least, now.most - mine.most});
+        mine = now;
+    }
+
+    range count(index resource, const sample_record& at) const
+    {
+        const auto has_happened = [&](index event) { return event != none && event < at.position; };
         const resource_record& r = e_.trace.resources[resource];
         if (r.create == none)
             return no;
@@ -73,10 +102,12 @@ private:
         if (create.result != result::ok || yielded_nothing(create) || !has_happened(create.completed))
             return no;
         // What arrives after it was given up need never have been counted.
-        const bool known = has_happened(create.delivered) && create.cancel_requested > create.completed &&
-                           !is_abandoned(r.home);
-        const progress closing = closing_of(resource);
-        switch (what) {
+        const bool is_abandoned = e_.account.has_client(r.home) &&
+                                  e_.trace.outcomes[static_cast<std::size_t>(r.home)].abandoned != none;
+        const bool known =
+            has_happened(create.delivered) && create.cancel_requested > create.completed && !is_abandoned;
+        const progress closing = closing_of(resource, at);
+        switch (counter_.what) {
         case quantity::created:
             return known ? yes : perhaps;
         case quantity::closed:
@@ -89,48 +120,38 @@ private:
         return no;
     }
 
-    progress closing_of(index resource) const
+    progress closing_of(index resource, const sample_record& at) const
     {
+        const auto has_happened = [&](index event) { return event != none && event < at.position; };
+        const resource_account& mine = e_.account.resources()[resource];
         progress reached = progress::not_begun;
-        for (const operation_record& op : e_.trace.operations) {
-            if (op.resource != resource || (op.role != role::close && op.role != role::force_close) ||
-                !has_happened(op.started))
+        for (const index i : mine.closes) {
+            const operation_record& op = e_.trace.operations[i];
+            if (!has_happened(op.started))
                 continue;
-            if (is_done(op))
+            // In the end a close that was tried has to be accounted for, unless the client's own cancellation
+            // struck it: that is a leak.
+            const bool counts = op.result == result::ok ||
+                                (at.last && !(op.result == result::aborted &&
+                                                e_.account.was_cancelled(op.id.lane, op.cancel_requested)));
+            if (has_happened(op.delivered) && counts)
                 return progress::done;
             if (has_happened(op.completed) || has_happened(op.cancel_requested))
                 reached = progress::unclear;
         }
-        for (index i = 0; i < at_.position; ++i) {
-            const event& gone = e_.trace.events[i];
-            if (gone.kind == event_kind::destroyed && gone.subject == resource)
-                return e_.contract.closed_by == closing::operation ? progress::unclear : progress::done;
-        }
+        if (has_happened(mine.first_destroyed))
+            return e_.contract.closed_by == closing::operation ? progress::unclear : progress::done;
         return reached;
     }
 
-    bool is_done(const operation_record& close) const
-    {
-        if (!has_happened(close.delivered))
-            return false;
-        // In the end a close that was tried has to be accounted for, unless the client's own cancellation
-        // struck it: that is a leak.
-        return close.result == result::ok ||
-               (at_.last && !(close.result == result::aborted &&
-                                cancelled_before(e_.trace, close.id.lane, close.cancel_requested)));
-    }
-
-    bool is_abandoned(lane in) const
-    {
-        return in >= 0 && static_cast<std::size_t>(in) < e_.trace.outcomes.size() &&
-               e_.trace.outcomes[static_cast<std::size_t>(in)].abandoned != none;
-    }
-
     const evidence& e_;
-    const sample_record& at_;
+    const statistic_record& counter_;
+    index position_ = 0;
+    range sum_;
+    std::vector<range> counted_; ///< by resource
 };
 
-std::string describe(const range& r)
+std::string as_text(const range& r)
 {
     return r.least == r.most ? std::to_string(r.least) : fmt::format("{} to {}", r.least, r.most);
 }
@@ -156,23 +177,22 @@ void judge_balanced_statistics(const evidence& e, violations& found)
         std::find(e.consequence.begin(), e.consequence.end(), true) != e.consequence.end())
         return;
     std::vector<bool> blamed(e.trace.statistics.size());
+    std::vector<ledger> ledgers;
+    for (const statistic_record& counter : e.trace.statistics)
+        ledgers.emplace_back(e, counter);
     for (const sample_record& sample : e.trace.samples) {
         const statistic_record& counter = e.trace.statistics[sample.statistic];
         if (blamed[sample.statistic])
             continue;
-        const range expected = ledger(e, sample).count(counter);
+        const range expected = ledgers[sample.statistic].count_at(sample);
         if (expected.least <= sample.value && sample.value <= expected.most)
             continue;
         blamed[sample.statistic] = true;
-        violation v{
-            .sentence = fmt::format("{} was {} {}, but the ledger has {}{}", counter.name, sample.value,
-                sample.last ? "in the end" : "when nothing was ready to run", describe(expected),
+        violation v = blame(0, counter.what == quantity::closed ? role::close : role::create,
+            fmt::format("{} was {} {}, but the ledger has {}{}", counter.name, sample.value,
+                sample.last ? "in the end" : "when nothing was ready to run", as_text(expected),
                 name_kinds(e.trace, counter.kind)),
-            .lane = 0,
-            .role = counter.what == quantity::closed ? role::close : role::create,
-            .expected = describe(expected),
-            .actual = std::to_string(sample.value),
-        };
+            {}, as_text(expected), std::to_string(sample.value));
         if (sample.position != 0)
             v.proof.push_back(
                 {sample.position - 1, fmt::format("after this, {} is {}", counter.name, sample.value)});

@@ -1,5 +1,5 @@
 #include "invariants.hpp"
-#include "reading.hpp"
+#include "wording.hpp"
 
 #include <mishap/duration.hpp>
 
@@ -9,281 +9,255 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace mishap::detail {
 
 namespace {
-
-/// Everything that was pending when the run was found stuck: operations with who asked them to stop, and work
-/// that is no operation (a coroutine on a timer or channel of its own, a wait of the manager's).
-std::string list_waiting(const evidence& e, index stuck)
-{
-    std::vector<std::string> items;
-    for (index i = 0; i < e.trace.operations.size(); ++i) {
-        const operation_record& op = e.trace.operations[i];
-        if (op.started == none || op.started > stuck || (op.completed != none && op.completed < stuck))
-            continue;
-        std::string item = fmt::format("{} of lane {} since {}", name_of(e, i), lane_name(op.id.lane),
-            to_string(e.trace.time_of(op.started)));
-        if (op.cancel_requested != none && op.cancel_requested < stuck)
-            item += fmt::format(", which lane {} asked to stop at {} and which did not listen",
-                lane_name(e.trace.events[op.cancel_requested].lane),
-                to_string(e.trace.time_of(op.cancel_requested)));
-        items.push_back(std::move(item));
-    }
-    std::set<std::string> works; // a coroutine alone has several tokens
-    for (const work_record& work : e.trace.stuck_work)
-        works.insert(fmt::format("a coroutine, timer or handler of lane {} since {} (step {})",
-            lane_name(work.lane), to_string(work.since), work.step));
-    items.insert(items.end(), works.begin(), works.end());
-    return fmt::format("pending: {}", fmt::join(items, "; "));
-}
-
-/// How many slots of the capacity were taken at that event: resources that were open, or on their way
-/// with somebody waiting for them.
-std::uint32_t slots_taken(const evidence& e, index at)
-{
-    std::uint32_t taken = 0;
-    for (const body_record& body : e.trace.bodies)
-        taken += body.entered <= at && (body.left == none || body.left > at);
-    for (const operation_record& op : e.trace.operations) {
-        const bool moves = op.role != role::body && op.role != role::force_close && !op.in_body &&
-                           !is_beside_body(e.trace, op);
-        taken +=
-            moves && op.started != none && op.started <= at && (op.completed == none || op.completed > at);
-    }
-    return taken;
-}
-
-/// Whether a resource was open, whole and in nobody's hands at that event.
-bool is_idle(const evidence& e, index resource, index at)
-{
-    const resource_record& r = e.trace.resources[resource];
-    const operation_record* create = r.create == none ? nullptr : &e.trace.operations[r.create];
-    if (!create || create->result != result::ok || create->completed > at || yielded_nothing(*create))
-        return false;
-    for (const operation_record& op : e.trace.operations) {
-        if (op.resource != resource || op.started == none || op.started > at)
-            continue;
-        const bool in_flight = op.completed == none || op.completed > at;
-        const bool closes = op.role == role::close || op.role == role::force_close;
-        // One that has reported an error is no resource to count on.
-        if (in_flight || closes || op.result != result::ok)
-            return false;
-    }
-    for (index i = 0; i < e.trace.events.size() && i <= at; ++i)
-        if (e.trace.events[i].kind == event_kind::destroyed && e.trace.events[i].subject == resource)
-            return false; // what is gone cannot be lent
-    return std::none_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {
-        return body.resource == resource && body.entered <= at && (body.left == none || body.left > at);
-    });
-}
-
-/// A client that gave up at its deadline although it could have been served: a wake-up was lost. Judged at
-/// the last instant before the deadline, when everything had come to rest.
-void judge_starved(const evidence& e, lane in, violations& found)
-{
-    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
-    const index end = end_of_acquire(e.trace, in);
-    if (end == none || end != client.ended || !is_timeout(e.contract, client.error) ||
-        client.cancelled != none)
-        return;
-    const duration given_up = e.trace.time_of(end);
-    const duration limit = e.trace.time_of(client.started) + *e.contract.acquire_timeout;
-    if (given_up < limit)
-        return;
-    index before = none;
-    for (index i = 0; i < e.trace.events.size() && e.trace.events[i].at < limit; ++i)
-        before = i;
-    if (before == none || before < client.started)
-        return;
-    bool created_in_vain = false;
-    for (const operation_record& op : e.trace.operations) {
-        const bool pending =
-            op.started != none && op.started <= before && (op.completed == none || op.completed > before);
-        if (op.id.lane == in && pending)
-            return; // busy, not asleep
-        if (e.plan.step_cost != duration(0) && op.id.lane == in && op.started != none &&
-            e.trace.time_of(op.started) + tolerance(e, client.started, end) >= limit)
-            return; // woken at the last moment
-        // A pool may open one at a time; and it may well wait before it tries again what has just failed, but
-        // not for most of the time that a client has.
-        created_in_vain = created_in_vain || (op.role == role::create && pending) ||
-                          (op.role == role::create && op.result != result::ok && op.completed != none &&
-                              op.completed <= before &&
-                              e.trace.time_of(op.completed) > limit - *e.contract.acquire_timeout / 2);
-    }
-    index idle = none;
-    for (index r = 0; r < e.trace.resources.size() && idle == none; ++r)
-        if (is_idle(e, r, before))
-            idle = r;
-    const bool slot_is_free = slots_taken(e, before) < *e.contract.capacity;
-    if (idle == none && (!slot_is_free || created_in_vain))
-        return;
-    found.push_back({
-        .sentence = fmt::format("{} waited until its deadline although {}", name_of_client(e, in),
-            idle != none ? fmt::format("{} was idle", name_of_resource(e, idle))
-                         : std::string("a slot was free")),
-        .lane = in,
-        .role = role::acquire,
-        .proof = {{client.started, "waits"}, {end, "gives up"}},
-        .expected = "who waits is woken when a resource or a slot becomes free",
-        .actual = "nobody woke it",
-    });
-}
-
-/// When nothing could happen any more for the first time, or `none`. What comes after it, mishap helped on.
-index first_rest(const evidence& e)
-{
-    for (index i = 0; i < e.trace.events.size(); ++i)
-        if (e.trace.events[i].kind == event_kind::stage &&
-            e.trace.events[i].subject == static_cast<index>(stage::stuck))
-            return i;
-    return none;
-}
 
 bool is_pending(const operation_record& op, index at)
 {
     return op.started != none && op.started <= at && (op.completed == none || op.completed > at);
 }
 
-bool nothing_is_pending(const evidence& e, index at)
+/// Of what is pending, so much is listed.
+constexpr std::size_t listed_max = 20;
+
+/// What the rule asks about the run as a whole, each found out once.
+class scene
 {
-    return std::none_of(e.trace.operations.begin(), e.trace.operations.end(),
-        [&](const operation_record& op) { return is_pending(op, at); });
+public:
+    explicit scene(const evidence& e) : e_(e)
+    {
+        for (const operation_record& op : e.trace.operations) {
+            if (op.role != role::create || op.result == result::ok)
+                continue;
+            first_in_vain_ = std::min(first_in_vain_, op.started);
+            if (op.completed != none)
+                ended_in_vain_.push_back(op.completed);
+        }
+        std::sort(ended_in_vain_.begin(), ended_in_vain_.end());
+        const index rest = e.account.first_rest();
+        nothing_is_pending_ =
+            rest != none && std::none_of(e.trace.operations.begin(), e.trace.operations.end(),
+                                [&](const operation_record& op) { return is_pending(op, rest); });
+    }
+
+    /// Whether a create that did not succeed had been started by that event.
+    bool creates_in_vain_by(index at) const { return first_in_vain_ < at; }
+
+    /// The end of the last such create by that event, or `none`.
+    index last_vain_end_by(index at) const
+    {
+        const auto after = std::upper_bound(ended_in_vain_.begin(), ended_in_vain_.end(), at);
+        return after == ended_in_vain_.begin() ? none : *(after - 1);
+    }
+
+    /// Whether no operation at all was in flight when the run first came to rest.
+    bool nothing_is_pending() const { return nothing_is_pending_; }
+
+    /// Everything that was pending when the run was found stuck: operations with who asked them to stop, and
+    /// work that is no operation (a coroutine on a timer or channel of its own, a wait of the manager's).
+    const std::string& pending_at(index stuck)
+    {
+        if (stuck == listed_at_)
+            return list_;
+        std::vector<std::string> items;
+        for (index i = 0; i < e_.trace.operations.size(); ++i) {
+            const operation_record& op = e_.trace.operations[i];
+            if (op.started == none || op.started > stuck || (op.completed != none && op.completed < stuck))
+                continue;
+            std::string item = fmt::format("{} of lane {} since {}", name_of(e_, i), lane_name(op.id.lane),
+                to_string(e_.trace.time_of(op.started)));
+            if (op.cancel_requested != none && op.cancel_requested < stuck)
+                item += fmt::format(", which lane {} asked to stop at {} and which did not listen",
+                    lane_name(e_.trace.events[op.cancel_requested].lane),
+                    to_string(e_.trace.time_of(op.cancel_requested)));
+            items.push_back(std::move(item));
+        }
+        std::set<std::string> works; // a coroutine alone has several tokens
+        for (const work_record& work : e_.trace.stuck_work)
+            works.insert(fmt::format("a coroutine, timer or handler of lane {} since {} (step {})",
+                lane_name(work.lane), to_string(work.since), work.step));
+        items.insert(items.end(), works.begin(), works.end());
+        const std::size_t left_out = items.size() - std::min(items.size(), listed_max);
+        items.resize(items.size() - left_out);
+        if (left_out != 0)
+            items.push_back(fmt::format("and {} more", left_out));
+        list_ = fmt::format("pending: {}", fmt::join(items, "; "));
+        listed_at_ = stuck;
+        return list_;
+    }
+
+private:
+    const evidence& e_;
+    index first_in_vain_ = none;
+    std::vector<index> ended_in_vain_;
+    bool nothing_is_pending_ = false;
+    std::string list_;
+    index listed_at_ = none;
+};
+
+/// What could have served a client at that event: words for an idle resource or, unless a create failed for
+/// it or is on its way, for a free slot. Empty where there was nothing.
+std::string could_serve(const evidence& e, index at, bool creates_in_vain, std::string_view verb)
+{
+    if (const index idle = e.account.idle_at(at); idle != none)
+        return fmt::format("{} {} idle", name_of_resource(e, idle), verb);
+    const bool slot_is_free =
+        static_cast<std::uint32_t>(e.account.supply_at(at).taken) < *e.contract.capacity;
+    return slot_is_free && !creates_in_vain ? fmt::format("a slot {} free", verb) : std::string();
+}
+
+bool is_busy(const evidence& e, lane in, index at)
+{
+    const auto& mine = e.account.client(in).operations;
+    return std::any_of(
+        mine.begin(), mine.end(), [&](index i) { return is_pending(e.trace.operations[i], at); });
+}
+
+/// A client that gave up at its deadline although it could have been served: a wake-up was lost. Judged at
+/// the last instant before the deadline, when everything had come to rest.
+void judge_starved(const evidence& e, lane in, scene& run, violations& found)
+{
+    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
+    const client_account& mine = e.account.client(in);
+    const index end = mine.acquired;
+    if (end == none || end != client.ended || !mine.told.timeout || client.cancelled != none)
+        return;
+    const auto& events = e.trace.events;
+    const duration limit = e.trace.time_of(client.started) + *e.contract.acquire_timeout;
+    const auto after =
+        std::partition_point(events.begin(), events.end(), [&](const event& at) { return at.at < limit; });
+    if (e.trace.time_of(end) < limit || after == events.begin())
+        return;
+    const auto before = static_cast<index>(after - events.begin() - 1);
+    if (before < client.started || is_busy(e, in, before))
+        return;
+    // Where steps take time, it may be woken at the last moment.
+    const auto is_woken = [&](index i) {
+        const index started = e.trace.operations[i].started;
+        return started != none && e.trace.time_of(started) + e.account.slack(client.started, end) >= limit;
+    };
+    if (e.plan.step_cost != duration(0) &&
+        std::any_of(mine.operations.begin(), mine.operations.end(), is_woken))
+        return;
+    // A pool may open one at a time; and it may well wait before it tries again what has just failed, but
+    // not for most of the time that a client has.
+    const index failed = run.last_vain_end_by(before);
+    const bool waits_to_retry =
+        failed != none && e.trace.time_of(failed) > limit - *e.contract.acquire_timeout / 2;
+    const std::string what =
+        could_serve(e, before, waits_to_retry || e.account.supply_at(before).creating > 0, "was");
+    if (what.empty())
+        return;
+    found.push_back(blame(in, role::acquire,
+        fmt::format("{} waited until its deadline although {}", name_of_client(e, in), what),
+        {{client.started, "waits"}, {end, "gives up"}},
+        "a client that waits is woken when a resource or a slot becomes free", "nobody woke it"));
 }
 
 /// A client that waits for a resource when nothing can happen any more, although it could be served: a
 /// wake-up was lost, whatever others make happen when they give up. Returns whether there was something to
 /// blame.
-bool judge_asleep(const evidence& e, lane in, violations& found)
+bool judge_asleep(const evidence& e, lane in, scene& run, violations& found)
 {
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
-    const index rest = first_rest(e);
+    const index rest = e.account.first_rest();
     if (rest == none || !e.contract.capacity || e.contract.keyed || client.started > rest ||
         client.ended < rest || (client.cancelled != none && client.cancelled < rest) ||
-        end_of_acquire(e.trace, in) < rest)
+        e.account.client(in).acquired < rest || is_busy(e, in, rest))
         return false;
-    bool creates_in_vain = false;
-    for (const operation_record& op : e.trace.operations) {
-        if (op.id.lane == in && is_pending(op, rest))
-            return false; // busy, not asleep
-        // A pool may open one at a time, and may wait before it tries again what has just failed.
-        creates_in_vain = creates_in_vain ||
-                          (op.role == role::create && op.started < rest && op.result != result::ok) ||
-                          (op.role == role::create && is_pending(op, rest));
-    }
-    index idle = none;
-    for (index r = 0; r < e.trace.resources.size() && idle == none; ++r)
-        if (is_idle(e, r, rest))
-            idle = r;
-    const bool slot_is_free = slots_taken(e, rest) < *e.contract.capacity && !creates_in_vain;
-    if (idle == none && !slot_is_free)
+    const std::string what =
+        could_serve(e, rest, run.creates_in_vain_by(rest) || e.account.supply_at(rest).creating > 0, "is");
+    if (what.empty())
         return false;
-    found.push_back({
-        .sentence = fmt::format("{} waits for ever although {}", name_of_client(e, in),
-            idle != none ? fmt::format("{} is idle", name_of_resource(e, idle))
-                         : std::string("a slot is free")),
-        .lane = in,
-        .role = role::acquire,
-        .proof = {{client.started, "waits"}, {rest, "nobody wakes it"}},
-        .expected = "who waits is woken when a resource or a slot becomes free",
-        .actual = list_waiting(e, rest),
-    });
+    found.push_back(
+        blame(in, role::acquire, fmt::format("{} waits for ever although {}", name_of_client(e, in), what),
+            {{client.started, "waits"}, {rest, "nobody wakes it"}},
+            "a client that waits is woken when a resource or a slot becomes free", run.pending_at(rest)));
     return true;
 }
 
-void judge_adapter(const evidence& e, violations& found)
+void judge_adapter(const evidence& e, scene& run, violations& found)
 {
     const outcome& adapter = e.trace.adapter;
     if (!e.trace.has_adapter || (adapter.stuck == none && adapter.ended != none))
         return;
     if (adapter.stuck == none)
         return; // cut short by a limit, which is a verdict of its own
-    const auto waits = waits_at(e.trace, background_lane, adapter.stuck);
+    const auto waits = e.account.pending_at(background_lane, adapter.stuck);
     const bool permitted = std::all_of(waits.begin(), waits.end(),
-        [&](const waiting& wait) { return wait.operation != none && e.contract.is_unbounded(wait.in); });
+        [&](const pending& wait) { return wait.operation != none && e.contract.is_unbounded(wait.in); });
     if (permitted && (adapter.ended != none || e.trace.cut_off != none))
         return;
-    found.push_back({
-        .sentence =
-            "the adapter never came to its end: preparing or shutting down the manager waits for ever",
-        .lane = background_lane,
-        .proof = {{adapter.stuck, "stuck"}},
-        .expected = "the manager is shut down when its clients have ended",
-        .actual = list_waiting(e, adapter.stuck),
-    });
+    found.push_back(blame(background_lane, role::body,
+        "the adapter never came to its end: preparing or shutting down the manager waits for ever",
+        {{adapter.stuck, "stuck"}}, "the manager is shut down when its clients have ended",
+        run.pending_at(adapter.stuck)));
+}
+
+/// A client that waits for something that the contract does not let it wait for without end. Returns whether
+/// there was something to blame.
+bool judge_stuck(const evidence& e, lane in, scene& run, violations& found)
+{
+    const index stuck = e.trace.outcomes[static_cast<std::size_t>(in)].stuck;
+    if (stuck == none)
+        return false;
+    for (const pending& wait : e.account.pending_at(in, stuck)) {
+        const bool by_operation = wait.operation != none;
+        // The body's own work may hang: nobody but the body promised anything about it.
+        const bool bounded =
+            e.contract.whole_timeout || (by_operation && e.account.operations()[wait.operation].due);
+        const bool permitted = (wait.in == phase::body && !bounded) || e.contract.is_unbounded(wait.in);
+        // But what is to be waited for in the body must be something that can happen.
+        const bool stranded = e.trace.has_adapter && wait.in == phase::body && !by_operation &&
+                              stuck == e.account.first_rest() && run.nothing_is_pending();
+        if (permitted && !stranded)
+            continue;
+        violation v = blame(in, role::body,
+            fmt::format("{} waits for {} for ever", name_of_client(e, in),
+                by_operation ? name_of(e, wait.operation) : "something that is no operation"),
+            {}, "every client ends",
+            fmt::format(
+                "it was still waiting when nothing was left that could happen; {}", run.pending_at(stuck)));
+        if (by_operation) {
+            const operation_record& op = e.trace.operations[wait.operation];
+            v.resource = op.resource;
+            v.role = op.role;
+            v.proof.push_back({op.started, "never ends"});
+        }
+        v.proof.push_back({stuck, "stuck"});
+        found.push_back(std::move(v));
+        return true;
+    }
+    return false;
 }
 
 } // namespace
 
 void judge_completes(const evidence& e, violations& found)
 {
+    scene run(e);
     if (!e.excused(background_lane))
-        judge_adapter(e, found);
+        judge_adapter(e, run, found);
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
         const outcome& client = e.trace.outcomes[i];
         const auto in = static_cast<lane>(i);
         if (client.probe || e.excused(in))
-            continue; // fresh clients are the business of `recovers`
+            continue; // probes are the business of `recovers`
         if (e.contract.acquire_timeout && e.contract.capacity && !e.contract.keyed && client.ended != none &&
             client.error)
-            judge_starved(e, in, found);
-        if (judge_asleep(e, in, found))
-            continue;
-        if (client.stuck != none) {
-            bool blamed = false;
-            for (const waiting& wait : waits_at(e.trace, in, client.stuck)) {
-                // The body's own work may hang: nobody but the body promised anything about it.
-                const bool bounded =
-                    e.contract.whole_timeout ||
-                    (wait.operation != none && deadline_of(e.contract, e.trace.operations[wait.operation]));
-                if ((wait.in == phase::body && !bounded) || e.contract.is_unbounded(wait.in)) {
-                    // What is to be waited for in the body must be something that can happen.
-                    const bool stranded = e.trace.has_adapter && wait.in == phase::body &&
-                                          wait.operation == none && client.stuck == first_rest(e) &&
-                                          nothing_is_pending(e, client.stuck);
-                    if (!stranded)
-                        continue;
-                }
-                const bool by_operation = wait.operation != none;
-                const std::string what =
-                    by_operation ? name_of(e, wait.operation) : "something that is no operation";
-                violation v{
-                    .sentence = fmt::format("{} waits for {} for ever", name_of_client(e, in), what),
-                    .lane = in,
-                    .expected = "every client ends",
-                    .actual = fmt::format("it was still waiting when nothing was left that could happen; {}",
-                        list_waiting(e, client.stuck)),
-                };
-                if (by_operation) {
-                    const operation_record& op = e.trace.operations[wait.operation];
-                    v.resource = op.resource;
-                    v.role = op.role;
-                    v.proof.push_back({op.started, "never ends"});
-                }
-                v.proof.push_back({client.stuck, "stuck"});
-                found.push_back(std::move(v));
-                blamed = true;
-                break;
-            }
-            if (blamed)
-                continue;
-        }
-        if (client.started == none)
+            judge_starved(e, in, run, found);
+        if (judge_asleep(e, in, run, found) || judge_stuck(e, in, run, found) || client.started == none)
             continue;
         const bool cut_short = client.ending == ending::running ||
                                e.trace.cut_off != none; // by a limit, which is a verdict of its own
         if (client.ended == none && !cut_short)
-            found.push_back({
-                .sentence = fmt::format(
-                    "{} never ended, although it was cancelled and everything it waited for failed",
+            found.push_back(blame(in, role::body,
+                fmt::format("{} never ended, although it was cancelled and everything it waited for failed",
                     name_of_client(e, in)),
-                .lane = in,
-                .proof = {{client.stuck, "stuck"}},
-                .expected = "a cancelled client ends",
-                .actual = "it is still suspended",
-            });
+                {{client.stuck, "stuck"}}, "a cancelled client ends", "it is still suspended"));
     }
 }
 

@@ -1,5 +1,6 @@
 #include "invariants.hpp"
-#include "reading.hpp"
+#include "waivers.hpp"
+#include "wording.hpp"
 
 #include <mishap/duration.hpp>
 
@@ -12,246 +13,160 @@ namespace mishap::detail {
 
 namespace {
 
-/// The event at which nothing could happen any more while this client waited for its turn, or `none`: no
-/// deadline of its own was running then. (That others are cancelled next, and make room, does not mend it.)
-index overslept_at(const evidence& e, lane in, index end)
+/// One wait that the contract bounds, and what is wrong with how it ended.
+class judge_of_wait
 {
-    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
-    for (index i = client.started; i < end; ++i) {
-        const event& at = e.trace.events[i];
-        if (at.kind != event_kind::stage || at.subject != static_cast<index>(stage::stuck))
-            continue;
-        const auto waits = waits_at(e.trace, in, i);
-        const bool in_line = waits.size() == 1 && waits.front().operation == none;
-        return in_line && (client.cancelled == none || client.cancelled > i) ? i : none;
+public:
+    judge_of_wait(const evidence& e, const wait& w, violations& found)
+        : e_(e), w_(w), found_(found), client_(e.account.client(w.who)),
+          outcome_(
+              e.account.has_client(w.who) ? &e.trace.outcomes[static_cast<std::size_t>(w.who)] : nullptr),
+          op_(w.operation == none ? nullptr : &e.trace.operations[w.operation]),
+          lasted_(e.trace.time_of(w.end) - e.trace.time_of(w.clock))
+    {}
+
+    void judge()
+    {
+        if (!is_judged_here())
+            return;
+        if (const index rest = overslept(); rest != none)
+            blame(fmt::format("{} waited without a deadline", name_of_client(e_, w_.who)), given_up_between(),
+                "still waiting when nothing was left that could happen",
+                {rest, "nothing would end its wait"});
+        else if (lasted_ > w_.limit + e_.account.slack(w_.clock, w_.end)) {
+            if (!may_be_late(e_.account, w_))
+                blame(late(), given_up_between(),
+                    op_ ? fmt::format("{} after {}", ended_by_itself() ? "waited for" : "given up",
+                              to_string(lasted_))
+                        : fmt::format("after {}", to_string(lasted_)));
+        } else if (lasted_ < w_.limit) {
+            if (is_early() && !may_be_early(e_.account, w_))
+                blame(early(), fmt::format("waited for until {}", to_string(w_.limit)),
+                    fmt::format("given up after {}", to_string(lasted_)));
+        } else if (is_misnamed())
+            blame(misnamed(), fmt::format("one of: {}", fmt::join(e_.contract.timeout_errors, ", ")),
+                describe_error(e_, outcome_->error));
     }
-    return none;
-}
 
-/// Whether a client stopped what it was waiting for, or began to clean up, when that limit passed.
-bool gave_up_at(const evidence& e, lane in, duration limit)
-{
-    const auto is_now = [&](index event) {
-        return event != none && e.trace.time_of(event) >= limit &&
-               e.trace.time_of(event) <=
-                   limit + tolerance(e, e.trace.outcomes[static_cast<std::size_t>(in)].started, event);
-    };
-    return std::any_of(e.trace.operations.begin(), e.trace.operations.end(), [&](const operation_record& op) {
-        const bool cleans_up = op.role == role::close || op.role == role::force_close ||
-                               op.role == role::release || op.role == role::rollback;
-        return op.id.lane == in && (is_now(op.cancel_requested) || (cleans_up && is_now(op.started)));
-    });
-}
-
-void judge_acquire(const evidence& e, lane in, violations& found)
-{
-    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
-    const index end = end_of_acquire(e.trace, in);
-    if (end == none || client.started == none)
-        return;
-    const duration timeout = *e.contract.acquire_timeout;
-    const duration lasted = e.trace.time_of(end) - e.trace.time_of(client.started);
-    const auto blame = [&](std::string sentence, std::string expected, std::string actual) {
-        found.push_back({
-            .sentence = std::move(sentence),
-            .lane = in,
-            .role = role::acquire,
-            .proof = {{client.started, "the clock starts"}, {end, "it ends"}},
-            .expected = std::move(expected),
-            .actual = std::move(actual),
-        });
-    };
-    if (const index overslept = overslept_at(e, in, end); overslept != none) {
-        found.push_back({
-            .sentence = fmt::format("{} waited without a deadline", name_of_client(e, in)),
-            .lane = in,
-            .role = role::acquire,
-            .proof = {{client.started, "the clock starts"}, {overslept, "nothing would end its wait"}},
-            .expected =
-                fmt::format("given up between {} and {} + 1us", to_string(timeout), to_string(timeout)),
-            .actual = "still waiting when nothing was left that could happen",
-        });
-        return;
+private:
+    bool is_judged_here() const
+    {
+        if (!op_)
+            return is_judged(e_, w_.who);
+        // What ends with the world is given up by nobody.
+        return !op_->in_probe && op_->result != result::abandoned && !e_.excused(w_.who) &&
+               e_.trace.world_abandoned > w_.end;
     }
-    const auto primaries = primaries_of(e, in);
-    const bool other_reason = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
-        return p.what != primary::kind::deadline && p.what != primary::kind::whole && p.seen <= end &&
-               (!p.optional || p.what == primary::kind::cancellation || is_passed_on(e, p, client.error));
-    });
-    const duration limit = e.trace.time_of(client.started) + timeout;
-    if (lasted > timeout + tolerance(e, client.started, end)) {
-        // Clean-up after another reason may take its own time, and so may that after giving up in time.
-        if (!other_reason && !gave_up_at(e, in, limit))
-            blame(fmt::format(
-                      "{} was still without a resource after {}", name_of_client(e, in), to_string(lasted)),
-                fmt::format("given up between {} and {} + 1us", to_string(timeout), to_string(timeout)),
-                fmt::format("after {}", to_string(lasted)));
-        return;
+
+    bool ended_by_itself() const { return op_->delivered == w_.end && op_->cancel_requested == none; }
+
+    /// The event at which nothing could happen any more while this client waited for its turn, or `none`: no
+    /// deadline of its own was running then. (That others are cancelled next, and make room, does not mend
+    /// it.)
+    index overslept() const
+    {
+        if (w_.of != wait::kind::acquire)
+            return none;
+        const auto rests = e_.account.rests();
+        const auto rest = std::lower_bound(rests.begin(), rests.end(), w_.clock);
+        if (rest == rests.end() || *rest >= w_.end || e_.account.was_cancelled(w_.who, *rest))
+            return none;
+        const auto waits = e_.account.pending_at(w_.who, *rest);
+        return waits.size() == 1 && waits.front().operation == none ? *rest : none;
     }
-    if (end != client.ended || !client.error || other_reason)
-        return;
-    if (lasted < timeout && is_timeout(e.contract, client.error) &&
-        find_source(e.trace, client.error) == none)
-        blame(fmt::format("{} was told of a time-out after {}, before its deadline of {}",
-                  name_of_client(e, in), to_string(lasted), to_string(timeout)),
-            fmt::format("waited for until {}", to_string(timeout)),
-            fmt::format("given up after {}", to_string(lasted)));
-    else if (lasted >= timeout && !is_timeout(e.contract, client.error))
-        blame(fmt::format("{} had no resource after {}, but saw {}", name_of_client(e, in), to_string(lasted),
-                  describe_error(e, client.error)),
-            fmt::format("one of: {}", fmt::join(e.contract.timeout_errors, ", ")),
-            describe_error(e, client.error));
-}
 
-/// Whether a deadline of the client's own passed just then, which ends what it was waiting for.
-bool is_client_deadline(const evidence& e, lane in, index at)
-{
-    if (in < 0 || static_cast<std::size_t>(in) >= e.trace.outcomes.size())
-        return false;
-    const duration lasted =
-        e.trace.time_of(at) - e.trace.time_of(e.trace.outcomes[static_cast<std::size_t>(in)].started);
-    const auto is_now = [&](const std::optional<duration>& timeout) {
-        return timeout && lasted >= *timeout &&
-               lasted <= *timeout + tolerance(e, e.trace.outcomes[static_cast<std::size_t>(in)].started, at);
-    };
-    return is_now(e.contract.acquire_timeout) || is_now(e.contract.whole_timeout);
-}
+    /// Whether it was given up before its deadline; or, for a client, whether it was told so.
+    bool is_early() const
+    {
+        if (op_)
+            return !ended_by_itself();
+        return w_.of == wait::kind::acquire && w_.end == outcome_->ended && outcome_->error &&
+               client_.told.timeout && client_.told.source == none;
+    }
 
-void judge_whole(const evidence& e, lane in, violations& found)
-{
-    const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
-    const index end = end_of_work(e.trace, in);
-    if (end == none || client.started == none)
-        return; // stuck: `completes` speaks of it
-    const duration timeout = *e.contract.whole_timeout;
-    const duration lasted = e.trace.time_of(end) - e.trace.time_of(client.started);
-    const auto blame = [&](std::string sentence, std::string expected, std::string actual) {
-        found.push_back({
-            .sentence = std::move(sentence),
-            .lane = in,
-            .role = role::body,
-            .proof = {{client.started, "the clock starts"}, {end, "it ends"}},
-            .expected = std::move(expected),
-            .actual = std::move(actual),
-        });
-    };
-    const auto primaries = primaries_of(e, in);
-    const bool other_reason = std::any_of(primaries.begin(), primaries.end(), [&](const primary& p) {
-        return p.what != primary::kind::whole && p.what != primary::kind::deadline && p.seen <= end &&
-               (!p.optional || p.what == primary::kind::cancellation || is_passed_on(e, p, client.error));
-    });
-    const duration limit = e.trace.time_of(client.started) + timeout;
-    const bool was_stopped = std::any_of(primaries.begin(), primaries.end(),
-        [](const primary& p) { return p.what == primary::kind::whole && !p.optional; });
-    const bool never_worked = end == client.ended && gave_up_at(e, in, limit);
-    if (lasted > timeout + tolerance(e, client.started, end) && !never_worked)
-        blame(fmt::format("{} was still at work after {}", name_of_client(e, in), to_string(lasted)),
-            fmt::format("stopped between {} and {} + 1us", to_string(timeout), to_string(timeout)),
-            fmt::format("after {}", to_string(lasted)));
-    else if (lasted >= timeout && was_stopped && client.error && !other_reason &&
-             !is_timeout(e.contract, client.error))
-        blame(fmt::format("{} was stopped after {}, but saw {}", name_of_client(e, in), to_string(lasted),
-                  describe_error(e, client.error)),
-            fmt::format("one of: {}", fmt::join(e.contract.timeout_errors, ", ")),
-            describe_error(e, client.error));
-}
+    /// Whether it ended at its deadline, for no other reason, and its client was told of something else.
+    bool is_misnamed() const
+    {
+        if (!outcome_ || !outcome_->error || client_.told.timeout || client_.refused)
+            return false;
+        if (w_.of == wait::kind::acquire)
+            return w_.end == outcome_->ended && !has_other_reason(e_.account, client_, w_.end);
+        if (w_.of == wait::kind::whole)
+            return is_owed_whole() && !has_other_reason(e_.account, client_, w_.end);
+        const auto& reasons = client_.reasons;
+        return !ended_by_itself() && op_->role != role::close && outcome_->ending == ending::threw &&
+               !reasons.empty() && reasons.front().what == reason::kind::deadline &&
+               reasons.front().operation == w_.operation && reasons.front().is_owed();
+    }
 
-/// Whether the operation's client left its body while it was under way.
-bool body_ended_since(const evidence& e, const operation_record& op, index end)
-{
-    return std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(), [&](const body_record& body) {
-        return body.lane == op.id.lane && body.left > op.started && body.left <= end;
-    });
-}
+    bool is_owed_whole() const
+    {
+        return std::any_of(client_.reasons.begin(), client_.reasons.end(),
+            [](const reason& r) { return r.what == reason::kind::whole && r.is_owed(); });
+    }
+
+    std::string given_up_between() const
+    {
+        return fmt::format("{} between {} and {} + 1us", w_.of == wait::kind::whole ? "stopped" : "given up",
+            to_string(w_.limit), to_string(w_.limit));
+    }
+
+    std::string late() const
+    {
+        if (op_)
+            return fmt::format("{} took {}, past its deadline of {}", name_of(e_, w_.operation),
+                to_string(lasted_), to_string(w_.limit));
+        return fmt::format("{} was still {} after {}", name_of_client(e_, w_.who),
+            w_.of == wait::kind::whole ? "at work" : "without a resource", to_string(lasted_));
+    }
+
+    std::string early() const
+    {
+        return op_ ? fmt::format("{} was given up after {}, before its deadline of {}",
+                         name_of(e_, w_.operation), to_string(lasted_), to_string(w_.limit))
+                   : fmt::format("{} was told of a timeout after {}, before its deadline of {}",
+                         name_of_client(e_, w_.who), to_string(lasted_), to_string(w_.limit));
+    }
+
+    std::string misnamed() const
+    {
+        const std::string who = name_of_client(e_, w_.who);
+        const std::string saw = describe_error(e_, outcome_->error);
+        if (op_)
+            return fmt::format("{} timed out, but {} saw {}", name_of(e_, w_.operation), who, saw);
+        return w_.of == wait::kind::whole
+                   ? fmt::format("{} was stopped after {}, but saw {}", who, to_string(lasted_), saw)
+                   : fmt::format("{} had no resource after {}, but saw {}", who, to_string(lasted_), saw);
+    }
+
+    void blame(
+        std::string sentence, std::string expected, std::string actual, violation::evidence end = {none, {}})
+    {
+        if (end.event == none)
+            end = {w_.end, op_ ? "given up" : "it ends"};
+        found_.push_back(detail::blame(w_.who,
+            op_                            ? op_->role
+            : w_.of == wait::kind::acquire ? role::acquire
+                                           : role::body,
+            std::move(sentence), {{w_.clock, "the clock starts"}, std::move(end)}, std::move(expected),
+            std::move(actual), op_ ? op_->resource : none));
+    }
+
+    const evidence& e_;
+    const wait& w_;
+    violations& found_;
+    const client_account& client_;
+    const outcome* const outcome_; ///< of its client, or null
+    const operation_record* const op_;
+    const duration lasted_;
+};
 
 } // namespace
 
 void judge_honours_timeout(const evidence& e, violations& found)
 {
-    if (e.contract.acquire_timeout)
-        for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i)
-            if (is_judged(e, static_cast<lane>(i)))
-                judge_acquire(e, static_cast<lane>(i), found);
-    if (e.contract.whole_timeout)
-        for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i)
-            if (is_judged(e, static_cast<lane>(i)))
-                judge_whole(e, static_cast<lane>(i), found);
-    for (index i = 0; i < e.trace.operations.size(); ++i) {
-        const operation_record& op = e.trace.operations[i];
-        const auto timeout = deadline_of(e.contract, op);
-        if (!timeout || op.started == none || op.in_probe || op.result == result::abandoned ||
-            e.excused(op.id.lane))
-            continue;
-        const index end = end_of_wait(e, i);
-        if (end == none)
-            continue; // stuck: `completes` speaks of it
-        if (e.trace.world_abandoned <= end)
-            continue; // what ends with the world is given up by nobody
-        // Attempts share one deadline, unless each has its own.
-        const index clock_starts = e.trace.operations[clock_of(e, i)].started;
-        const duration lasted = e.trace.time_of(end) - e.trace.time_of(clock_starts);
-        const duration limit = e.trace.time_of(clock_starts) + *timeout;
-        const bool ended_by_itself = op.delivered == end && op.cancel_requested == none;
-        const auto blame = [&](std::string sentence, std::string expected, std::string actual) {
-            found.push_back({
-                .sentence = std::move(sentence),
-                .lane = op.id.lane,
-                .resource = op.resource,
-                .role = op.role,
-                .proof = {{clock_starts, "the clock starts"}, {end, "given up"}},
-                .expected = std::move(expected),
-                .actual = std::move(actual),
-            });
-        };
-        if (lasted > *timeout + tolerance(e, clock_starts, end)) {
-            blame(fmt::format("{} took {}, past its deadline of {}", name_of(e, i), to_string(lasted),
-                      to_string(*timeout)),
-                fmt::format("given up between {} and {} + 1us", to_string(*timeout), to_string(*timeout)),
-                fmt::format("{} after {}", ended_by_itself ? "waited for" : "given up", to_string(lasted)));
-            continue;
-        }
-        if (ended_by_itself)
-            continue;
-        if (lasted < *timeout) {
-            // Somebody else's reason to stop is no early time-out.
-            if (cancelled_before(e.trace, op.id.lane, end) || is_client_deadline(e, op.id.lane, end))
-                continue;
-            if ((op.role == role::maintenance && op.id.lane == background_lane) ||
-                body_ended_since(e, op, end))
-                continue; // there was no more need for it
-            if (op.role == role::create && e.contract.create_attempts > 1)
-                continue; // a rival was there first, or a time-out for each attempt is the manager's own
-                          // affair
-            const auto& client = e.trace.outcomes;
-            const bool has_client = op.id.lane >= 0 && static_cast<std::size_t>(op.id.lane) < client.size();
-            if (has_client) {
-                const auto primaries = primaries_of(e, op.id.lane);
-                if (!primaries.empty() && primaries.front().seen <= end)
-                    continue;
-            }
-            if (op.result != result::pending && op.result != result::aborted)
-                continue; // its result was on its way
-            blame(fmt::format("{} was given up after {}, before its deadline of {}", name_of(e, i),
-                      to_string(lasted), to_string(*timeout)),
-                fmt::format("waited for until {}", to_string(*timeout)),
-                fmt::format("given up after {}", to_string(lasted)));
-            continue;
-        }
-        // Given up at the deadline. The client must learn that it was a time-out, unless something was wrong
-        // before.
-        if (op.role == role::close || op.id.lane < 0 ||
-            static_cast<std::size_t>(op.id.lane) >= e.trace.outcomes.size())
-            continue;
-        const outcome& client = e.trace.outcomes[static_cast<std::size_t>(op.id.lane)];
-        const auto primaries = primaries_of(e, op.id.lane);
-        const bool is_first = !primaries.empty() && primaries.front().what == primary::kind::deadline &&
-                              primaries.front().operation == i && !primaries.front().optional;
-        if (is_first && client.ending == ending::threw && !is_timeout(e.contract, client.error))
-            blame(fmt::format("{} timed out, but {} saw {}", name_of(e, i), name_of_client(e, op.id.lane),
-                      describe_error(e, client.error)),
-                fmt::format("one of: {}", fmt::join(e.contract.timeout_errors, ", ")),
-                describe_error(e, client.error));
-    }
+    for (const wait& w : e.account.bounded_waits())
+        judge_of_wait(e, w, found).judge();
 }
 
 } // namespace mishap::detail

@@ -1,5 +1,5 @@
 #include "invariants.hpp"
-#include "reading.hpp"
+#include "wording.hpp"
 
 #include "vocabulary/expectations.hpp"
 
@@ -9,91 +9,136 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <utility>
 
 namespace mishap {
 
 namespace {
 
-// The first ones explain what follows them, so they come first.
-constexpr invariant table[] = {
-    {"leaves_the_simulation",
-        "nothing is started that runs outside the simulation: threads, real descriptors",
-        detail::judge_leaves_the_simulation, true},
-    {"blocks_the_thread", "nothing blocks the thread: sleeps, waits, `run()` on the simulation's own context",
-        detail::judge_blocks_the_thread, true},
-    {"no_escape", "no exception leaves a handler into the executor, and nothing calls `std::terminate`",
-        detail::judge_no_escape, true},
-    {"livelock", "a run ends within the limit of steps", detail::judge_livelock, true},
-    {"completes",
-        "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded; "
-        "who "
-        "waits for a slot is not left asleep until its deadline while one is free",
-        detail::judge_completes},
-    {"expectation",
-        "no check of the test itself fails inside the run: an `EXPECT_*`, a mock's expectation, "
-        "`MISHAP_REQUIRE`",
-        detail::judge_expectation, true},
-    {"no_stray_work", "nothing is left running when the last client has ended and the grace is over",
-        detail::judge_no_stray_work},
-    {"closes_everything",
-        "whatever was created is closed by the end; a close that the client's own cancellation struck does "
-        "not count",
-        detail::judge_closes_everything},
-    {"closes_once",
-        "nothing is closed twice; a `force_close` after a close that did not succeed is no second close",
-        detail::judge_closes_once},
-    {"closes_only_what_exists", "nothing is closed that never was open",
-        detail::judge_closes_only_what_exists},
-    {"no_use_after_close", "no use starts on a resource that is closing or closed",
-        detail::judge_no_use_after_close},
-    {"one_at_a_time",
-        "no operation starts on a resource while another one of it is in flight; a close may, over one that "
-        "was asked to stop",
-        detail::judge_one_at_a_time},
-    {"body_runs_once",
-        "a client's body runs at most once, or as often as `body_attempts` permits after it failed, and not "
-        "at "
-        "all if its create or acquire failed",
-        detail::judge_body_runs_once},
-    {"closes_in_reverse", "what is lent together by one client is closed last opened first",
-        detail::judge_closes_in_reverse},
-    {"commits_or_rolls_back",
-        "a transaction ends by one commit, after the body has returned, or by one rollback, or its session "
-        "is dropped",
-        detail::judge_commits_or_rolls_back},
-    {"releases_what_it_acquires",
-        "what was acquired on a resource is released by one release, before the resource is closed or "
-        "lent to another client; nothing else is released",
-        detail::judge_releases_what_it_acquires},
-    {"validates_first", "a setting that is declared invalid is refused before anything is created",
-        detail::judge_validates_first},
-    {"exclusive", "a resource is lent to one client at a time", detail::judge_exclusive},
-    {"within_capacity", "no more resources exist at once than the capacity allows",
-        detail::judge_within_capacity},
-    {"discards_broken", "a resource that reported a breaking error is not lent again",
-        detail::judge_discards_broken},
-    {"fair", "where it is promised, clients are served in the order in which they came", detail::judge_fair},
-    {"honours_timeout",
-        "a bounded phase that does not end by itself is given up at its deadline, not before, and with a "
-        "time-out error",
-        detail::judge_honours_timeout},
-    {"preserves_error", "the error that the caller sees is the first one, by identity",
-        detail::judge_preserves_error},
-    {"swallows_no_error",
-        "an error, or that its body was stopped, reaches the caller; a close error alone at least the report "
-        "sink",
-        detail::judge_swallows_no_error},
-    {"invents_no_error", "where nothing went wrong, the caller sees no error",
-        detail::judge_invents_no_error},
-    {"reports_cleanup_errors",
-        "where it is promised, a clean-up error that yields to another is given to the report sink",
-        detail::judge_reports_cleanup_errors},
-    {"balanced_statistics",
-        "counters equal the ledger whenever nothing is ready to run, and nothing is counted in the end",
-        detail::judge_balanced_statistics},
-    {"recovers",
-        "afterwards, as many fresh clients as there is capacity, or one, are served with no fault about",
-        detail::judge_recovers},
+/// What a violation leaves in its wake: nothing is said then about what follows from it.
+enum wake : std::uint8_t
+{
+    calm = 0,
+    first_cause = 1, ///< the client hangs, or its run means nothing any more
+    escape = 2,      ///< an exception left a handler of the client's
+    thrown_out = 4,  ///< a check of the test itself ended the client
+    timeout = 8,     ///< the client kept to no deadline: it has no error to pass on, or another one
+};
+
+/// A rule of mishap's own, and how it stands to the others.
+struct rule : invariant
+{
+    /// What its violations leave in the wake of their client.
+    std::uint8_t leaves = calm;
+    /// In whose wake it says nothing about a client.
+    std::uint8_t silenced_by = first_cause | thrown_out;
+    /// Its violations leave every client in their wake.
+    bool for_all = false;
+    /// Judged also where the run was left where it stood: nobody had the time to do what the others ask for.
+    bool when_cut_off = false;
+};
+
+constexpr std::uint8_t any_wake = first_cause | thrown_out | timeout;
+
+// In the order of reports: what explains others comes first.
+constexpr rule table[] = {
+    {{"leaves_the_simulation",
+         "nothing is started that runs outside the simulation: threads, real descriptors",
+         detail::judge_leaves_the_simulation, true},
+        first_cause, calm, true, true},
+    {{"blocks_the_thread",
+         "nothing blocks the thread: sleeps, waits, `run()` on the simulation's own context",
+         detail::judge_blocks_the_thread, true},
+        first_cause, calm, false, true},
+    {{"no_escape", "no exception leaves a handler into the executor, and nothing calls `std::terminate`",
+         detail::judge_no_escape, true},
+        first_cause | escape, calm, false, true},
+    {{"livelock", "a run ends within the limit of steps", detail::judge_livelock, true}, first_cause, calm,
+        true, true},
+    {{"completes",
+         "every client ends; it is stuck in nothing but the body's own work or a phase declared "
+         "unbounded; a client that waits for a slot is not left asleep until its deadline while one is"
+         " free",
+         detail::judge_completes},
+        first_cause, escape, false, true},
+    {{"expectation",
+         "no check of the test itself fails inside the run: an `EXPECT_*`, a mock's expectation, "
+         "`MISHAP_REQUIRE`",
+         detail::judge_expectation, true},
+        calm, first_cause, false, true},
+    {{"no_stray_work", "nothing is left running when the last client has ended and the grace is over",
+        detail::judge_no_stray_work}},
+    {{"closes_everything",
+        "whatever was created is closed by the end; a close that the client's own cancellation struck"
+        " does not count",
+        detail::judge_closes_everything}},
+    {{"closes_once",
+        "nothing is closed twice; a `force_close` after a close that did not succeed is no second "
+        "close",
+        detail::judge_closes_once}},
+    {{"closes_only_what_exists", "nothing is closed that never was open",
+        detail::judge_closes_only_what_exists}},
+    {{"no_use_after_close", "no use starts on a resource that is closing or closed",
+        detail::judge_no_use_after_close}},
+    {{"one_at_a_time",
+        "no operation starts on a resource while another one of it is in flight; a close may, over "
+        "one that was asked to stop",
+        detail::judge_one_at_a_time}},
+    {{"body_runs_once",
+        "a client's body runs at most once, or as often as `body_attempts` permits after it failed, "
+        "and not at all if its create or acquire failed",
+        detail::judge_body_runs_once}},
+    {{"closes_in_reverse", "what is lent together by one client is closed last opened first",
+        detail::judge_closes_in_reverse}},
+    {{"commits_or_rolls_back",
+        "a transaction ends by one commit, after the body has returned, or by one rollback, or its "
+        "session is dropped",
+        detail::judge_commits_or_rolls_back}},
+    {{"releases_what_it_acquires",
+        "what was acquired on a resource is released by one release, before the resource is closed or"
+        " lent to another client; nothing else is released",
+        detail::judge_releases_what_it_acquires}},
+    {{"validates_first", "a setting that is declared invalid is refused before anything is created",
+        detail::judge_validates_first}},
+    {{"exclusive", "a resource is lent to one client at a time", detail::judge_exclusive}},
+    {{"within_capacity", "no more resources exist at once than the capacity allows",
+        detail::judge_within_capacity}},
+    {{"discards_broken", "a resource that reported a breaking error is not lent again",
+        detail::judge_discards_broken}},
+    {{"fair", "where it is promised, clients are served in the order in which they came",
+        detail::judge_fair}},
+    {{"honours_timeout",
+         "a bounded phase that does not end by itself is given up at its deadline, not before, and "
+         "with a timeout error",
+         detail::judge_honours_timeout},
+        timeout},
+    {{"preserves_error", "the error that the caller sees is the first one, by identity",
+         detail::judge_preserves_error},
+        calm, any_wake},
+    {{"swallows_no_error",
+         "an error, or that its body was stopped, reaches the caller; a close error alone at least the"
+         " report sink",
+         detail::judge_swallows_no_error},
+        calm, any_wake},
+    {{"invents_no_error", "where nothing went wrong, the caller sees no error",
+         detail::judge_invents_no_error},
+        calm, any_wake},
+    {{"reports_cleanup_errors",
+         "where it is promised, a clean-up error that yields to another is given to the report sink",
+         detail::judge_reports_cleanup_errors},
+        calm, any_wake},
+    {{"balanced_statistics",
+         "counters equal the ledger whenever nothing is ready to run, and nothing is counted in the "
+         "end",
+         detail::judge_balanced_statistics},
+        calm, any_wake},
+    {{"recovers",
+         "afterwards, as many fresh clients as there is capacity, or one, are served with no fault "
+         "about",
+         detail::judge_recovers},
+        calm, any_wake},
 };
 
 constexpr invariant between_runs[] = {
@@ -102,8 +147,6 @@ constexpr invariant between_runs[] = {
                    "by lane"},
     {"nondeterministic", "equal plans give equal runs"},
 };
-
-constexpr std::size_t first_causes = 5;
 
 } // namespace
 
@@ -131,8 +174,9 @@ std::span<const invariant> detail::invariants_between_runs() noexcept { return b
 
 void register_invariant(const invariant& added)
 {
-    const auto is_taken = [&](std::span<const invariant> by) {
-        return std::any_of(by.begin(), by.end(), [&](const invariant& i) { return has_name(i, added.name); });
+    const auto is_taken = [&](const auto& by) {
+        return std::any_of(
+            std::begin(by), std::end(by), [&](const invariant& i) { return has_name(i, added.name); });
     };
     const bool is_word = !added.name.empty() && std::all_of(added.name.begin(), added.name.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
@@ -231,20 +275,6 @@ violation evidence::broken_by(const operation_record& op, std::string sentence) 
 
 namespace {
 
-/// What happened in that lane is consequence from now on; of the adapter's own, everything is.
-void excuse(evidence& e, lane in)
-{
-    e.consequence.resize(e.trace.outcomes.size(), false);
-    if (in < 0 || static_cast<std::size_t>(in) >= e.consequence.size())
-        e.consequence.assign(e.trace.outcomes.size(), true);
-    else
-        e.consequence[static_cast<std::size_t>(in)] = true;
-}
-
-} // namespace
-
-namespace {
-
 /// A rule that mishap knows nothing of: it may throw, and may speak of what is not in the trace.
 void judge_by_users(const invariant& rule, const evidence& e, std::vector<violation>& found, verdict& result)
 {
@@ -275,63 +305,99 @@ void judge_by_users(const invariant& rule, const evidence& e, std::vector<violat
 
 } // namespace
 
+namespace {
+
+/// In whose wake each client is.
+class wakes
+{
+public:
+    explicit wakes(std::size_t clients) : of_(clients, calm) {}
+
+    void leave(lane in, std::uint8_t what, bool for_all = false)
+    {
+        any_ |= what;
+        if (!for_all && in >= 0 && static_cast<std::size_t>(in) < of_.size())
+            of_[static_cast<std::size_t>(in)] |= what;
+        else // the adapter's is everybody's
+            for (std::uint8_t& mine : of_)
+                mine |= what;
+    }
+
+    void tell(std::uint8_t silenced_by, std::vector<bool>& consequence) const
+    {
+        consequence.clear();
+        if ((any_ & silenced_by) == 0)
+            return;
+        for (const std::uint8_t mine : of_)
+            consequence.push_back((mine & silenced_by) != 0);
+    }
+
+private:
+    std::vector<std::uint8_t> of_;
+    std::uint8_t any_ = calm;
+};
+
+/// The thread's account, used again and again. A rule that judges another run meanwhile gets one of its own.
+class borrowed_account
+{
+public:
+    borrowed_account() : lent_(std::exchange(spare(), nullptr))
+    {
+        if (!lent_)
+            lent_ = std::make_unique<account>();
+    }
+    borrowed_account(const borrowed_account&) = delete;
+    borrowed_account& operator=(const borrowed_account&) = delete;
+    ~borrowed_account() { spare() = std::move(lent_); }
+
+    account& operator*() const noexcept { return *lent_; }
+
+private:
+    static std::unique_ptr<account>& spare()
+    {
+        static thread_local std::unique_ptr<account> kept;
+        return kept;
+    }
+
+    std::unique_ptr<account> lent_;
+};
+
+} // namespace
+
 verdict judge(const contract& promises, const fault_plan& plan, const trace& happened,
     std::span<const invariant* const> only)
 {
+    const std::vector<invariant>& all = registry();
     const auto is_asked_for = [&](const invariant& i) {
         return only.empty() || i.always || std::find(only.begin(), only.end(), &i) != only.end();
     };
+    const borrowed_account borrowed;
+    account& of_run = *borrowed;
+    of_run.build(promises, plan, happened);
     verdict result;
-    evidence e{promises, plan, happened, {}};
+    evidence e{promises, plan, happened, of_run, {}};
     std::vector<violation> found;
-    std::vector<bool> first_consequence;
+    wakes in_wake(happened.outcomes.size());
+    for (const expectation_record& failed : happened.expectations)
+        if (failed.ended_lane)
+            in_wake.leave(failed.lane, thrown_out);
     // Those that nobody asked for are judged, too: what follows from a hang is no violation of another rule.
-    for (std::size_t i = 0; i < std::size(table); ++i) {
-        if (i == first_causes && !result.violations.empty()) {
-            e.consequence.assign(happened.outcomes.size(), false);
-            for (const violation& v : result.violations)
-                if (v.invariant == "livelock" || v.invariant == "leaves_the_simulation" || v.lane < 0 ||
-                    static_cast<std::size_t>(v.lane) >= e.consequence.size())
-                    e.consequence.assign(happened.outcomes.size(), true);
-                else
-                    e.consequence[static_cast<std::size_t>(v.lane)] = true;
-            first_consequence = e.consequence;
-        }
-        // What hangs after an exception has escaped is consequence.
-        if (table[i].name == "completes")
-            for (const violation& v : result.violations)
-                if (v.invariant == "no_escape")
-                    excuse(e, v.lane);
-        // What was left undone then, nobody had the time to do.
-        if (i > first_causes && happened.cut_off != none)
-            break;
-        // Who kept to no deadline has no error to pass on, or another one: that is the same fault once more.
-        if (table[i].name == "preserves_error") {
-            e.consequence.resize(happened.outcomes.size(), false);
-            for (const violation& v : result.violations)
-                if (v.invariant == "honours_timeout" && v.lane >= 0 &&
-                    static_cast<std::size_t>(v.lane) < e.consequence.size())
-                    e.consequence[static_cast<std::size_t>(v.lane)] = true;
-        }
-        // Who was thrown out by a check of the test leaves things undone: that is no fault of the manager's.
-        if (table[i].name == "no_stray_work")
-            for (const expectation_record& failed : happened.expectations)
-                if (failed.ended_lane)
-                    excuse(e, failed.lane);
-        table[i].judge(e, found);
+    for (const rule& judged : table) {
+        if (happened.cut_off != none && !judged.when_cut_off)
+            continue;
+        in_wake.tell(judged.silenced_by, e.consequence);
+        judged.judge(e, found);
+        const bool is_reported = is_asked_for(all[static_cast<std::size_t>(&judged - table)]);
         for (violation& v : found) {
-            v.invariant = table[i].name;
-            result.violations.push_back(std::move(v));
+            if (judged.leaves != calm)
+                in_wake.leave(v.lane, judged.leaves, judged.for_all);
+            v.invariant = judged.name;
+            if (is_reported)
+                result.violations.push_back(std::move(v));
         }
         found.clear();
     }
-    const std::vector<invariant>& all = registry();
-    if (!only.empty())
-        std::erase_if(result.violations, [&](const violation& v) {
-            return !is_asked_for(*std::find_if(all.begin(), all.end(),
-                [&](const invariant& i) { return i.name.data() == v.invariant.data(); }));
-        });
-    e.consequence = std::move(first_consequence);
+    in_wake.tell(first_cause, e.consequence);
     for (std::size_t i = std::size(table); i < all.size() && happened.cut_off == none; ++i)
         if (is_asked_for(all[i]))
             judge_by_users(all[i], e, found, result);

@@ -1,6 +1,12 @@
-#include "invariants.hpp"
+// What makes a run worthless or ends it early: leaves_the_simulation, blocks_the_thread, no_escape, livelock
+// and expectation.
 
+#include "invariants.hpp"
+#include "wording.hpp"
+
+#include <mishap/detail/caught_as.hpp>
 #include <mishap/operation.hpp>
+#include <mishap/require.hpp>
 
 #include <fmt/format.h>
 
@@ -22,14 +28,9 @@ void judge_calls(
         if (std::find(named.begin(), named.end(), call.call) != named.end())
             continue; // once is enough, however often it was called
         named.push_back(call.call);
-        found.push_back({
-            .sentence =
-                fmt::format("{}: {}, in step {} of lane {}", what, call.call, call.step, lane_name(at.lane)),
-            .lane = at.lane,
-            .proof = {{i, "here"}},
-            .expected = std::string(expected),
-            .actual = call.call,
-        });
+        found.push_back(blame(at.lane, role::body,
+            fmt::format("{}: {}, in step {} of lane {}", what, call.call, call.step, lane_name(at.lane)),
+            {{i, "here"}}, std::string(expected), call.call));
     }
 }
 
@@ -47,6 +48,109 @@ void judge_leaves_the_simulation(const evidence& e, violations& found)
         "everything runs on the executor of the run; where real threads or descriptors are meant, "
         "environment::allow_outside() permits them",
         found);
+}
+
+namespace {
+
+/// Nothing was done to this run that anybody could pass on.
+bool is_undisturbed(const trace& happened)
+{
+    return happened.strikes.empty() && std::none_of(happened.operations.begin(), happened.operations.end(),
+                                           [](const operation_record& op) { return op.perturbed; });
+}
+
+/// Above the adapter there is nobody: what leaves it ends the program that it stands for.
+void judge_end_of_adapter(const evidence& e, violations& found)
+{
+    const outcome& adapter = e.trace.adapter;
+    if (!e.trace.has_adapter || adapter.ending != ending::threw || adapter.cancelled != none ||
+        !e.plan.invalid_settings.empty() || caught_as<requirement_failed>(adapter.error) ||
+        !is_undisturbed(e.trace))
+        return;
+    const std::string error = describe_error(e, adapter.error);
+    found.push_back(blame(background_lane, role::body,
+        fmt::format("the adapter ended with {}, although nothing had failed", error),
+        {{adapter.ended, "nothing explains it"}}, "what serves the clients returns",
+        fmt::format("it ended with {}", error)));
+}
+
+} // namespace
+
+void judge_no_escape(const evidence& e, violations& found)
+{
+    for (index i = 0; i < e.trace.events.size(); ++i) {
+        const event& at = e.trace.events[i];
+        if (at.kind == event_kind::terminated) {
+            const std::exception_ptr& cause = e.trace.escapes[at.subject];
+            const std::string why =
+                cause ? fmt::format(" while {} was under way", describe_error(e, cause)) : "";
+            found.push_back(blame(background_lane, role::body,
+                fmt::format("std::terminate was called{}", why), {{i, "the program would end here"}},
+                "no exception leaves a destructor, another function that is noexcept, or a thread",
+                fmt::format("std::terminate was called{}", why)));
+        }
+        // A check of the test that threw from a callback is the business of `expectation`.
+        if (at.kind != event_kind::escaped || caught_as<requirement_failed>(e.trace.escapes[at.subject]))
+            continue;
+        const std::string error = describe_error(e, e.trace.escapes[at.subject]);
+        found.push_back(blame(at.lane, role::body,
+            fmt::format("{} escaped from a handler into the executor", error), {{i, "leaves the handler"}},
+            "every exception is caught or passed to a completion handler",
+            fmt::format("{} reached the executor, which would end the program's io_context::run()", error)));
+    }
+    judge_end_of_adapter(e, found);
+}
+
+void judge_livelock(const evidence& e, violations& found)
+{
+    for (index i = 0; i < e.trace.events.size(); ++i)
+        if (e.trace.events[i].kind == event_kind::stage &&
+            e.trace.events[i].subject == static_cast<index>(stage::livelock))
+            found.push_back(blame(0, role::body,
+                fmt::format("the run was still busy after {} steps", e.trace.steps), {{i, "stopped here"}},
+                "the run ends, or waits for something", "handlers kept starting handlers"));
+}
+
+namespace {
+
+/// A message of several lines, made to stand inside a report.
+std::string indented(const std::string& message)
+{
+    std::string text;
+    for (const char c : message) {
+        text += c;
+        if (c == '\n')
+            text += "    ";
+    }
+    text.erase(text.find_last_not_of(" \n") + 1);
+    return text;
+}
+
+} // namespace
+
+void judge_expectation(const evidence& e, violations& found)
+{
+    const bool any_excused =
+        std::find(e.consequence.begin(), e.consequence.end(), true) != e.consequence.end();
+    // One for the whole run: what fails after the first is mostly its echo.
+    std::size_t count = 0;
+    for (index i = 0; i < e.trace.events.size(); ++i) {
+        const event& at = e.trace.events[i];
+        if (at.kind != event_kind::expectation_failed)
+            continue;
+        // The adapter's mocks miss the calls of a client that hangs.
+        if (e.excused(at.lane) || (at.lane < 0 && any_excused))
+            continue;
+        const expectation_record& failed = e.trace.expectations[at.subject];
+        if (++count == 1)
+            found.push_back(blame(at.lane, role::body,
+                indented(failed.file.empty()
+                             ? failed.message
+                             : fmt::format("{}:{}: {}", failed.file, failed.line, failed.message)),
+                {{i, "fails"}}, {}, {}));
+    }
+    if (count > 1)
+        found.back().sentence += fmt::format("\n    ({} expectations failed in this run)", count);
 }
 
 } // namespace mishap::detail

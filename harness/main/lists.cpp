@@ -5,6 +5,7 @@
 #include "invariant/invariants.hpp"
 #include "scenario/keys.hpp"
 
+#include <mishap/account.hpp>
 #include <mishap/error.hpp>
 #include <mishap/fault.hpp>
 #include <mishap/input_error.hpp>
@@ -161,6 +162,14 @@ table patterns(bool markdown)
     return t;
 }
 
+table exceptions(bool markdown)
+{
+    table t{{}, {"waiver", "what looks like a violation is none, because ..."}, {}};
+    for (const waiver* one : waivers())
+        t.rows.push_back({markdown ? code(one->name) : std::string(one->name), std::string(one->sentence)});
+    return t;
+}
+
 table keys(const key_section& section, bool markdown, bool titled)
 {
     table t{{}, {section.path == "contract" ? "term" : "key", "value", "default", "it says"}, {}};
@@ -191,8 +200,8 @@ std::vector<table> all_keys(const std::string& part, bool markdown)
 
 const std::vector<std::string>& list_names()
 {
-    static const std::vector<std::string> names{
-        "managers", "faults", "invariants", "errors", "contract", "keys", "patterns", "document-rules"};
+    static const std::vector<std::string> names{"managers", "faults", "invariants", "waivers", "errors",
+        "contract", "keys", "patterns", "document-rules"};
     return names;
 }
 
@@ -207,6 +216,8 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
         tables = {faults(markdown)};
     else if (what == "invariants")
         tables = rules(markdown);
+    else if (what == "waivers")
+        tables = {exceptions(markdown)};
     else if (what == "errors")
         tables = {errors(markdown)};
     else if (what == "contract")

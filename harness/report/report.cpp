@@ -1,4 +1,4 @@
-#include "invariant/reading.hpp"
+#include "vocabulary/causes.hpp"
 
 #include "vocabulary/printable.hpp"
 

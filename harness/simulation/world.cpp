@@ -1549,6 +1549,9 @@ void world::complete(index operation, result how)
         } else if (op.role == role::close && (how == result::ok || how == result::failed)) {
             if (target.ever_open)
                 target.life = life::closed;
+        } else if (op.role == role::close && contract_->closed_by != closing::operation) {
+            // The object is left to close it.
+            target.life = target.life == life::closing ? life::open : target.life;
         }
     }
     if (op.error) {

@@ -1,7 +1,10 @@
 #include "causes.hpp"
 
+#include <mishap/detail/caught_as.hpp>
 #include <mishap/error.hpp>
 
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/channel_error.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -11,18 +14,20 @@ namespace mishap::detail {
 
 contents contents_of(const std::exception_ptr& thrown)
 {
-    try {
-        std::rethrow_exception(thrown);
-    } catch (const boost::asio::multiple_exceptions& several) {
-        return {{}, several.first_exception()};
-    } catch (const boost::system::system_error& made_of_code) {
-        const auto* const wrapped = dynamic_cast<const std::nested_exception*>(&made_of_code);
-        return {made_of_code.code(), wrapped ? wrapped->nested_ptr() : nullptr};
-    } catch (const std::nested_exception& wrapped) {
-        return {{}, wrapped.nested_ptr()};
-    } catch (...) {
-        return {};
-    }
+    if (const auto* const several = caught_as<boost::asio::multiple_exceptions>(thrown))
+        return {{}, several->first_exception()};
+    contents found;
+    if (const auto* const made_of_code = caught_as<boost::system::system_error>(thrown))
+        found.code = made_of_code->code();
+    if (const auto* const wrapped = caught_as<std::nested_exception>(thrown))
+        found.cause = wrapped->nested_ptr();
+    return found;
+}
+
+bool says_cancelled(const boost::system::error_code& code) noexcept
+{
+    return code == boost::asio::error::operation_aborted ||
+           code == boost::asio::experimental::error::channel_cancelled;
 }
 
 std::string name_of_error(const trace& happened, const std::exception_ptr& error)

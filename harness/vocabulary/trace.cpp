@@ -130,36 +130,14 @@ void trace::clear()
     hash = 0;
 }
 
-namespace {
-
-index source_of(const trace& happened, const std::exception_ptr& thrown, int depth)
-{
-    if (!thrown)
-        return none;
-    for (index i = 0; i < happened.operations.size(); ++i)
-        if (happened.operations[i].error == thrown)
-            return i;
-    if (depth == detail::causes_max)
-        return none;
-    if (happened.unwrap)
-        if (const std::exception_ptr cause = happened.unwrap(thrown); cause && cause != thrown)
-            if (const index found = source_of(happened, cause, depth + 1); found != none)
-                return found;
-    const detail::contents inside = detail::contents_of(thrown);
-    const index marked = find_source(happened, inside.code);
-    return marked != none ? marked : source_of(happened, inside.cause, depth + 1);
-}
-
-} // namespace
-
 index find_source(const trace& happened, const std::exception_ptr& thrown)
 {
-    if (const index found = source_of(happened, thrown, 0); found != none)
-        return found;
-    for (const value_record& value : happened.values)
-        if (thrown && value.is_in(thrown))
-            return value.operation;
-    return none;
+    return detail::find_source(happened, thrown, [&](const std::exception_ptr& one) {
+        for (index i = 0; i < happened.operations.size(); ++i)
+            if (happened.operations[i].error == one)
+                return i;
+        return none;
+    });
 }
 
 bool returned_value(const trace& happened, index operation, const std::exception_ptr& thrown)

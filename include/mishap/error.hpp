@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mishap/detail/caught_as.hpp>
 #include <mishap/symbol.hpp>
 
 #include <boost/system/error_code.hpp>
@@ -55,15 +56,7 @@ error thrown_error(std::string_view name, Exception example, error_options optio
         .name = name,
         .make = [example] { return std::make_exception_ptr(example); },
         .matches =
-            [](const std::exception_ptr& thrown) {
-                try {
-                    std::rethrow_exception(thrown);
-                } catch (const Exception&) {
-                    return true;
-                } catch (...) {
-                    return false;
-                }
-            },
+            [](const std::exception_ptr& thrown) { return detail::caught_as<Exception>(thrown) != nullptr; },
         .code = {},
         .breaking = options.breaking,
         .about = std::move(options.about),
@@ -93,13 +86,8 @@ void register_error(std::string_view name, returned<Value> example, error_option
 {
     error added = thrown_error(name, example.value, std::move(options));
     added.matches = [value = example.value](const std::exception_ptr& thrown) {
-        try {
-            std::rethrow_exception(thrown);
-        } catch (const Value& same) {
-            return static_cast<bool>(same == value);
-        } catch (...) {
-            return false;
-        }
+        const Value* const same = detail::caught_as<Value>(thrown);
+        return same && static_cast<bool>(*same == value);
     };
     register_error(std::move(added));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mishap/account.hpp>
 #include <mishap/contract.hpp>
 #include <mishap/plan.hpp>
 #include <mishap/trace.hpp>
@@ -48,6 +49,8 @@ struct evidence
     const mishap::contract& contract;
     const fault_plan& plan;
     const mishap::trace& trace;
+    /// What the trace comes to: waits, reasons, stays, and what was to be had.
+    const mishap::account& account;
     /// By client: its hang or escape is reported already, and what followed in its lane is consequence.
     std::vector<bool> consequence;
 

@@ -3,6 +3,7 @@
 /// code. Costs about as much to compile as `boost/asio/awaitable.hpp`; include single headers where that
 /// matters.
 
+#include <mishap/account.hpp>
 #include <mishap/chooser.hpp>
 #include <mishap/contract.hpp>
 #include <mishap/duration.hpp>

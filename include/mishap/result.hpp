@@ -1,6 +1,7 @@
 #pragma once
 /// Operations that return what went wrong instead of throwing it.
 
+#include <mishap/detail/caught_as.hpp>
 #include <mishap/fwd.hpp>
 #include <mishap/symbol.hpp>
 
@@ -133,17 +134,12 @@ R make_failed(std::exception_ptr thrown, Make& make)
         if constexpr (!std::is_same_v<held, boost::system::error_code> &&
                       !std::is_same_v<held, std::exception_ptr>)
             remember_value(thrown, [value = result.error()](const std::exception_ptr& other) {
-                try {
-                    std::rethrow_exception(other);
-                } catch (const held& same) {
-                    return static_cast<bool>(same == value);
-                } catch (const std::system_error& same) {
-                    if constexpr (std::is_same_v<held, std::error_code>)
-                        return same.code() == value;
-                    return false;
-                } catch (...) {
-                    return false;
-                }
+                if (const held* const same = caught_as<held>(other))
+                    return static_cast<bool>(*same == value);
+                if constexpr (std::is_same_v<held, std::error_code>)
+                    if (const auto* const same = caught_as<std::system_error>(other))
+                        return same->code() == value;
+                return false;
             });
     }
     return result;

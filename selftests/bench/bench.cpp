@@ -1,8 +1,8 @@
 // What a run costs, against the same manager with mocks written by hand on a stock io_context.
 
 #include "allocations.hpp"
-#include "shared/connection_pool.hpp"
 #include "sessions.hpp"
+#include "shared/connection_pool.hpp"
 
 #include "simulation/run.hpp"
 #include "simulation/world.hpp"
@@ -14,6 +14,9 @@
 #include <boost/asio/io_context.hpp>
 
 #include <benchmark/benchmark.h>
+
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -133,6 +136,56 @@ void walk_a_day(benchmark::State& state)
         benchmark::DoNotOptimize(runner.run(plan).trace.hash);
 }
 BENCHMARK(walk_a_day);
+
+/// Judges one finished run again and again.
+void judge_again(benchmark::State& state, const mishap::manager& under_test, const mishap::fault_plan& plan)
+{
+    mishap::detail::runner runner(under_test, under_test.promises, {});
+    const mishap::run_result& done = runner.run(plan);
+    if (!done.holds())
+        state.SkipWithError(done.verdict.violations.front().sentence.c_str());
+    for (auto _ : state)
+        benchmark::DoNotOptimize(mishap::judge(under_test.promises, plan, done.trace).holds());
+    state.counters["operations"] = static_cast<double>(done.trace.operations.size());
+}
+
+/// A session that is pinged and used so many times in all.
+void judge_operations(benchmark::State& state)
+{
+    const std::int64_t half = state.range(0) / 2;
+    const mishap::manager under_test("pinged",
+        [half](mishap::environment& env) -> mishap::awaitable<void> {
+            mishap::mock_resource session("session");
+            co_await session.create();
+            for (std::int64_t i = 0; i < half; ++i)
+                co_await session.maintain("ping");
+            co_await env.body()(session);
+            co_await session.close();
+        },
+        {.unbounded = {mishap::phase::create, mishap::phase::close},
+            .uses = std::vector<std::string>(static_cast<std::size_t>(half), "use")});
+    judge_again(state, under_test, {});
+}
+BENCHMARK(judge_operations)->Arg(400)->Arg(1600)->Arg(10000);
+
+/// So many clients in line for eight connections, served in the order in which they came.
+void judge_clients(benchmark::State& state)
+{
+    const mishap::manager under_test("line",
+        [](mishap::environment& env) -> mishap::awaitable<void> {
+            catalogue::pool<fake_connection> pool(8, std::chrono::seconds(30), nullptr);
+            co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
+                co_await pool.with_connection(client.body());
+            });
+            co_await pool.shut_down();
+        },
+        {.close_timeout = std::chrono::seconds(30),
+            .capacity = 8,
+            .clients = static_cast<std::uint32_t>(state.range(0)),
+            .fair = true});
+    judge_again(state, under_test, {});
+}
+BENCHMARK(judge_clients)->Arg(100)->Arg(200)->Arg(400)->Arg(800);
 
 /// A world made for one run, instead of the thread's own.
 void fresh_world(benchmark::State& state)

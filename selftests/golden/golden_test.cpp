@@ -109,15 +109,15 @@ TEST(golden, lists)
 {
     std::string all;
     for (const char* what :
-        {"faults", "invariants", "errors", "contract", "keys", "patterns", "document-rules"})
+        {"faults", "invariants", "waivers", "errors", "contract", "keys", "patterns", "document-rules"})
         all += run(fmt::format("'{}' list {}", MISHAP_PROGRAM, what)).output + "\n";
     compare(all, "lists.txt");
 }
 
 /// Between `<!-- list: WORDS -->` and `<!-- end of list -->` stands what `mishap list WORDS` prints.
-TEST(documents, reference_is_what_the_program_prints)
+void compare_lists(const char* name, int expected)
 {
-    const fs::path document = source_folder / "scenarios/README.md";
+    const fs::path document = source_folder / name;
     std::string text = read(document);
     const std::string begin = "<!-- list: ", end = "<!-- end of list -->\n";
     int found = 0;
@@ -136,9 +136,15 @@ TEST(documents, reference_is_what_the_program_prints)
                 << "run with MISHAP_ACCEPT=1 to write list " << what << " into " << document;
         at = start;
     }
-    EXPECT_EQ(found, 11) << "a list is missing in " << document;
+    EXPECT_EQ(found, expected) << "a list is missing in " << document;
     if (std::getenv("MISHAP_ACCEPT"))
         std::ofstream(document, std::ios::binary) << text;
+}
+
+TEST(documents, reference_is_what_the_program_prints)
+{
+    compare_lists("scenarios/README.md", 11);
+    compare_lists("harness/README.md", 1);
 }
 
 const std::vector<std::string> documents{"README.md", "scenarios/README.md", "scenarios/sessions.md",

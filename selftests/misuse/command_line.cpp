@@ -210,8 +210,8 @@ TEST_F(command_line, the_seed_is_taken_from_the_environment)
 TEST_F(command_line, lists_and_help_are_well)
 {
     const std::pair<const char*, const char*> lists[] = {{"managers", "good_cleanup"},
-        {"faults", "delay DURATION"}, {"invariants", "closes_everything"}, {"errors", "connection_reset"},
-        {"contract", "create_timeout"}, {"keys", "equivalent_to"}};
+        {"faults", "delay DURATION"}, {"invariants", "closes_everything"}, {"waivers", "same_instant"},
+        {"errors", "connection_reset"}, {"contract", "create_timeout"}, {"keys", "equivalent_to"}};
     for (const auto& [list, entry] : lists) {
         const misuse::ended child = mishap({"list", list});
         EXPECT_EQ(child.code, 0) << list;

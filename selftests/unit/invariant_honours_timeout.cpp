@@ -41,6 +41,38 @@ TEST(honours_timeout, does_not_blame_giving_up_at_the_deadline)
     EXPECT_TRUE(holds_under_any_two_faults(creating_within(T), bounded_create));
 }
 
+TEST(honours_timeout, does_not_blame_a_permitted_refusal_at_the_very_deadline)
+{
+    const auto refuses = [](environment& env) -> awaitable<void> {
+        asio::steady_timer deadline(env.executor(), T);
+        co_await deadline.async_wait(asio::use_awaitable);
+        throw std::invalid_argument("the queue is full");
+    };
+    contract promises{.acquire_timeout = T};
+    EXPECT_TRUE(breaks_first(run_under("", refuses, promises), "honours_timeout"));
+    promises.refuses = {"value_error"};
+    EXPECT_TRUE(holds(run_under("", refuses, promises)));
+}
+
+// A call that blocks the thread makes every timer late, whoever waits for it.
+TEST(honours_timeout, does_not_blame_what_a_blocking_call_delays)
+{
+    const auto peeks = [](environment& env) -> awaitable<void> {
+        mock_resource resource;
+        mock_resource other("other");
+        asio::steady_timer soon(env.executor(), 1s);
+        asio::co_spawn(env.executor(),
+            [&]() -> awaitable<void> {
+                co_await soon.async_wait(asio::use_awaitable);
+                other.now(mishap::role::use, "peek");
+            },
+            asio::detached);
+        co_await catalogue::with_deadline([&] { return resource.create(); }, T);
+        co_await lend_and_drop(env, resource);
+    };
+    EXPECT_TRUE(holds(run_under("resource.create=hang other.peek=delay(60s)", peeks, bounded_create)));
+}
+
 TEST(honours_timeout, does_not_blame_a_tick_more)
 {
     EXPECT_TRUE(holds(run_under("resource.create=hang", creating_within(T + 1us), bounded_create)));

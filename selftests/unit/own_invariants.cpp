@@ -7,6 +7,8 @@
 
 #include "invariant/document_rules.hpp"
 
+#include <mishap/account.hpp>
+#include <mishap/duration.hpp>
 #include <mishap/gtest.hpp>
 #include <mishap/invariant.hpp>
 #include <mishap/report.hpp>
@@ -18,7 +20,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <stdexcept>
+#include <string>
 
 namespace {
 
@@ -41,6 +45,52 @@ MISHAP_INVARIANT(speaks_of_nothing, "nobody uses a resource that is called odd",
                 .lane = op.id.lane,
                 .resource = 4711,
                 .proof = {{4711, "there is no such event"}, {mishap::none, "nor this"}}});
+}
+
+// What the account says of a run, as violations: why its client may end with an error, how long it waited for
+// what, and what there was.
+MISHAP_INVARIANT(goes_unexplained, "nothing that is called explained goes wrong", const evidence& e,
+    std::vector<violation>& found)
+{
+    const auto is_explained = [&](mishap::index operation) {
+        return operation != mishap::none && e.trace.operations[operation].id.kind == "explained";
+    };
+    for (const mishap::reason& r : e.account.client(0).reasons)
+        if (is_explained(r.operation))
+            found.push_back(e.broken_by(e.trace.operations[r.operation],
+                r.is_owed() ? "must be told" : "need not be told: " + std::string(r.waived->name)));
+    for (mishap::index i = 0; i < e.trace.operations.size(); ++i) {
+        const mishap::operation_account& op = e.account.operations()[i];
+        if (is_explained(i) && op.how == mishap::wait_end::struck)
+            found.push_back(e.broken_by(e.trace.operations[i],
+                "was struck after " +
+                    mishap::to_string(e.trace.time_of(op.waited.to) - e.trace.time_of(op.waited.from))));
+    }
+    for (mishap::index i = 0; i < e.trace.bodies.size(); ++i) {
+        const mishap::supply& there = e.account.supply_at(e.trace.bodies[i].entered);
+        if (there.inside != 1 || there.open > 1 || e.account.stays()[i].nested)
+            found.push_back({.sentence = "there is more than one client, or resource"});
+    }
+}
+
+awaitable<void> is_explained(environment& env)
+{
+    mock_resource session("explained");
+    co_await session.create();
+    std::exception_ptr error;
+    try {
+        try {
+            co_await session.maintain("ping");
+        } catch (const std::runtime_error&) {
+        }
+        co_await env.body()(session);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_await shield();
+    co_await session.close();
+    if (error)
+        std::rethrow_exception(error);
 }
 
 awaitable<void> asks_twice(environment& env)
@@ -115,6 +165,29 @@ TEST(own_invariant, is_judged_in_every_run)
     EXPECT_TRUE(breaks_only(run_under("", asks_twice), "asks_once"));
     EXPECT_EQ(sentence_of(run_under("", asks_twice)), "session.ask#1 asks once more");
     EXPECT_TRUE(holds(run_under("", right)));
+}
+
+// The account is what mishap's own rules read.
+TEST(own_invariant, reads_the_account)
+{
+    EXPECT_TRUE(holds(run_under("", is_explained)));
+    const run_result owed = run_under("explained.create=fail(io_error)", is_explained);
+    EXPECT_TRUE(breaks_only(owed, "goes_unexplained"));
+    EXPECT_EQ(sentence_of(owed), "must be told");
+    const run_result waived = run_under("explained.ping=fail(io_error)", is_explained);
+    EXPECT_TRUE(breaks_only(waived, "goes_unexplained"));
+    EXPECT_EQ(sentence_of(waived), "need not be told: on_the_side");
+    EXPECT_EQ(sentence_of(run_under("explained.create=cancel", is_explained)), "was struck after 0s");
+}
+
+TEST(waivers, have_names_and_sentences_of_their_own)
+{
+    std::set<std::string_view> names;
+    for (const mishap::waiver* one : mishap::waivers()) {
+        EXPECT_TRUE(names.insert(one->name).second) << one->name << " stands there twice";
+        EXPECT_TRUE(one->sentence.ends_with('.')) << one->name;
+    }
+    EXPECT_GE(names.size(), 12U);
 }
 
 TEST(own_invariant, comes_after_mishaps_own)
