@@ -1,13 +1,11 @@
 #include "seam.hpp"
 
-#include <dlfcn.h>
+#include "helpers.hpp"
+#include "seam_real.hpp"
+
+#include "network/kernel.hpp"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/futex.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -25,20 +23,6 @@ constinit thread_local seam* active = nullptr;
 /// Asio never waits longer than this, and arms its timerfd anew when it wakes.
 constexpr duration longest_wait = std::chrono::minutes(5);
 
-// The real functions are looked up on first use, not by a static initialiser: a user's global io_context may
-// call them before ours would have run.
-template <class Function>
-Function real(const char* name) noexcept
-{
-    return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
-}
-
-timespec to_timespec(duration d) noexcept
-{
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(d);
-    return {static_cast<time_t>(seconds.count()), static_cast<long>((d - seconds).count())};
-}
-
 bool is_interrupter(const epoll_event& event) noexcept
 {
     return event.events == (EPOLLIN | EPOLLERR | EPOLLET);
@@ -46,7 +30,20 @@ bool is_interrupter(const epoll_event& event) noexcept
 
 } // namespace
 
+[[gnu::used]] void (*const parts_of_the_seam[])() = {&link_readiness, &link_sockets, &link_threads};
+
 seam*& active_seam() noexcept { return active; }
+
+timespec to_timespec(duration d) noexcept
+{
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(d);
+    return {static_cast<time_t>(seconds.count()), static_cast<long>((d - seconds).count())};
+}
+
+duration to_duration(const timespec& t) noexcept
+{
+    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+}
 
 reactor* seam::of_epoll(int epoll) noexcept
 {
@@ -94,15 +91,15 @@ void remember(seam& here, int epoll, int descriptor, const epoll_event& event)
     }
 }
 
-duration to_duration(const timespec& t) noexcept
-{
-    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
-}
+} // namespace
 
-/// A blocked thread lets time pass: the code that asked goes on when it meant to, and timers are late, as
-/// they would be.
 void sleep_until(seam& here, duration until, const char* call) noexcept
 {
+    if (helper_threads::is_helper()) {
+        while (here.now < until)
+            here.helpers->wait(helper_threads::reason::nothing, nullptr, until);
+        return;
+    }
     if (here.observer)
         here.observer->blocks(call);
     here.now = std::max(here.now, until);
@@ -113,30 +110,43 @@ void sleep_for(seam& here, duration how_long, const char* call) noexcept
     sleep_until(here, here.now + std::max(how_long, duration(0)), call);
 }
 
-/// Virtual time at which a clock reads that value.
 duration when(clockid_t clock, const timespec& absolute) noexcept
 {
     return to_duration(absolute) - (clock == CLOCK_REALTIME ? system_epoch : steady_epoch);
 }
 
-void wait_for_others(const seam& here, const char* call, pthread_mutex_t* leaves = nullptr) noexcept
+void wait_for_others(const seam& here, const char* call, pthread_mutex_t* leaves) noexcept
 {
     if (here.observer)
         here.observer->waits(call, leaves);
 }
 
-/// A second io_context that code under test runs on its own: virtual time is served right there.
-bool serve_private_reactor(seam& here, reactor& which) noexcept
+bool let_time_pass(seam& here, duration until, const char* call) noexcept
 {
-    if (which.expiry < duration(0) || which.expiry > here.horizon)
+    if (until <= here.now)
         return false;
-    here.now = std::max(here.now, which.expiry);
-    which.expiry = duration(-1);
-    which.due = true;
-    return true;
+    if (helper_threads::is_helper()) {
+        const duration next = std::min(until, here.network ? here.network->next_due() : duration::max());
+        here.helpers->wait(helper_threads::reason::nothing, nullptr, next);
+        return here.now < until;
+    }
+    if (here.helpers && here.helpers->run())
+        return true;
+    duration next = std::min(until, here.network ? here.network->next_due() : duration::max());
+    if (here.helpers)
+        next = std::min(next, here.helpers->next_deadline());
+    if (next == duration::max() || next > here.horizon) {
+        wait_for_others(here, call);
+        return false;
+    }
+    if (here.observer)
+        here.observer->blocks(call);
+    here.now = std::max(here.now, next);
+    if (here.network)
+        here.network->advance();
+    return here.now < until;
 }
 
-} // namespace
 } // namespace mishap::detail
 
 using mishap::detail::active;
@@ -221,10 +231,18 @@ int timerfd_settime(int descriptor, int flags, const itimerspec* value, itimersp
 int epoll_ctl(int epoll, int operation, int descriptor, epoll_event* event) noexcept
 {
     if (auto* here = active) {
+        if (here->network)
+            if (auto* socket = here->network->find(descriptor)) {
+                const auto given = here->network->epoll_control(epoll, operation, *socket, event);
+                errno = given.error;
+                return given.error == 0 ? 0 : -1;
+            }
         if (operation == EPOLL_CTL_MOD) {
-            // Waking a reactor that never sleeps.
-            if (const auto* reactor = here->of_epoll(epoll); reactor && reactor->interrupter == descriptor)
+            // Waking a reactor: one that another thread waits for, or one that never sleeps.
+            if (auto* reactor = here->of_epoll(epoll); reactor && reactor->interrupter == descriptor) {
+                reactor->interrupted = true;
                 return 0;
+            }
         } else if (operation == EPOLL_CTL_ADD && event) {
             mishap::detail::remember(*here, epoll, descriptor, *event);
         } else if (operation == EPOLL_CTL_DEL) {
@@ -234,62 +252,6 @@ int epoll_ctl(int epoll, int operation, int descriptor, epoll_event* event) noex
     }
     static const auto next = real<int (*)(int, int, int, epoll_event*) noexcept>("epoll_ctl");
     return next(epoll, operation, descriptor, event);
-}
-
-int epoll_wait(int epoll, epoll_event* events, int events_max, int timeout)
-{
-    static const auto next = real<int (*)(int, epoll_event*, int, int)>("epoll_wait");
-    if (auto* here = active) {
-        if (auto* reactor = here->of_epoll(epoll)) {
-            int count = 0;
-            if (here->owns(*reactor) && here->observer)
-                here->observer->polls(reactor->due && reactor->kernel_descriptors == 0);
-            if (timeout != 0 && !reactor->due) {
-                if (here->owns(*reactor)) {
-                    if (here->observer)
-                        here->observer->runs_own_context();
-                } else if (reactor->kernel_descriptors > 0 &&
-                           next(epoll, events, 0 < events_max ? 1 : 0, 0) > 0) {
-                    return next(epoll, events, events_max, 0);
-                } else if (!mishap::detail::serve_private_reactor(*here, *reactor)) {
-                    mishap::detail::wait_for_others(*here, "io_context::run");
-                    return next(epoll, events, events_max, timeout);
-                }
-            }
-            // The world says when its own timers are due; those of a private io_context go by the clock.
-            const bool passed = reactor->expiry >= mishap::duration(0) && reactor->expiry <= here->now;
-            if (reactor->due || (passed && reactor != &here->reactors.front())) {
-                reactor->due = false;
-                reactor->expiry = mishap::duration(-1);
-                events[count++] = reactor->timer_event;
-            }
-            // The kernel is asked only about descriptors that it alone knows.
-            if (reactor->kernel_descriptors > 0 && count < events_max) {
-                const int more = next(epoll, events + count, events_max - count, 0);
-                count += std::max(more, 0);
-            }
-            return count;
-        }
-    }
-    return next(epoll, events, events_max, timeout);
-}
-
-int pthread_create(
-    pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) noexcept
-{
-    static const auto next =
-        real<int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*) noexcept>("pthread_create");
-    if (const auto* here = active; here && here->observer)
-        here->observer->leaves("a thread was started (pthread_create)");
-    return next(thread, attributes, start, argument);
-}
-
-int pthread_join(pthread_t thread, void** result)
-{
-    static const auto next = real<int (*)(pthread_t, void**)>("pthread_join");
-    if (const auto* here = active)
-        mishap::detail::wait_for_others(*here, "pthread_join");
-    return next(thread, result);
 }
 
 int nanosleep(const timespec* how_long, timespec* left)
@@ -333,131 +295,6 @@ unsigned sleep(unsigned seconds)
     }
     static const auto next = real<unsigned (*)(unsigned)>("sleep");
     return next(seconds);
-}
-
-int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex)
-{
-    static const auto next = real<int (*)(pthread_cond_t*, pthread_mutex_t*)>("pthread_cond_wait");
-    if (const auto* here = active)
-        mishap::detail::wait_for_others(*here, "pthread_cond_wait (a condition variable)", mutex);
-    return next(condition, mutex);
-}
-
-int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex, const timespec* until)
-{
-    if (auto* here = active) {
-        mishap::detail::sleep_until(
-            *here, mishap::detail::when(CLOCK_REALTIME, *until), "pthread_cond_timedwait");
-        return ETIMEDOUT;
-    }
-    static const auto next =
-        real<int (*)(pthread_cond_t*, pthread_mutex_t*, const timespec*)>("pthread_cond_timedwait");
-    return next(condition, mutex, until);
-}
-
-int pthread_cond_clockwait(
-    pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock, const timespec* until)
-{
-    if (auto* here = active) {
-        mishap::detail::sleep_until(*here, mishap::detail::when(clock, *until), "pthread_cond_clockwait");
-        return ETIMEDOUT;
-    }
-    static const auto next = real<int (*)(pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*)>(
-        "pthread_cond_clockwait");
-    return next(condition, mutex, clock, until);
-}
-
-int poll(pollfd* descriptors, nfds_t count, int timeout)
-{
-    static const auto next = real<int (*)(pollfd*, nfds_t, int)>("poll");
-    auto* here = active;
-    if (!here || timeout == 0)
-        return next(descriptors, count, timeout);
-    if (const int ready = next(descriptors, count, 0); ready != 0)
-        return ready;
-    if (timeout > 0) {
-        mishap::detail::sleep_for(*here, std::chrono::milliseconds(timeout), "poll");
-        return 0;
-    }
-    mishap::detail::wait_for_others(*here, "poll");
-    return next(descriptors, count, timeout);
-}
-
-/// A mutex that this thread holds already, here or in a run that was left where it stood, is never unlocked.
-int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept
-{
-    static const auto next = real<int (*)(pthread_mutex_t*) noexcept>("pthread_mutex_lock");
-    const auto* here = active;
-    if (!here)
-        return next(mutex);
-    if (const int taken = pthread_mutex_trylock(mutex); taken != EBUSY)
-        return taken;
-    if (mutex->__data.__owner == gettid() && mutex->__data.__kind == PTHREAD_MUTEX_TIMED_NP)
-        mishap::detail::wait_for_others(*here,
-            "pthread_mutex_lock (a mutex that this thread holds already, perhaps since an earlier run)");
-    return next(mutex);
-}
-
-ssize_t read(int descriptor, void* into, size_t size)
-{
-    static const auto next = real<ssize_t (*)(int, void*, size_t)>("read");
-    if (const auto* here = active) {
-        static const auto look = real<int (*)(pollfd*, nfds_t, int)>("poll");
-        pollfd one{.fd = descriptor, .events = POLLIN, .revents = 0};
-        if (look(&one, 1, 0) == 0 && (fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0)
-            mishap::detail::wait_for_others(*here, "read (of what nobody has written)");
-    }
-    return next(descriptor, into, size);
-}
-
-/// The child goes on to the end of the run, and no further: it must not run the other tests once more.
-pid_t fork() noexcept
-{
-    static const auto next = real<pid_t (*)() noexcept>("fork");
-    auto* here = active;
-    if (here && here->observer)
-        here->observer->leaves("a process was forked (fork)");
-    const pid_t child = next();
-    if (here && child == 0)
-        here->in_child = true;
-    return child;
-}
-
-/// std::future, std::atomic::wait, semaphores and latches wait in a futex, which libstdc++ asks for this way.
-long syscall(long number, ...) noexcept
-{
-    va_list list;
-    va_start(list, number);
-    long a[6];
-    for (long& value : a)
-        value = va_arg(list, long);
-    va_end(list);
-    static const auto next = real<long (*)(long, ...) noexcept>("syscall");
-    if (auto* here = active; here && number == SYS_futex) {
-        const int operation = static_cast<int>(a[1]) & FUTEX_CMD_MASK;
-        // Another thread that initialises the same static variable wakes this one, so that wait is none of
-        // ours: the C++ ABI's guard words have these values.
-        const bool guard = a[2] == 0x100 || a[2] == 0x10100;
-        if ((operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET) && !guard) {
-            const int word = __atomic_load_n(reinterpret_cast<int*>(a[0]), __ATOMIC_SEQ_CST);
-            if (word == static_cast<int>(a[2])) {
-                if (const auto* limit = reinterpret_cast<const timespec*>(a[3])) {
-                    const bool realtime = (static_cast<int>(a[1]) & FUTEX_CLOCK_REALTIME) != 0;
-                    if (operation == FUTEX_WAIT)
-                        mishap::detail::sleep_for(*here, mishap::detail::to_duration(*limit), "a futex wait");
-                    else
-                        mishap::detail::sleep_until(*here,
-                            mishap::detail::when(realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, *limit),
-                            "a futex wait");
-                    errno = ETIMEDOUT;
-                    return -1;
-                }
-                mishap::detail::wait_for_others(
-                    *here, "a futex wait (std::future, std::atomic::wait, a semaphore or a latch)");
-            }
-        }
-    }
-    return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 } // extern "C"

@@ -11,7 +11,13 @@
 
 #include <vector>
 
+namespace mishap::network {
+class kernel;
+}
+
 namespace mishap::detail {
+
+class helper_threads;
 
 /// What the seam knows of one epoll descriptor, which is one Asio reactor.
 struct reactor
@@ -26,6 +32,8 @@ struct reactor
     bool capped = false;
     /// Its next epoll_wait reports the timerfd.
     bool due = false;
+    /// Another thread asked it to look at its queue.
+    bool interrupted = false;
     /// Descriptors of the code under test, which only the kernel knows about.
     int kernel_descriptors = 0;
 };
@@ -46,6 +54,13 @@ public:
     /// The simulation's own io_context lets its reactor take a turn, which brings nothing but timers that
     /// expired; or nothing of the kind, or other things too.
     virtual void polls(bool timers_are_due) noexcept = 0;
+    /// A socket, pipe or name is asked for: the network that it is to be of, or null where that is to be
+    /// real.
+    virtual network::kernel* opens_socket() noexcept { return nullptr; }
+    /// A thread is started: who is to hold it, or null where it is to run in real time.
+    virtual helper_threads* starts_thread() noexcept { return nullptr; }
+    /// SIGPIPE would have ended the program.
+    virtual void breaks_pipe() noexcept {}
 
 protected:
     ~seam_observer() = default;
@@ -60,6 +75,10 @@ struct seam
     seam_observer* observer = nullptr;
     bool in_child = false; ///< a process that code under test forked: it ends with its run
     std::vector<reactor> reactors;
+    /// Null until the first socket is made.
+    network::kernel* network = nullptr;
+    /// Null until the first thread is started.
+    helper_threads* helpers = nullptr;
 
     /// The simulation's own reactor is the first.
     bool owns(const reactor& which) const noexcept { return &which == reactors.data(); }

@@ -1,0 +1,41 @@
+#pragma once
+/// What the parts of the seam share.
+
+#include "seam.hpp"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <time.h>
+
+namespace mishap::detail {
+
+/// The C library's own function. Looked up on first use, not by a static initialiser: a user's global
+/// io_context may call ours before that would have run.
+template <class Function>
+Function real(const char* name) noexcept
+{
+    return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+}
+
+// Naming these pulls the other parts of the seam out of the archive together with the first.
+void link_readiness() noexcept;
+void link_sockets() noexcept;
+void link_threads() noexcept;
+
+timespec to_timespec(duration) noexcept;
+duration to_duration(const timespec&) noexcept;
+
+/// A call that blocks the thread waits until something happens in the network, or until that time. Returns
+/// false where the time has come or nothing can ever happen, and true where something may have changed.
+bool let_time_pass(seam& here, duration until, const char* call) noexcept;
+
+/// A blocked thread lets time pass: the code that asked goes on when it meant to, and timers are late, as
+/// they would be. A helper thread only waits.
+void sleep_until(seam& here, duration until, const char* call) noexcept;
+void sleep_for(seam& here, duration how_long, const char* call) noexcept;
+/// Virtual time at which a clock reads that value.
+duration when(clockid_t clock, const timespec& absolute) noexcept;
+/// The thread waits for somebody else to wake it, and leaves that mutex, if any, meanwhile.
+void wait_for_others(const seam& here, const char* call, pthread_mutex_t* leaves = nullptr) noexcept;
+
+} // namespace mishap::detail
