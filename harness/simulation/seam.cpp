@@ -135,7 +135,7 @@ bool let_time_pass(seam& here, duration until, const char* call) noexcept
     duration next = std::min(until, here.network ? here.network->next_due() : duration::max());
     if (here.helpers)
         next = std::min(next, here.helpers->next_deadline());
-    if (next == duration::max() || next > here.horizon) {
+    if (next == duration::max() || (next > here.horizon && until == duration::max())) {
         wait_for_others(here, call);
         return false;
     }

@@ -166,7 +166,7 @@ int wait_for_events(seam& here, int epoll, epoll_event* events, int most, durati
             next = std::min(next, here.network->next_due());
         if (here.helpers)
             next = std::min(next, here.helpers->next_deadline());
-        if (next == duration::max() || next > here.horizon)
+        if (next == duration::max() || (next > here.horizon && until == duration::max()))
             return -1;
         here.now = std::max(here.now, next);
     }

@@ -42,7 +42,7 @@ woken wait_on(
         duration next = std::min(until, here.network ? here.network->next_due() : duration::max());
         if (here.helpers)
             next = std::min(next, here.helpers->next_deadline());
-        if (next == duration::max() || next > here.horizon)
+        if (next == duration::max() || (next > here.horizon && until == duration::max()))
             return woken::by_nobody;
         sleep_until(here, next, call);
         if (here.network)
