@@ -7,7 +7,7 @@
 
 #include "simulation/misuse.hpp"
 #include "simulation/run.hpp"
-#include "simulation/world.hpp"
+#include "simulation/running.hpp"
 #include "vocabulary/printable.hpp"
 
 #include <mishap/duration.hpp>
@@ -435,7 +435,7 @@ int run_command(const command& asked, std::vector<std::string> words, const std:
 
 int dispatch(int argc, char** argv)
 {
-    if (!detail::world::virtual_time_is_linked()) {
+    if (!detail::virtual_time_is_linked()) {
         complain("virtual time is not linked in: this program's clock_gettime, timerfd_settime or epoll_wait "
                  "are not "
                  "mishap's. Link mishap::mishap into the program itself, and define none of these functions "

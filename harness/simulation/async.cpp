@@ -21,7 +21,10 @@ async_operation::async_operation(resource& on, const boost::asio::any_io_executo
 
 bool async_operation::accepted() const noexcept { return world_->accepts_operations(); }
 
-boost::asio::any_io_executor async_operation::fallback() const { return executor(*world_, lane_); }
+boost::asio::any_io_executor async_operation::fallback() const
+{
+    return executor(world_->executors(), lane_);
+}
 
 bool async_operation::may_be_struck() const noexcept { return world_->has_strikes(); }
 

@@ -54,6 +54,11 @@ void read_setting(std::string_view name, const std::string& text, double& into)
 
 void read_setting(std::string_view, const std::string& text, std::string& into) { into = text; }
 
+namespace {
+
+/// What the name of a counter speaks of: `open`, or `session.open`.
+///
+/// Errors: throws `input_error` for an unknown quantity.
 statistic_record parse_statistic(std::string_view name)
 {
     const auto point = name.rfind('.');
@@ -68,6 +73,8 @@ statistic_record parse_statistic(std::string_view name)
     misused(unknown_word("statistic", name, known) +
             "; in front of it may stand the kind of the resources, as in session.open");
 }
+
+} // namespace
 
 void refuse_setting(std::string_view name, const std::string& text)
 {
@@ -101,7 +108,7 @@ environment& environment::current()
 
 boost::asio::any_io_executor environment::executor() const
 {
-    return detail::executor(*world_, world_->running_lane());
+    return detail::executor(world_->executors(), world_->running_lane());
 }
 
 boost::asio::io_context& environment::context() const { return world_->context(); }
@@ -130,7 +137,9 @@ const std::string* environment::find_setting(std::string_view name) const
 {
     if (detail::usage& seen = detail::usage_of_run(); seen.gives_settings)
         seen.settings_read.emplace(name);
-    return world_->find_setting(name);
+    const auto& settings = world_->plan().settings;
+    const auto found = settings.find(name);
+    return found == settings.end() ? nullptr : &found->second;
 }
 
 } // namespace mishap

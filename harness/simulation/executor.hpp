@@ -1,6 +1,6 @@
 #pragma once
 
-#include "world.hpp"
+#include "handlers.hpp"
 
 #include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/execution/context.hpp>
@@ -12,26 +12,26 @@
 
 namespace mishap::detail {
 
-/// The executor of a world, in one lane of it. Behaves as an `io_context`'s does: `blocking.possibly` runs
-/// inline when called from a handler of its world, `blocking.never` always queues; `outstanding_work.tracked`
-/// counts, and remembers the step and lane that it came from.
+/// The executor of a simulation, in one lane of it. Behaves as an `io_context`'s does: `blocking.possibly`
+/// runs inline when called from one of its handlers, `blocking.never` always queues;
+/// `outstanding_work.tracked` counts, and remembers the step and lane that it came from.
 ///
 /// Equal across lanes, since code under test compares executors to learn whether it is "on the pool's".
 class executor
 {
 public:
-    executor(world& where, lane in) noexcept : world_(&where), lane_(in) {}
+    executor(handlers& where, lane in) noexcept : handlers_(&where), lane_(in) {}
 
     executor(const executor& other) noexcept
-        : world_(other.world_), token_(other.token_), lane_(other.lane_), never_(other.never_),
+        : handlers_(other.handlers_), token_(other.token_), lane_(other.lane_), never_(other.never_),
           tracked_(other.tracked_)
     {
         if (tracked_)
-            world_->copy_work(token_);
+            handlers_->copy_work(token_);
     }
 
     executor(executor&& other) noexcept
-        : world_(other.world_), token_(other.token_), lane_(other.lane_), never_(other.never_),
+        : handlers_(other.handlers_), token_(other.token_), lane_(other.lane_), never_(other.never_),
           tracked_(std::exchange(other.tracked_, false))
     {}
 
@@ -40,12 +40,12 @@ public:
     ~executor()
     {
         if (tracked_)
-            world_->end_work(token_);
+            handlers_->end_work(token_);
     }
 
     boost::asio::execution_context& query(boost::asio::execution::context_t) const noexcept
     {
-        return world_->context();
+        return handlers_->context();
     }
 
     boost::asio::execution::blocking_t query(boost::asio::execution::blocking_t) const noexcept
@@ -84,43 +84,49 @@ public:
     template <class F>
     void execute(F&& f) const
     {
-        if (tracked_ && world_->was_abandoned(token_)) {
+        if (tracked_ && handlers_->was_abandoned(token_)) {
             const std::decay_t<F> dropped(std::forward<F>(f));
             return;
         }
-        if (!never_ && world_->in_handler()) {
+        if (!never_ && handlers_->in_handler()) {
             // As an io_context does, keep what the function throws from unwinding its caller.
             try {
                 std::decay_t<F> inlined(std::forward<F>(f));
                 std::move(inlined)();
             } catch (...) {
-                world_->escaped();
+                handlers_->escaped();
             }
             return;
         }
-        world_->queue(lane_, task(std::forward<F>(f)));
+        handlers_->queue(lane_, task(std::forward<F>(f)));
     }
 
     lane in() const noexcept { return lane_; }
 
-    friend bool operator==(const executor& a, const executor& b) noexcept { return a.world_ == b.world_; }
-    friend bool operator!=(const executor& a, const executor& b) noexcept { return a.world_ != b.world_; }
+    friend bool operator==(const executor& a, const executor& b) noexcept
+    {
+        return a.handlers_ == b.handlers_;
+    }
+    friend bool operator!=(const executor& a, const executor& b) noexcept
+    {
+        return a.handlers_ != b.handlers_;
+    }
 
 private:
     executor with(bool never, bool tracked) const noexcept
     {
-        executor changed(*world_, lane_);
+        executor changed(*handlers_, lane_);
         changed.never_ = never;
         changed.tracked_ = tracked;
         if (tracked) {
-            changed.token_ = tracked_ ? token_ : world_->begin_work(lane_);
+            changed.token_ = tracked_ ? token_ : handlers_->begin_work(lane_);
             if (tracked_)
-                world_->copy_work(token_);
+                handlers_->copy_work(token_);
         }
         return changed;
     }
 
-    world* world_;
+    handlers* handlers_;
     std::uint32_t token_ = 0;
     lane lane_;
     bool never_ = false;

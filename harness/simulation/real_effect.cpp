@@ -1,13 +1,15 @@
-#include "world.hpp"
+#include "operations.hpp"
+
+#include "fault/behaviour.hpp"
 
 #include <mishap/error.hpp>
 
 #include <boost/system/system_error.hpp>
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace mishap::detail {
 
@@ -31,21 +33,14 @@ std::optional<boost::system::error_code> code_in(const std::exception_ptr& throw
 } // namespace
 
 /// Does what the operation does outside the simulation, if it takes effect, and says how it ends after all.
-result world::take_real_effect(index operation, result how)
+result operations::take_effect(index operation, const real_effect& effect, result how)
 {
-    const auto found = std::find_if(real_operations_.begin(), real_operations_.end(),
-        [&](const real_operation& one) { return one.operation == operation; });
-    if (found == real_operations_.end())
-        return how;
-    const real_effect& effect = *found->effect;
-    real_operations_.erase(found);
-
-    operation_record& op = trace_->operations[operation];
+    operation_record& op = at(operation);
     // As in the ledger: of a create whose reply was lost nothing is left that anybody could close.
-    const bool lost_reply = how == result::failed && op.fault.kind == fault_kind::fail_after_effect;
+    const behaviour& does = behaviour_of(op.fault.kind);
     const bool takes_effect = op.role == role::create
-                                  ? how == result::ok && op.fault.kind != fault_kind::empty
-                                  : how == result::ok || lost_reply;
+                                  ? how == result::ok && !does.yields_nothing
+                                  : how == result::ok || (how == result::failed && does.loses_reply);
     if (!takes_effect)
         return how;
     // It may block, start threads and ask the real clock: virtual time stands still meanwhile.
@@ -64,7 +59,7 @@ result world::take_real_effect(index operation, result how)
     op.failed_by_itself = name_of(error);
     // A code from outside bears no mark, so that a copy of it is told by its value.
     if (const auto code = code_in(error))
-        trace_->values.push_back(
+        record_->values.push_back(
             {operation, [code](const std::exception_ptr& thrown) { return code_in(thrown) == code; }});
     return result::failed;
 }

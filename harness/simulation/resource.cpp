@@ -1,4 +1,5 @@
 #include "executor.hpp"
+#include "leave_with.hpp"
 #include "world.hpp"
 
 #include <mishap/resource.hpp>
@@ -10,20 +11,6 @@
 #include <stdexcept>
 
 namespace mishap {
-
-namespace detail {
-
-operation_run operation_run::begin(
-    const resource& on, role what, symbol name, lane in, const real_effect* effect)
-{
-    return {*on.world_, on.world_->begin_operation(on, what, name, in, false, effect)};
-}
-
-bool operation_run::immediate() const noexcept { return world_->settled(index_); }
-awaitable<void> operation_run::wait() const { return world_->wait(index_); }
-void operation_run::finish() const { world_->finish(index_); }
-
-} // namespace detail
 
 resource::resource(symbol kind) : world_(detail::world::current()), kind_(kind)
 {
@@ -76,10 +63,14 @@ awaitable<void> resource::operate(role what, symbol name, const detail::real_eff
                 boost::asio::error::make_error_code(boost::asio::error::operation_aborted));
         }
     }
-    const auto run = detail::operation_run::begin(*this, what, name, in, effect);
-    if (!run.immediate())
-        co_await run.wait();
-    run.finish();
+    const index run = world_->begin_operation(*this, what, name, in, false, effect);
+    if (!world_->settled(run))
+        co_await world_->wait(run);
+    world_->deliver(run);
+    if (const std::exception_ptr error = world_->happened()->operations[run].error) {
+        const detail::leave_with failing(error);
+        co_await failing;
+    }
 }
 
 awaitable<void> resource::create()

@@ -1,6 +1,7 @@
 #include "run.hpp"
 
 #include "misuse.hpp"
+#include "running.hpp"
 #include "world.hpp"
 
 #include "fault/fired.hpp"
@@ -63,7 +64,7 @@ runner::runner(const manager& under_test, contract promises, limits bounds, choo
         throw std::logic_error("the contract of " +
                                (under_test.name.empty() ? "this manager" : under_test.name) +
                                " contradicts itself: " + why);
-    if (!world::virtual_time_is_linked())
+    if (!virtual_time_is_linked())
         throw std::runtime_error("virtual time is not linked in: clock_gettime, timerfd_settime or "
                                  "epoll_wait of this program are not "
                                  "mishap's. Link mishap::mishap into the program itself, and define none of "

@@ -26,26 +26,6 @@ class world;
 
 /// What an operation does outside the simulation.
 using real_effect = std::function<void()>;
-
-/// One operation under way, between its start and its delivery.
-///
-/// `begin` decides what it does; if it does not end at once, `wait` suspends until it has ended; `finish`
-/// throws what was injected.
-class operation_run
-{
-public:
-    static operation_run begin(const resource&, role, symbol name, lane in, const real_effect*);
-
-    bool immediate() const noexcept;
-    awaitable<void> wait() const;
-    void finish() const;
-
-private:
-    operation_run(world& where, index which) : world_(&where), index_(which) {}
-
-    world* world_;
-    index index_;
-};
 } // namespace detail
 
 /// One entry of the ledger: the mock half of a resource, which a fake holds as a member.
@@ -243,7 +223,6 @@ public:
 
 private:
     friend class detail::async_operation;
-    friend class detail::operation_run;
     friend class detail::world;
 
     awaitable<void> operate(role, symbol name, const detail::real_effect* effect = nullptr);

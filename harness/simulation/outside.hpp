@@ -1,0 +1,56 @@
+#pragma once
+
+#include "handlers.hpp"
+#include "recorder.hpp"
+#include "seam.hpp"
+
+#include <cstdint>
+#include <limits>
+
+namespace mishap::detail {
+
+/// What leaves the simulation: threads, real descriptors, calls that block.
+class outside final : public seam_observer
+{
+public:
+    outside(recorder& record, handlers& executors) noexcept : record_(record), handlers_(executors) {}
+
+    /// A run begins.
+    void begin() noexcept
+    {
+        frozen_ = allowed_ = 0;
+        last_awaited_ = std::numeric_limits<std::uint64_t>::max();
+    }
+
+    void freeze_time(bool frozen) noexcept { frozen_ += frozen ? 1 : -1; }
+    bool time_is_frozen() const noexcept { return frozen_ != 0; }
+    void allow(bool allowed) noexcept { allowed_ += allowed ? 1 : -1; }
+    /// Something lives outside that the test allows.
+    bool may_be_awaited() const noexcept { return handlers_.is_shared() && allowed_ > 0; }
+    /// Whether it was not yet awaited in this step; from now on it was.
+    bool await_once() noexcept
+    {
+        if (last_awaited_ == record_->steps)
+            return false;
+        last_awaited_ = record_->steps;
+        return true;
+    }
+
+    // seam_observer
+    void leaves(const char* call) noexcept override;
+    void blocks(const char* call) noexcept override;
+    void waits(const char* call, pthread_mutex_t* leaves) noexcept override;
+    void runs_own_context() noexcept override;
+    void polls(bool timers_are_due) noexcept override { record_.causes.begin_round(timers_are_due); }
+
+private:
+    void add(event_kind kind, const char* call) noexcept;
+
+    recorder& record_;
+    handlers& handlers_;
+    int frozen_ = 0;
+    int allowed_ = 0;
+    std::uint64_t last_awaited_ = 0; ///< the step
+};
+
+} // namespace mishap::detail
