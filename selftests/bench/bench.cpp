@@ -173,7 +173,7 @@ void judge_clients(benchmark::State& state)
 {
     const mishap::manager under_test("line",
         [](mishap::environment& env) -> mishap::awaitable<void> {
-            catalogue::pool<fake_connection> pool(8, std::chrono::seconds(30), nullptr);
+            catalogue::connection_pool<fake_connection> pool(8, std::chrono::seconds(30), nullptr);
             co_await env.clients([&](mishap::client& client) -> mishap::awaitable<void> {
                 co_await pool.with_connection(client.body());
             });
