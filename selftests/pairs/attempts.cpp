@@ -82,8 +82,9 @@ const registration uses_what_arrives_late{{.invariant = "swallows_no_error",
             co_return;
         if (!created)
             throw boost::system::system_error(asio::error::timed_out);
-        co_await env.body()(session);
-        co_await session.close();
+        const auto is_open = []() -> awaitable<void> { co_return; };
+        co_await hold(
+            env, is_open, [&] { return env.body()(session); }, [&](bool) { return session.close(); });
     },
     .kinds = {mishap::fault::late(7s), mishap::fault::hang()}}};
 
