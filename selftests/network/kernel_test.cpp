@@ -126,7 +126,7 @@ TEST_F(network_kernel, a_script_skips_and_looks_for_bytes)
 
 TEST_F(network_kernel, bytes_of_scripts_read_back)
 {
-    for (const std::string raw :
+    for (const std::string& raw :
         {std::string("plain"), std::string("a\r\n\tb\\c"), std::string("\0\x01\xff\x80", 4),
             std::string(" blanks "), std::string("hex 00"), std::string("\"quoted\"")})
         EXPECT_EQ(network::parse_bytes(network::print_bytes(raw)), raw);
