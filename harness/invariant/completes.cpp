@@ -85,6 +85,9 @@ public:
         if (left_out != 0)
             items.push_back(fmt::format("and {} more", left_out));
         list_ = fmt::format("pending: {}", fmt::join(items, "; "));
+        for (const tick_record& tick : e_.trace.ticks)
+            list_ += fmt::format("; only {} every {} is left (the last of {} times)",
+                name_of(e_, tick.operation), to_string(tick.every), tick.times);
         listed_at_ = stuck;
         return list_;
     }

@@ -33,6 +33,15 @@ void agenda::remove_end(index operation) noexcept
         std::make_heap(entries_.begin(), entries_.end(), &later);
 }
 
+duration agenda::last_due() const noexcept
+{
+    duration last{0};
+    for (const entry& e : entries_)
+        if (e.at <= horizon_)
+            last = std::max(last, e.at);
+    return last;
+}
+
 agenda::next agenda::step(duration limit, bool timers_count) noexcept
 {
     const reactor& own = clock_.reactors.front();

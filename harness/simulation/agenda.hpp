@@ -35,6 +35,8 @@ public:
     /// Preconditions: the operation has an entry.
     void remove_end(index operation) noexcept;
     bool empty() const noexcept { return entries_.empty(); }
+    /// When the last of what is due within the horizon comes, or 0.
+    duration last_due() const noexcept;
 
     /// Something happens now.
     void note_activity() noexcept { last_active_ = clock_.now; }

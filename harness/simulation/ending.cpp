@@ -30,8 +30,10 @@ bool last_stages::end_clients(world::pause why)
     }
     while (world_.clients_.running() != 0) {
         const index found = record.add(stage::stuck);
-        if (record->stuck_work.empty())
+        if (record->stuck_work.empty()) {
             world_.handlers_.list_work(record->stuck_work);
+            world_.rhythm_.list(record->ticks, *record);
+        }
         const std::vector<std::size_t> chosen = choose_stuck_clients();
         if (chosen.empty())
             break;
@@ -99,7 +101,8 @@ bool last_stages::end_what_hangs()
         world_.agenda_.extend_horizon();
         fail_hanging();
         world::pause next = world_.drive();
-        while (!world::is_over(next) && !world_.agenda_.empty() && world_.advance(world_.agenda_.horizon()))
+        while (!world::is_over(next) && !world_.agenda_.empty() && !world_.is_at_rest() &&
+               world_.advance(world_.agenda_.horizon()))
             next = world_.drive();
         if (world::is_over(next))
             return false;

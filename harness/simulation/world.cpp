@@ -123,6 +123,9 @@ void world::begin(const manager& under_test, const contract& promises, const lim
     record_.begin(happened, plan.perturbations.size());
     happened.unwrap = promises.unwrap;
     agenda_.begin(bounds.horizon);
+    rhythm_.begin(promises);
+    instant_ = duration(0);
+    steps_at_instant_ = 0;
     operations_.begin(promises, plan, run_number_);
     interruptions_.begin(plan);
     outside_.begin();
@@ -200,7 +203,7 @@ world::pause world::drive()
                 run_ready();
             });
         }
-        if (record_->steps >= limits_->steps_max)
+        if (is_out_of_steps())
             return pause::livelock;
         if (handlers_.inbox_is_filled())
             handlers_.take_inbox();
@@ -238,7 +241,7 @@ world::pause world::drive()
         const bool outside = outside_.may_be_awaited();
         if (outside && outside_.await_once() && await_outside(std::chrono::milliseconds(10)))
             continue;
-        if (!outside_.time_is_frozen() && advance(agenda_.horizon()))
+        if (!outside_.time_is_frozen() && !is_at_rest() && advance(agenda_.horizon()))
             continue;
         if (outside && await_outside(std::chrono::seconds(1)))
             continue;
@@ -250,7 +253,7 @@ world::pause world::drive()
 /// queue, such as the end of a timer that it cancelled, comes next in line.
 void world::run_ready()
 {
-    if (!has_ready() || record_->steps >= limits_->steps_max || is_abandoned())
+    if (!has_ready() || is_out_of_steps() || is_abandoned())
         return;
     if (chooser_)
         choose_and_run();
@@ -325,7 +328,12 @@ bool world::poll_reactor()
 
 bool world::advance(duration limit)
 {
-    switch (agenda_.step(limit, !handlers_.context().stopped())) {
+    const agenda::next next = agenda_.step(limit, !handlers_.context().stopped());
+    if (seam_.now > instant_) {
+        instant_ = seam_.now;
+        steps_at_instant_ = record_->steps;
+    }
+    switch (next) {
     case agenda::next::nothing:
         return false;
     case agenda::next::timer:
@@ -353,7 +361,7 @@ bool world::pass_time(duration until)
     do {
         if (drive() == pause::abandoned)
             return false;
-    } while (advance(until) && record_->steps < limits_->steps_max);
+    } while (advance(until) && !is_out_of_steps());
     agenda_.pass(until);
     return true;
 }

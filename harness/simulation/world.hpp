@@ -7,6 +7,7 @@
 #include "operations.hpp"
 #include "outside.hpp"
 #include "recorder.hpp"
+#include "rhythm.hpp"
 #include "seam.hpp"
 
 #include <mishap/chooser.hpp>
@@ -179,6 +180,14 @@ private:
     {
         return goal_ == goal::adapter ? clients_.adapter_has_ended() : clients_.have_all_ended();
     }
+    /// Only periodic work is left.
+    bool is_at_rest() { return rhythm_.is_at_rest(*record_, seam_.now, agenda_.last_due()); }
+    /// So many handlers ran at one instant, or in all, that it will not end.
+    bool is_out_of_steps() const noexcept
+    {
+        return record_->steps - steps_at_instant_ >= limits_->steps_max ||
+               record_->steps / 100 >= limits_->steps_max;
+    }
     bool is_abandoned() const noexcept { return record_->world_abandoned != none; }
     void run_ready();
     void run_handler(handlers::ready next);
@@ -212,6 +221,7 @@ private:
     recorder record_{seam_};
     handlers handlers_{seam_, record_};
     agenda agenda_{seam_};
+    rhythm rhythm_;
     operations operations_{record_};
     interruptions interruptions_{record_};
     outside outside_{record_, handlers_};
@@ -231,8 +241,10 @@ private:
     bool pump_queued_ = false;
     bool pumped_ = false; ///< the io_context ran the pump, and nothing of its own
     goal goal_ = goal::clients;
-    std::size_t barrier_size_ = 1; ///< how many fresh clients must hold a resource before they go on
-    index struck_before_ = none;   ///< the last cancellation that came before an operation
+    std::size_t barrier_size_ = 1;       ///< how many fresh clients must hold a resource before they go on
+    index struck_before_ = none;         ///< the last cancellation that came before an operation
+    duration instant_{0};                ///< to which time last went on
+    std::uint64_t steps_at_instant_ = 0; ///< those taken by then
     std::vector<choice> choices_;
     std::vector<index> chosen_from_;
     std::vector<index> listed_;

@@ -122,6 +122,7 @@ void trace::clear()
     samples.clear();
     values.clear();
     stuck_work.clear();
+    ticks.clear();
     stray_work.clear();
     stray_reactor = false;
     unwrap = nullptr;

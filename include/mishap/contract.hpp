@@ -217,11 +217,16 @@ std::string contradiction(const contract&);
 /// Bounds of one run. Reaching one is a verdict, never a hang.
 struct limits
 {
-    /// Handlers run. At the limit the run breaks `livelock`.
+    /// Handlers that run while time does not pass. At the limit the run breaks `livelock`, and so it does
+    /// after a hundred times as many in all.
     std::uint64_t steps_max = 100'000;
     /// Virtual time from the run's start. At the limit a client that still waits is stuck; from then on each
-    /// stage of the run's end has one more hour, for clean-up. What goes on periodically in the background
-    /// while somebody hangs goes on until then.
+    /// stage of the run's end has one more hour, for clean-up.
+    ///
+    /// A client is found stuck sooner where only periodic work is left, such as a heartbeat: when all that
+    /// happened came again at a constant distance for 100 periods or ten minutes, whichever is less, but for
+    /// more than a minute and the contract's largest deadline; and where the distance varies, when nothing
+    /// new happened for ten minutes or four times that deadline, whichever is more.
     duration horizon = std::chrono::hours(24);
 };
 

@@ -233,6 +233,15 @@ struct work_record
     duration since{0};
 };
 
+/// An operation that was still being made again and again when the run was found at rest: a heartbeat, a
+/// reaper.
+struct tick_record
+{
+    index operation = none; ///< the latest one
+    duration every{0};      ///< the distance of the last two
+    std::uint32_t times = 0;
+};
+
 /// An interruption or deviation of the plan that struck, and where that was.
 struct strike_record
 {
@@ -297,6 +306,7 @@ struct trace
     std::vector<sample_record> samples;
     std::vector<value_record> values;
     std::vector<work_record> stuck_work; ///< what was pending when the run was found stuck
+    std::vector<tick_record> ticks;      ///< what went on periodically then
     std::vector<work_record> stray_work; ///< what was left after the grace
     bool stray_reactor = false;          ///< the io_context itself still had something pending then
     /// The contract's own way to find an error inside another, or null.
