@@ -421,8 +421,8 @@ void kernel::restart(const address& where, duration from, duration to)
         }
     // What is connected then is reset when the server goes down.
     for (const auto& held : all_)
-        if (held->at == stage::established && held->peer == where)
-            schedule(std::max(from, now()), due::outage, *held);
+        if (held->at == stage::established && held->peer == where && held->other)
+            schedule(std::max(from, now()), due::outage, *held->other);
 }
 
 const std::vector<address>& kernel::host(std::string_view name)

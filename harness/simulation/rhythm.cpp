@@ -9,15 +9,19 @@ namespace {
 
 /// So many periods prove a constant distance, ...
 constexpr int periods = 100;
-/// ... or so much time, where that is shorter; but a timer of the manager's own may hide behind a quick tick,
-/// and has at least the second of these.
+/// ... or so much time, where that is shorter, and these are enough periods; but a timer of the manager's own
+/// may hide behind a quick tick, and has at least the second of these.
 constexpr duration long_enough = std::chrono::minutes(10);
+constexpr int periods_at_least = 20;
 constexpr duration at_least = std::chrono::minutes(1);
 /// Where the distance is never the same, as with jitter and growing back-off: multiples of the largest
 /// deadline.
 constexpr int deadlines = 4;
 /// A run in which time went on no more often than that has nothing periodic to speak of, and pays nothing.
 constexpr std::uint64_t calls_before_reading = 16;
+/// A client that works its way through a long list does the same again and again, too: far more of it before
+/// that is taken for waiting.
+constexpr int periods_of_work = 10'000;
 /// More than so many different things are no ticks.
 constexpr std::size_t ticks_max = 256;
 
@@ -73,24 +77,32 @@ bool rhythm::is_at_rest(const trace& happened, duration now, duration last_due)
 {
     if (++calls_ < calls_before_reading) {
         read_to_ = happened.events.size();
+        steps_ = happened.steps;
+        last_silent_ = now;
         steady_since_ = repeating_since_ = now;
         return false;
     }
     read(happened, now);
+    if (last_due > now)
+        return false; // what is under way comes first
     duration longest{0};
-    for (const tick& one : ticks_)
+    bool is_at_work = false;
+    for (const tick& one : ticks_) {
         longest = std::max(longest, one.every);
+        is_at_work = is_at_work || (one.of_client && one.every != duration(0));
+    }
     const bool is_silent = silent_ > 1 && now - last_silent_ <= 2 * silent_every_;
     if (longest == duration(0) && !is_silent)
         return false; // nothing repeats itself: time goes on to what comes
     longest = std::max(longest, is_silent ? silent_every_ : duration(0));
-    if (last_due > now + longest)
-        return false; // what else is under way comes first
     const duration steady = now - steady_since_;
     const duration patience = std::max(at_least, longest_deadline_ + longest);
-    if (now - repeating_since_ > std::max(long_enough, deadlines * patience))
+    if (is_at_work)
+        return steady > std::max(patience, periods_of_work * longest);
+    const duration some_periods = std::max(long_enough, periods_at_least * longest);
+    if (now - repeating_since_ > std::max(some_periods, deadlines * patience))
         return true;
-    return steady > std::max(patience, std::min(periods * longest, long_enough));
+    return steady > std::max(patience, std::min(periods * longest, some_periods));
 }
 
 void rhythm::read(const trace& happened, duration now)
@@ -124,6 +136,7 @@ void rhythm::count(const event& e, const trace& happened, index at)
         .of_kind = {},
         .name = {},
         .result = result::ok,
+        .of_client = false,
         .nth = 0,
         .last = e.at,
         .latest = at};
@@ -131,6 +144,8 @@ void rhythm::count(const event& e, const trace& happened, index at)
         const operation_record& op = happened.operations[e.subject];
         seen.of_kind = op.id.kind;
         seen.name = op.id.name;
+        seen.of_client = op.id.lane >= 0 && op.role != role::maintenance && op.role != role::create &&
+                         op.role != role::close;
         if (e.kind == event_kind::completed || e.kind == event_kind::delivered)
             seen.result = op.result;
     }

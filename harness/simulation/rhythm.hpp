@@ -42,6 +42,7 @@ private:
         symbol of_kind; ///< of an operation: the kind of its resource, and its name
         symbol name;
         mishap::result result;
+        bool of_client;    ///< an operation of a client's own, and no check
         std::uint32_t nth; ///< of those that are equal at one instant
         duration last;
         duration every{0}; ///< the distance of the last two; zero after the first

@@ -83,7 +83,7 @@ TEST_F(command_line, an_unknown_manager_is_refused)
 TEST_F(command_line, an_unknown_list_is_refused)
 {
     expect_refused({"list", "manager"}, {"'manager'", "did you mean 'managers'?"});
-    expect_refused({"list"}, {"managers, faults, invariants, errors"});
+    expect_refused({"list"}, {"managers, faults, invariants, waivers, errors"});
     expect_refused({"list", "faults", "cancel"}, {"'cancel' is one word too many"});
     expect_refused({"list", "keys", "expct"}, {"unknown section of keys 'expct'", "did you mean 'expect'?"});
     expect_refused(

@@ -9,9 +9,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/channel.hpp>
+#include <boost/asio/redirect_error.hpp>
 
 #include <functional>
 #include <memory>
+#include <utility>
 
 namespace {
 
@@ -135,7 +137,7 @@ TEST(livelock, on_the_io_context_itself_is_one_too)
     EXPECT_TRUE(run.violates("livelock")) << why(run);
 }
 
-TEST(horizon, ends_a_run_that_only_ticks)
+TEST(rest, comes_long_before_the_horizon_where_only_a_timer_ticks)
 {
     const auto ticks = [](mishap::resource& session) -> asio::awaitable<void> {
         const auto executor = co_await asio::this_coro::executor;
@@ -148,8 +150,141 @@ TEST(horizon, ends_a_run_that_only_ticks)
             asio::detached);
         co_await session.use("query");
     };
-    const auto run = simulate(ticks, mishap::parse_plan("session.query=hang"), {.limits = {.horizon = 1h}});
-    EXPECT_EQ(run.trace.time_of(run.trace.outcomes[0].stuck), 1h);
+    const auto run = simulate(ticks, mishap::parse_plan("session.query=hang"), {});
+    EXPECT_LE(run.trace.time_of(run.trace.outcomes[0].stuck), 1h);
+}
+
+/// Pings its session every so often until it is told to stop, as a keep-alive does; a ping may fail each
+/// time.
+mishap::awaitable<void> keep_alive(
+    mishap::mock_resource& session, asio::steady_timer& timer, mishap::duration every)
+{
+    boost::system::error_code stopped;
+    while (!stopped) {
+        timer.expires_after(every);
+        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+        if (!stopped)
+            co_await session.maintain("ping");
+    }
+}
+
+/// One session with a keep-alive beside its body. A manager that is right, whatever hangs in the body.
+mishap::awaitable<void> beside_a_keep_alive(mishap::environment& env, mishap::duration every)
+{
+    mishap::mock_resource session("session");
+    co_await session.create();
+    asio::steady_timer timer(env.executor());
+    bool pinging = true;
+    asio::steady_timer over(env.executor(), asio::steady_timer::time_point::max());
+    asio::co_spawn(env.executor(), keep_alive(session, timer, every), [&](const std::exception_ptr&) {
+        pinging = false;
+        over.cancel();
+    });
+    std::exception_ptr error;
+    try {
+        co_await env.body()(session);
+    } catch (...) {
+        error = std::current_exception();
+    }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    timer.cancel();
+    boost::system::error_code ignored;
+    if (pinging)
+        co_await over.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await session.close();
+    if (error)
+        std::rethrow_exception(error);
+}
+
+TEST(rest, comes_soon_where_only_a_keep_alive_is_left)
+{
+    mishap::contract promises = nothing_promised();
+    for (const mishap::duration every :
+        {mishap::duration(100ms), mishap::duration(1s), mishap::duration(10s)}) {
+        const mishap::manager pinged(
+            "pinged", [every](mishap::environment& env) { return beside_a_keep_alive(env, every); },
+            promises);
+        const auto run = mishap::run(pinged, mishap::parse_plan("session.use=hang"));
+        EXPECT_HOLDS(run);
+        ASSERT_NE(run.trace.outcomes[0].stuck, mishap::none);
+        EXPECT_GT(run.trace.time_of(run.trace.outcomes[0].stuck), 1min);
+        EXPECT_LT(run.trace.time_of(run.trace.outcomes[0].stuck), 15min);
+        ASSERT_FALSE(run.trace.ticks.empty());
+        EXPECT_EQ(run.trace.ticks[0].every, every);
+    }
+}
+
+TEST(rest, does_not_come_before_a_deadline_of_the_contract)
+{
+    mishap::contract promises = nothing_promised();
+    promises.use_timeout = 2h;
+    const mishap::manager pinged(
+        "pinged", [](mishap::environment& env) { return beside_a_keep_alive(env, 1s); }, promises);
+    const auto run = mishap::run(pinged, mishap::parse_plan("session.use=hang"));
+    EXPECT_TRUE(run.violates("honours_timeout") || run.violates("completes")) << "nobody gave it up";
+    ASSERT_NE(run.trace.outcomes[0].stuck, mishap::none);
+    EXPECT_GT(run.trace.time_of(run.trace.outcomes[0].stuck), 2h);
+}
+
+TEST(rest, does_not_come_while_something_slow_is_under_way)
+{
+    const mishap::manager pinged(
+        "pinged", [](mishap::environment& env) { return beside_a_keep_alive(env, 1s); }, nothing_promised());
+    const auto run = mishap::run(pinged, mishap::parse_plan("session.use=delay(3h)"));
+    EXPECT_HOLDS(run);
+    EXPECT_EQ(run.trace.outcomes[0].ending, mishap::ending::returned);
+}
+
+TEST(rest, finds_a_client_that_is_never_woken_beside_a_tick)
+{
+    mishap::contract promises = nothing_promised();
+    promises.clients = 2;
+    const auto run_with = [&](bool forgets) {
+        const mishap::manager gate(
+            "gate",
+            [forgets](mishap::environment& env) -> mishap::awaitable<void> {
+                mishap::mock_resource session("session");
+                co_await session.create();
+                asio::steady_timer ticks(env.executor());
+                asio::co_spawn(env.executor(), keep_alive(session, ticks, 1s), asio::detached);
+                asio::steady_timer turn(env.executor(), asio::steady_timer::time_point::max());
+                bool taken = false;
+                co_await env.clients([&](mishap::client& one) -> mishap::awaitable<void> {
+                    boost::system::error_code woken;
+                    if (std::exchange(taken, true))
+                        co_await turn.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+                    co_await one.body(session);
+                    if (!forgets)
+                        turn.cancel();
+                });
+                ticks.cancel();
+                co_await session.close();
+            },
+            promises);
+        return mishap::run(gate, {});
+    };
+    const auto blamed = run_with(true);
+    ASSERT_TRUE(blamed.violates("completes")) << why(blamed);
+    EXPECT_NE(why(blamed).find("every 1s"), std::string::npos) << why(blamed);
+    EXPECT_FALSE(blamed.violates("livelock"));
+    EXPECT_FALSE(run_with(false).violates("completes"));
+}
+
+TEST(livelock, is_handlers_without_end_at_one_instant_and_no_long_life)
+{
+    const auto spins = [](mishap::duration nap) {
+        return [nap](mishap::resource& session) -> asio::awaitable<void> {
+            const auto executor = co_await asio::this_coro::executor;
+            asio::steady_timer timer(executor);
+            for (int i = 0; i < 2'000; ++i) {
+                timer.expires_after(nap);
+                co_await timer.async_wait(asio::use_awaitable);
+                co_await session.use("query");
+            }
+        };
+    };
+    EXPECT_HOLDS(simulate(spins(1s), {}, {.limits = {.steps_max = 1'000}}));
+    EXPECT_TRUE(simulate(spins(0s), {}, {.limits = {.steps_max = 1'000}}).violates("livelock"));
 }
 
 TEST(escapes, are_caught_wherever_a_handler_runs)

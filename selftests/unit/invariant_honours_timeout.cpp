@@ -61,7 +61,8 @@ TEST(honours_timeout, does_not_blame_what_a_blocking_call_delays)
         mock_resource resource;
         mock_resource other("other");
         asio::steady_timer soon(env.executor(), 1s);
-        asio::co_spawn(env.executor(),
+        asio::co_spawn(
+            env.executor(),
             [&]() -> awaitable<void> {
                 co_await soon.async_wait(asio::use_awaitable);
                 other.now(mishap::role::use, "peek");

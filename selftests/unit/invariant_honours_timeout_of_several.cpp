@@ -221,7 +221,11 @@ awaitable<void> warms_up(environment& env)
         asio::co_spawn(env.executor(), open(), asio::detached);
     boost::system::error_code woken;
     co_await warm.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-    co_await env.clients([](mishap::client&) -> awaitable<void> { co_return; });
+    std::size_t next = 0;
+    co_await env.clients([&](mishap::client& one) -> awaitable<void> {
+        if (const std::size_t mine = next++; mine < sessions.size())
+            co_await one.body(*sessions[mine]);
+    });
     while (!sessions.empty()) {
         sessions.back()->force_close();
         sessions.pop_back();
