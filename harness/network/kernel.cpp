@@ -14,8 +14,6 @@ namespace {
 
 bool later(const auto& a, const auto& b) noexcept { return a.at != b.at ? a.at > b.at : a.order > b.order; }
 
-constexpr std::uint16_t first_ephemeral = 32'768;
-
 } // namespace
 
 void socket::reset()
@@ -60,7 +58,7 @@ void kernel::reset()
     time_waits_.clear();
     players_.clear();
     unlinked_.clear();
-    next_port_ = first_ephemeral;
+    next_port_ = 0;
     next_host_ = 0;
     messages_ = 0;
     peer_ = false;

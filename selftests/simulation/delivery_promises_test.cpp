@@ -32,8 +32,6 @@ using boost::system::error_code;
 using boost::system::system_error;
 using mishap::role;
 
-const mishap::contract patient{.unbounded = {mishap::phase::create, mishap::phase::close}};
-
 // Results
 
 enum class service_errc

@@ -262,8 +262,6 @@ mishap::awaitable<void> mismanage(mishap::environment& env, operation_maker make
         std::rethrow_exception(error);
 }
 
-const mishap::contract patient{.unbounded = {mishap::phase::create, mishap::phase::close}};
-
 struct style
 {
     const char* name;

@@ -25,14 +25,12 @@ using testing::HasSubstr;
 using testing::NiceMock;
 using testing::Not;
 
-struct mock_driver
+struct mock_answers
 {
     MOCK_METHOD(mishap::awaitable<void>, open, ());
     MOCK_METHOD(mishap::awaitable<int>, query, ());
     MOCK_METHOD(mishap::awaitable<void>, close, ());
 };
-
-const mishap::contract patient{.unbounded = {mishap::phase::create, mishap::phase::close}};
 
 /// Right by every rule, but an expectation of its own fails when the query does.
 mishap::awaitable<void> expects_answers(mishap::environment&)
@@ -116,7 +114,7 @@ TEST(expectations, of_a_client_that_hangs_are_consequence)
 {
     const auto run = mishap::run(mishap::manager([](mishap::environment&) -> mishap::awaitable<void> {
         mishap::mock_resource session;
-        NiceMock<mock_driver> driver;
+        NiceMock<mock_answers> driver;
         EXPECT_CALL(driver, query).Times(1);
         co_await session.create(); // hangs, and what was expected after it does not come
         co_await driver.query();
@@ -131,7 +129,7 @@ TEST(expectations, of_a_client_that_hangs_are_consequence)
 TEST(mocks, whose_expectation_is_not_met_break_the_run)
 {
     const auto run = mishap::run(mishap::manager([](mishap::environment&) -> mishap::awaitable<void> {
-        NiceMock<mock_driver> driver;
+        NiceMock<mock_answers> driver;
         EXPECT_CALL(driver, close).Times(1);
         co_return;
     }),
@@ -145,7 +143,7 @@ TEST(mocks, that_are_called_out_of_sequence_break_the_run)
     const auto opens_late = [](bool late) {
         return mishap::manager("late", [late](mishap::environment&) -> mishap::awaitable<void> {
             mishap::resource session("session");
-            testing::StrictMock<mock_driver> driver;
+            testing::StrictMock<mock_answers> driver;
             {
                 const testing::InSequence in_order;
                 EXPECT_CALL(driver, open).WillOnce(Creates(session));

@@ -30,6 +30,9 @@ mishap::awaitable<void> with_session(Work work)
     co_await session.close();
 }
 
+/// Promises nothing about time, so that what hangs is nobody's fault.
+inline const mishap::contract patient{.unbounded = {mishap::phase::create, mishap::phase::close}};
+
 inline mishap::contract nothing_promised()
 {
     return {
