@@ -33,7 +33,7 @@ const std::string crashed = "the program crashed";
 const std::string overflowed = "the stack overflowed";
 #endif
 
-const std::vector<death>& table()
+const std::vector<death>& every_death()
 {
     const auto in_run = [](const std::string& how, const char* manager) {
         return how + " in the run that this repeats:\n  1 " + manager + ' ';
@@ -70,7 +70,7 @@ TEST_P(deaths, are_named)
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    each, deaths, testing::ValuesIn(table()), [](const auto& row) { return std::string(row.param.manager); });
+    each, deaths, testing::ValuesIn(every_death()), [](const auto& row) { return std::string(row.param.manager); });
 
 class kept_lock : public misuse::in_fresh_folder
 {};

@@ -171,16 +171,16 @@ const std::vector<mishap::manager>& managers()
     return all;
 }
 
-struct observed
+struct run_as_seen
 {
     std::uint64_t hash;
     std::string broken;
     std::size_t events;
 
-    friend bool operator==(const observed&, const observed&) = default;
+    friend bool operator==(const run_as_seen&, const run_as_seen&) = default;
 };
 
-observed run_once(const mishap::manager& which, const std::string& plan)
+run_as_seen run_once(const mishap::manager& which, const std::string& plan)
 {
     const mishap::run_result done =
         mishap::run(which, mishap::parse_plan(plan), {.limits = {.steps_max = 2'000}});
@@ -190,9 +190,9 @@ observed run_once(const mishap::manager& which, const std::string& plan)
     return {done.trace.hash, broken, done.trace.events.size()};
 }
 
-observed run_on_a_thread_of_its_own(const mishap::manager& which, const std::string& plan)
+run_as_seen run_on_a_thread_of_its_own(const mishap::manager& which, const std::string& plan)
 {
-    observed found{};
+    run_as_seen found{};
     std::thread([&] { found = run_once(which, plan); }).join();
     return found;
 }
@@ -209,8 +209,8 @@ RC_GTEST_PROP(isolation, nothing_passes_from_run_to_run, ())
     const auto order = *rc::gen::resize(
         12, rc::gen::container<std::vector<std::pair<std::size_t, std::string>>>(rc::gen::pair(index, plan)));
     for (const auto& [which, under] : order) {
-        const observed fresh = run_on_a_thread_of_its_own(managers()[which], under);
-        const observed here = run_once(managers()[which], under);
+        const run_as_seen fresh = run_on_a_thread_of_its_own(managers()[which], under);
+        const run_as_seen here = run_once(managers()[which], under);
         RC_LOG() << managers()[which].name << " under '" << under << "': " << here.broken << "\n";
         RC_ASSERT(here == fresh);
     }
