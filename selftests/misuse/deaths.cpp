@@ -69,8 +69,8 @@ TEST_P(deaths, are_named)
     EXPECT_TRUE(says(child.out + child.err, row.said));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    each, deaths, testing::ValuesIn(every_death()), [](const auto& row) { return std::string(row.param.manager); });
+INSTANTIATE_TEST_SUITE_P(each, deaths, testing::ValuesIn(every_death()),
+    [](const auto& row) { return std::string(row.param.manager); });
 
 class kept_lock : public misuse::in_fresh_folder
 {};
