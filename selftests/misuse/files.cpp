@@ -10,7 +10,7 @@ using misuse::says;
 
 constexpr const char* good = "mishap: 1\nmanager: good_cleanup\nfaults: {resource.use: fail io_error}\n";
 constexpr const char* bad = "mishap: 1\nmanager: good_clenup\nfaults: {}\n";
-constexpr const char* violating =
+constexpr const char* violating_file =
     "mishap: 1\nmanager: bad_cleanup\nfaults: {resource.use: fail io_error, resource.close: fail io_error}\n";
 
 class files : public misuse::in_fresh_folder
@@ -61,7 +61,7 @@ TEST_F(files, good_ones_run_beside_bad_ones)
 
 TEST_F(files, bad_input_weighs_more_than_a_violation)
 {
-    write("violating.yaml", violating);
+    write("violating.yaml", violating_file);
     EXPECT_EQ(mishap({"run", "violating.yaml"}).code, 1);
     write("bad.yaml", bad);
     const misuse::ended child = mishap({"run", "violating.yaml", "bad.yaml"});
