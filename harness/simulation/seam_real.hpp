@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <time.h>
 
+#include <cstring>
+
 namespace mishap::detail {
 
 /// The C library's own function. Looked up on first use, not by a static initialiser: a user's global
@@ -15,6 +17,16 @@ template <class Function>
 Function real(const char* name) noexcept
 {
     return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+}
+
+/// Whether a sanitizer's runtime calls. UBSan's check of virtual calls looks whether memory can be read by
+/// writing it to a pipe with raw system calls, so that must be a real one.
+inline bool is_sanitizer(const void* caller) noexcept
+{
+    Dl_info where{};
+    const auto names_one = [](const char* name, const char* part) { return name && std::strstr(name, part); };
+    return dladdr(caller, &where) != 0 &&
+           (names_one(where.dli_fname, "san.so") || names_one(where.dli_sname, "sanitizer"));
 }
 
 // Naming these pulls the other parts of the seam out of the archive together with the first.

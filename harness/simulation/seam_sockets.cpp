@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -38,16 +37,6 @@ network::kernel* network_for_new() noexcept
     if (!here)
         return nullptr;
     return here->observer ? here->observer->opens_socket() : here->network;
-}
-
-/// Whether a sanitizer's runtime calls. UBSan's check of virtual calls looks whether memory can be read by
-/// writing it to a pipe with raw system calls, so that must be a real one.
-bool is_sanitizer(const void* caller) noexcept
-{
-    Dl_info where{};
-    const auto names_one = [](const char* name, const char* part) { return name && std::strstr(name, part); };
-    return dladdr(caller, &where) != 0 &&
-           (names_one(where.dli_fname, "san.so") || names_one(where.dli_sname, "sanitizer"));
 }
 
 struct found_socket
@@ -227,15 +216,6 @@ int pipe2(int numbers[2], int flags) noexcept
         if (network::kernel* in = network_for_new())
             return give_int(in->open_pipe(numbers, flags));
     return next(numbers, flags);
-}
-
-int pipe(int numbers[2]) noexcept
-{
-    static const auto next = real<int (*)(int*) noexcept>("pipe");
-    // Before anything of ours is asked: that would be checked by the sanitizer, too, and so for ever.
-    if (active_seam() && is_sanitizer(__builtin_return_address(0)))
-        return next(numbers);
-    return pipe2(numbers, 0);
 }
 
 int close(int number)
