@@ -146,7 +146,7 @@ awaitable<void> close_within_2s(std::shared_ptr<mock_resource> resource, environ
 }
 
 /// Does not wait for its close; a close error is logged.
-mishap::adapter closing_detached(bool logs)
+mishap::adapter closing_in_the_background(bool logs)
 {
     return [logs](environment& env) -> awaitable<void> {
         const auto resource = std::make_shared<mock_resource>();
@@ -168,9 +168,9 @@ TEST(swallows_no_error, a_close_error_may_be_lost_with_the_world)
     for (const char* plan : {"resource.close=fail(io_error)",
              "resource.close=fail(io_error) abandon(world after resource.close#1)",
              "resource.close=fail(io_error) abandon(world queued resource.close#1 +1)"})
-        EXPECT_TRUE(holds(run_under(plan, closing_detached(true), promises))) << plan;
+        EXPECT_TRUE(holds(run_under(plan, closing_in_the_background(true), promises))) << plan;
     EXPECT_TRUE(breaks_only(
-        run_under("resource.close=fail(io_error)", closing_detached(false), promises), "swallows_no_error"));
+        run_under("resource.close=fail(io_error)", closing_in_the_background(false), promises), "swallows_no_error"));
 }
 
 } // namespace

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 namespace asio = boost::asio;
@@ -26,22 +27,29 @@ namespace {
 using mishap::awaitable;
 using mishap::environment;
 
-volatile int sink = 0;
-int* volatile null = nullptr;
+volatile unsigned sink = 0;
 std::mutex shared_lock;
 
-[[gnu::noinline]] int descend(int depth)
+/// Memory that nobody may write to. A null pointer would do, but UBSan ends the program before that is
+/// written to.
+volatile char* forbidden()
+{
+    static void* const page = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return static_cast<volatile char*>(page);
+}
+
+[[gnu::noinline]] unsigned descend(unsigned depth)
 {
     volatile char frame[256];
     frame[depth % 256] = static_cast<char>(depth);
     // The condition always holds, but the compiler cannot know that, and does not warn of the recursion.
-    return sink == 0 ? descend(depth + 1) + frame[depth % 256] : 0;
+    return sink == 0 ? descend(depth + 1) + static_cast<unsigned char>(frame[depth % 256]) : 0;
 }
 
 /// What ends or hangs the program, each by its name.
 const std::vector<std::pair<const char*, void (*)()>> ways{
     {"nothing", [] {}},
-    {"segfault", [] { *null = 1; }},
+    {"segfault", [] { *forbidden() = 1; }},
     {"aborts", [] { std::abort(); }},
     {"overflows_the_stack", [] { sink = descend(0); }},
     {"own_terminate_handler",
@@ -49,7 +57,7 @@ const std::vector<std::pair<const char*, void (*)()>> ways{
             std::set_terminate([] { std::_Exit(9); });
             std::terminate();
         }},
-    {"thread_crashes", [] { std::thread([] { *null = 1; }).join(); }},
+    {"thread_crashes", [] { std::thread([] { *forbidden() = 1; }).join(); }},
     {"thread_throws", [] { std::thread([] { throw std::runtime_error("on a thread"); }).join(); }},
     {"told_to_end", [] { std::raise(SIGTERM); }},
     {"interrupted", [] { std::raise(SIGINT); }},
@@ -71,7 +79,7 @@ const std::vector<std::pair<const char*, void (*)()>> ways{
             if (::pipe(ends) != 0)
                 std::abort();
             char byte = 0;
-            sink = static_cast<int>(::read(ends[0], &byte, 1));
+            sink = static_cast<unsigned>(::read(ends[0], &byte, 1));
         }},
     {"forks",
         [] {
