@@ -24,13 +24,13 @@ namespace detail {
 
 namespace {
 
-/// Destroys a world, unless its last run was left where it stood: what it holds may then neither be destroyed
-/// nor be called a leak.
+/// Destroys a world, unless its last run was left where it stood, or is under way because a manager calls
+/// `std::exit`: what it holds may then neither be destroyed nor be called a leak.
 struct unless_lost
 {
     void operator()(world* gone) const
     {
-        if (gone->usable()) {
+        if (gone->usable() && world::current() != gone) {
             delete gone;
             return;
         }
