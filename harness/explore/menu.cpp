@@ -107,9 +107,7 @@ fault menu::told_apart(const fault_plan& plan, const fault& kind) const
 std::optional<std::pair<place, perturbation>> menu::outage(
     const fault_plan& plan, const trace& happened, index from) const
 {
-    const bool asked_for =
-        std::find(kinds_.begin(), kinds_.end(), fault::fail(plain)) != kinds_.end() && by_default_;
-    if (!asked_for || !plan.perturbations.empty() ||
+    if (!by_default_ || !plan.perturbations.empty() ||
         (!promises_.serves_clients() && promises_.create_attempts == 1))
         return std::nullopt;
     const auto first = std::find_if(happened.operations.begin(), happened.operations.end(),

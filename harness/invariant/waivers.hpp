@@ -1,6 +1,6 @@
 #pragma once
-/// The exceptions that the rules make: one table, which the rules, `mishap list waivers` and the README
-/// share.
+/// The exceptions about what clients are told and how long they wait: one table, which the rules, `mishap
+/// list waivers` and the README share.
 
 #include <mishap/account.hpp>
 

@@ -94,8 +94,8 @@ awaitable<void> clients::run_adapter(const adapter& run, environment& handed_out
 awaitable<void> clients::serve(std::function<awaitable<void>(client&)> one)
 {
     if (!has_adapter_)
-        misused<std::logic_error>(
-            "environment::clients was called, but the contract sets neither capacity nor clients");
+        misused<std::logic_error>("environment::clients was called, but the contract sets neither capacity "
+                                  "nor clients: set one of them, or call env.body() instead");
     if (serving_)
         misused<std::logic_error>("environment::clients was called twice in one run");
     serving_ = true;

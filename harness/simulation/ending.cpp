@@ -30,10 +30,8 @@ bool last_stages::end_clients(world::pause why)
     }
     while (world_.clients_.running() != 0) {
         const index found = record.add(stage::stuck);
-        if (record->stuck_work.empty()) {
-            world_.handlers_.list_work(record->stuck_work);
-            world_.rhythm_.list(record->ticks, *record);
-        }
+        if (record->stuck_work.empty())
+            list_pending();
         const std::vector<std::size_t> chosen = choose_stuck_clients();
         if (chosen.empty())
             break;
@@ -53,10 +51,20 @@ bool last_stages::end_clients(world::pause why)
     record->adapter.stuck = record.add(stage::stuck);
     record->adapter.ending = ending::hung;
     if (record->stuck_work.empty())
-        world_.handlers_.list_work(record->stuck_work);
+        list_pending();
     world_.handlers_.queue(
         background_lane, task([this] { world_.clients_.stop_adapter(world_.record_->adapter.stuck); }));
     return !world::is_over(world_.drive());
+}
+
+/// What could still have come when the run was found stuck.
+void last_stages::list_pending()
+{
+    trace& happened = *world_.record_;
+    happened.stuck_work.clear();
+    happened.ticks.clear();
+    world_.handlers_.list_work(happened.stuck_work);
+    world_.rhythm_.list(happened.ticks, happened);
 }
 
 /// Those whose body hangs go first: nobody promised anything about them, and others may only be waiting for
@@ -217,8 +225,7 @@ bool last_stages::end_adapter()
         return true;
     record->adapter.stuck = record.add(stage::stuck);
     record->adapter.ending = ending::hung;
-    record->stuck_work.clear();
-    world_.handlers_.list_work(record->stuck_work);
+    list_pending();
     world_.handlers_.queue(background_lane, task([where = &world_] {
         const index cancelled = where->record_.add(event_kind::client_cancelled, background_lane, none);
         where->record_->adapter.cancelled = cancelled;

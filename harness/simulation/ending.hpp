@@ -27,6 +27,7 @@ private:
     bool pass_grace();
 
     void judge_what_is_left();
+    void list_pending();
     void shut_down() noexcept;
     std::vector<std::size_t> choose_stuck_clients() const;
     void give_up(std::size_t client);

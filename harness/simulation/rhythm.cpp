@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: MIT
 #include "rhythm.hpp"
 
 #include <algorithm>
@@ -22,6 +21,8 @@ constexpr std::uint64_t calls_before_reading = 16;
 /// A client that works its way through a long list does the same again and again, too: far more of it before
 /// that is taken for waiting.
 constexpr int periods_of_work = 10'000;
+/// Deadlines beyond that are not waited for; it keeps sums of them from overflowing.
+constexpr duration longest_wait = std::chrono::hours(24 * 365);
 /// More than so many different things are no ticks.
 constexpr std::size_t ticks_max = 256;
 
@@ -54,9 +55,13 @@ void rhythm::begin(const contract& promises) noexcept
     last_silent_ = silent_every_ = duration(0);
     steady_since_ = repeating_since_ = duration(0);
     longest_deadline_ = duration(0);
+    at_rest_ = false;
     const auto consider = [&](const std::optional<duration>& timeout, std::uint32_t times = 1) {
+        if (timeout && *timeout > duration(0))
+            longest_deadline_ = std::max(
+                longest_deadline_, *timeout * std::min<duration::rep>(times, longest_wait / *timeout));
         if (timeout)
-            longest_deadline_ = std::max(longest_deadline_, *timeout * times);
+            longest_deadline_ = std::max(longest_deadline_, *timeout);
     };
     consider(promises.create_timeout, promises.deadline_per_attempt ? promises.create_attempts : 1);
     consider(promises.use_timeout);
@@ -64,6 +69,8 @@ void rhythm::begin(const contract& promises) noexcept
     consider(promises.other_timeout);
     consider(promises.acquire_timeout);
     consider(promises.whole_timeout);
+    consider(promises.recovery_time);
+    longest_deadline_ = std::min(longest_deadline_, longest_wait);
 }
 
 void rhythm::restart(duration now) noexcept
@@ -74,6 +81,11 @@ void rhythm::restart(duration now) noexcept
 }
 
 bool rhythm::is_at_rest(const trace& happened, duration now, duration last_due)
+{
+    return at_rest_ = find_rest(happened, now, last_due);
+}
+
+bool rhythm::find_rest(const trace& happened, duration now, duration last_due)
 {
     if (++calls_ < calls_before_reading) {
         read_to_ = happened.events.size();
@@ -98,7 +110,7 @@ bool rhythm::is_at_rest(const trace& happened, duration now, duration last_due)
     const duration steady = now - steady_since_;
     const duration patience = std::max(at_least, longest_deadline_ + longest);
     if (is_at_work)
-        return steady > std::max(patience, periods_of_work * longest);
+        return steady > patience && steady / periods_of_work > longest;
     const duration some_periods = std::max(long_enough, periods_at_least * longest);
     if (now - repeating_since_ > std::max(some_periods, deadlines * patience))
         return true;
@@ -121,8 +133,6 @@ void rhythm::read(const trace& happened, duration now)
     };
     if (std::erase_if(ticks_, has_ended) != 0)
         steady_since_ = now;
-    if (ticks_.size() > ticks_max)
-        restart(now);
 }
 
 void rhythm::count(const event& e, const trace& happened, index at)
@@ -156,6 +166,8 @@ void rhythm::count(const event& e, const trace& happened, index at)
     for (;; ++seen.nth) {
         const auto known = std::find_if(ticks_.begin(), ticks_.end(), is_same);
         if (known == ticks_.end()) {
+            if (ticks_.size() >= ticks_max)
+                return restart(e.at);
             ticks_.push_back(seen);
             steady_since_ = repeating_since_ = e.at;
             silent_ = 0;
@@ -176,6 +188,8 @@ void rhythm::count(const event& e, const trace& happened, index at)
 
 void rhythm::list(std::vector<tick_record>& into, const trace& happened) const
 {
+    if (!at_rest_)
+        return;
     for (const tick& t : ticks_)
         if (t.kind == event_kind::started && t.nth == 0 && t.times > 1)
             into.push_back(

@@ -1,4 +1,3 @@
-// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <mishap/contract.hpp>
@@ -13,8 +12,8 @@ namespace mishap::detail {
 /// distance, and nothing else that happens.
 ///
 /// A manager with a heartbeat never runs out of work, so a client that waits for ever would not be found
-/// stuck before the horizon. Once everything that happened repeated itself long enough, the run is at rest:
-/// whatever the clients wait for, only these ticks are left to bring it.
+/// stuck before the horizon. Once everything that happened repeated itself long enough, the run is taken to
+/// be at rest. A timer of the manager's own that is farther off than that is not waited for.
 class rhythm
 {
 public:
@@ -27,10 +26,10 @@ public:
     /// the run is at rest. `last_due` is when the last of the operations and clients that are due comes, or
     /// `duration(0)` where none is.
     ///
-    /// Complexity: linear in what happened since the last call, and in the number of ticks that go on.
+    /// Complexity: what happened since the last call times the number of ticks, which is at most 256.
     bool is_at_rest(const trace&, duration now, duration last_due);
 
-    /// What still goes on.
+    /// What still goes on; nothing unless the last call of `is_at_rest` found rest.
     void list(std::vector<tick_record>& into, const trace&) const;
 
 private:
@@ -50,6 +49,7 @@ private:
         index latest = none; ///< the event
     };
 
+    bool find_rest(const trace&, duration now, duration last_due);
     void read(const trace&, duration now);
     void count(const event&, const trace&, index at);
 
@@ -63,6 +63,7 @@ private:
     duration steady_since_{0};    ///< since then everything came at its constant distance
     duration repeating_since_{0}; ///< since then nothing happened for the first time
     duration longest_deadline_{0};
+    bool at_rest_ = false;
 };
 
 } // namespace mishap::detail

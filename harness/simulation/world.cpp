@@ -47,8 +47,9 @@ public:
     {
         if (watch)
             watch->end();
-        running_world = nullptr;
-        latest_world.store(nullptr, std::memory_order_relaxed);
+        // Another thread's run may have begun since, and is still the latest one.
+        world* mine = std::exchange(running_world, nullptr);
+        latest_world.compare_exchange_strong(mine, nullptr, std::memory_order_relaxed);
     }
     under_way(const under_way&) = delete;
     under_way& operator=(const under_way&) = delete;
@@ -152,6 +153,8 @@ void world::give_up(bool terminated, const std::exception_ptr& cause)
     if (terminated)
         record_.add_terminate(cause);
     record_->cut_off = static_cast<index>(record_->events.size() - 1);
+    if (seam_.reactors.empty())
+        return;
     // Nothing is destroyed, but descriptors are few.
     const reactor& own = seam_.reactors.front();
     for (const int descriptor : {own.timer, own.interrupter, own.epoll})

@@ -34,7 +34,7 @@ struct waiver
     std::string_view sentence;
 };
 
-/// Every exception that the rules make, in the order in which they are tried.
+/// Every exception about what a client is told and how long it waits, in the order in which they are tried.
 std::span<const waiver* const> waivers() noexcept;
 
 /// One stay inside the body. Row `i` belongs to `trace::bodies[i]`.

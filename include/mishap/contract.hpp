@@ -223,11 +223,12 @@ struct limits
     /// Virtual time from the run's start. At the limit a client that still waits is stuck; from then on each
     /// stage of the run's end has one more hour, for clean-up.
     ///
-    /// A client is found stuck sooner where only periodic work is left, such as a heartbeat: when all that
-    /// happened came again at a constant distance for 100 periods, or ten minutes and 20 periods, whichever
-    /// is less, but for more than a minute and the contract's largest deadline; and where the distance
-    /// varies, when nothing new happened for ten minutes or four times that deadline, whichever is more. What
-    /// a client itself repeats, other than checks, counts after 10,000 periods.
+    /// A client is found stuck sooner where only periodic work is left, such as a heartbeat. That is when all
+    /// that happened recurred at a constant distance for 100 periods, or for ten minutes and 20 periods,
+    /// whichever is less. It takes more than a minute, and more than the contract's largest deadline.
+    /// Where the distance varies, nothing new must have happened for ten minutes and 20 periods, or for four
+    /// times that deadline, whichever is more. What a client itself repeats, other than checks, counts after
+    /// 10,000 periods.
     duration horizon = std::chrono::hours(24);
 };
 

@@ -45,7 +45,7 @@ TEST(completes, judges_close_likewise)
     EXPECT_TRUE(holds(run_under("resource.close=hang", right, unbounded_in({phase::close}))));
 }
 
-// semantics (B): nobody but the body promised anything about its own work.
+//  nobody but the body promised anything about its own work.
 TEST(completes, does_not_blame_a_body_that_hangs_in_its_own_use)
 {
     EXPECT_TRUE(holds(run_under("resource.use=hang", right, contract())));

@@ -169,8 +169,9 @@ TEST(swallows_no_error, a_close_error_may_be_lost_with_the_world)
              "resource.close=fail(io_error) abandon(world after resource.close#1)",
              "resource.close=fail(io_error) abandon(world queued resource.close#1 +1)"})
         EXPECT_TRUE(holds(run_under(plan, closing_in_the_background(true), promises))) << plan;
-    EXPECT_TRUE(breaks_only(
-        run_under("resource.close=fail(io_error)", closing_in_the_background(false), promises), "swallows_no_error"));
+    EXPECT_TRUE(
+        breaks_only(run_under("resource.close=fail(io_error)", closing_in_the_background(false), promises),
+            "swallows_no_error"));
 }
 
 } // namespace
