@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What mishap is built on: found first, fetched second, pinned here and nowhere else.
 #
 # MISHAP_FETCHED becomes true when anything was fetched: such a build cannot be installed, since an export would

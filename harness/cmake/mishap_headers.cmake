@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The installed API: every header in include/mishap, as a header set of the library whose bodies it needs.
 #
 # With MISHAP_BUILD_TESTS, the target all_verify_interface_header_sets compiles each header alone; it is not part

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Installs the libraries, the headers and the package, so that find_package(mishap CONFIG) gives mishap::mishap,
 # mishap::gtest, mishap::main, mishap::context, mishap::catalogue and mishap_add_scenarios.
 

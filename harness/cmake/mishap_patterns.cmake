@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # mishap_embed_patterns(<file>): writes the C++ source that holds what `mishap new` writes. Managers and what they
 # share are the catalogue's own files, so that each template is code which the catalogue's scenarios test.
 
@@ -23,6 +24,8 @@ endfunction()
 function(mishap_embed_file into name file origin)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
     file(READ "${file}" text)
+    # What `mishap new` writes is the user's own.
+    string(REGEX REPLACE "^// SPDX[^\n]*\n" "" text "${text}")
     set(${into} "${${into}}    {\"${name}\", template_file::origin::${origin}_file, R\"mishap(${text})mishap\"},\n" PARENT_SCOPE)
 endfunction()
 

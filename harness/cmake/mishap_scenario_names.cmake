@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # How a scenario file's test is called. Read when configuring and again by CTest, so that both say the same; the
 # GoogleTest face of a program says the same but for the target (harness/main/scenario_tests.cpp).
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Read by CTest when it starts: one test for each scenario file that is there now. The file that includes this
 # one, made by mishap_add_scenarios, sets mishap_program, mishap_target, mishap_folders and
 # mishap_working_directory.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # mishap_add_scenarios(<target> <folder> ...)
 #
 # Gives the program <target>, which links mishap::main, the scenario files (*.yaml) in and below each folder:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What mishap decides only when it is the project that is built, not a part of somebody else's.
 
 enable_testing()

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # mishap_warnings(<target> ...): the warnings that mishap's own sources are free of. PRIVATE, so that no user's
 # build is touched by them.
 function(mishap_warnings)

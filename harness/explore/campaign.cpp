@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "campaign.hpp"
 
 #include "default_name.hpp"
@@ -239,12 +240,12 @@ campaign_result campaign::finish()
     }
     if (result_.invalid.empty() && !result_.replayed && wants_faults_ && result_.fired == 0)
         result_.invalid =
-            "no fault ever fired, so nothing was tested: the adapter starts no operation on a mock "
-            "resource, or the kinds that were asked for fit none";
+            "no fault ever fired, so nothing was tested: the adapter starts no operation on a mock resource, "
+            "or the kinds that were asked for fit none";
     if (result_.invalid.empty() && !result_.replayed && promises_.serves_clients() && !entered_)
         result_.invalid = "no client's body was ever entered, so nobody was served: the adapter awaits no "
-                          "body (env.body(), "
-                          "or client.body()), or its clients wait for something that never comes";
+                          "body (env.body(), or client.body()), or its clients wait for something that never "
+                          "comes";
     return std::move(result_);
 }
 

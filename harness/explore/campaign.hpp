@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What every campaign does with a run: count it, and keep the first plan of each violation.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "equivalent.hpp"
 
 #include "campaign.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Comparing one manager's run with another's under the same plan.
 

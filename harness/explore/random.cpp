@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "campaign.hpp"
 
 #include <mishap/input_error.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "behaviour.hpp"
 
 #include <algorithm>

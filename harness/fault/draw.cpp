@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "draw.hpp"
 
 #include "vocabulary/mix.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <mishap/duration.hpp>
 #include <mishap/error.hpp>
 #include <mishap/fault.hpp>

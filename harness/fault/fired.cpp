@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "fired.hpp"
 
 #include <algorithm>

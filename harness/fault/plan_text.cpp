@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "argument_reader.hpp"
 #include "plan_words.hpp"
 

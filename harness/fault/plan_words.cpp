@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan_words.hpp"
 
 #include "argument_reader.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// How a plan's line is put together: words, quoting, and what stands between brackets. Scenario files share
 /// the readers, so that the same words mean the same in both.

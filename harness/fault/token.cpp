@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "plan_words.hpp"
 
 #include <mishap/plan.hpp>
@@ -43,8 +44,8 @@ replay_token parse_token(std::string_view token)
     const std::string_view sum = token.substr(tilde + 2);
     if (sum != fmt::format("{:04x}", checksum(text)))
         throw input_error(
-            fmt::format("the checksum ~{} does not fit this token: it was changed or cut; copy the "
-                        "whole line from the report",
+            fmt::format("the checksum ~{} does not fit this token: it was changed or cut; copy the whole "
+                        "line from the report",
                 sum),
             tilde + 2);
     const auto words = split_words(text);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How resources end: closes_everything, closes_once, closes_only_what_exists and closes_in_reverse.
 
 #include "invariants.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What documents on writing resource managers ask for, and which invariants check it.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a client is told: preserves_error, swallows_no_error, invents_no_error and reports_cleanup_errors.
 
 #include "invariants.hpp"

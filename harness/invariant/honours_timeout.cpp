@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "invariants.hpp"
 #include "waivers.hpp"
 #include "wording.hpp"

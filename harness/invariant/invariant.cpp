@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "invariants.hpp"
 #include "wording.hpp"
 
@@ -58,9 +59,8 @@ constexpr rule table[] = {
     {{"livelock", "a run ends within the limit of steps", detail::judge_livelock, true}, first_cause, calm,
         true, true},
     {{"completes",
-         "every client ends; it is stuck in nothing but the body's own work or a phase declared "
-         "unbounded; a client that waits for a slot is not left asleep until its deadline while one is"
-         " free",
+         "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded; a "
+         "client that waits for a slot is not left asleep until its deadline while one is free",
          detail::judge_completes},
         first_cause, escape, false, true},
     {{"expectation",
@@ -71,34 +71,33 @@ constexpr rule table[] = {
     {{"no_stray_work", "nothing is left running when the last client has ended and the grace is over",
         detail::judge_no_stray_work}},
     {{"closes_everything",
-        "whatever was created is closed by the end; a close that the client's own cancellation struck"
-        " does not count",
+        "whatever was created is closed by the end; a close that the client's own cancellation struck does "
+        "not count",
         detail::judge_closes_everything}},
     {{"closes_once",
-        "nothing is closed twice; a `force_close` after a close that did not succeed is no second "
-        "close",
+        "nothing is closed twice; a `force_close` after a close that did not succeed is no second close",
         detail::judge_closes_once}},
     {{"closes_only_what_exists", "nothing is closed that never was open",
         detail::judge_closes_only_what_exists}},
     {{"no_use_after_close", "no use starts on a resource that is closing or closed",
         detail::judge_no_use_after_close}},
     {{"one_at_a_time",
-        "no operation starts on a resource while another one of it is in flight; a close may, over "
-        "one that was asked to stop",
+        "no operation starts on a resource while another one of it is in flight; a close may, over one that "
+        "was asked to stop",
         detail::judge_one_at_a_time}},
     {{"body_runs_once",
-        "a client's body runs at most once, or as often as `body_attempts` permits after it failed, "
-        "and not at all if its create or acquire failed",
+        "a client's body runs at most once, or as often as `body_attempts` permits after it failed, and not "
+        "at all if its create or acquire failed",
         detail::judge_body_runs_once}},
     {{"closes_in_reverse", "what is lent together by one client is closed last opened first",
         detail::judge_closes_in_reverse}},
     {{"commits_or_rolls_back",
-        "a transaction ends by one commit, after the body has returned, or by one rollback, or its "
-        "session is dropped",
+        "a transaction ends by one commit, after the body has returned, or by one rollback, or its session "
+        "is dropped",
         detail::judge_commits_or_rolls_back}},
     {{"releases_what_it_acquires",
-        "what was acquired on a resource is released by one release, before the resource is closed or"
-        " lent to another client; nothing else is released",
+        "what was acquired on a resource is released by one release, before the resource is closed or lent "
+        "to another client; nothing else is released",
         detail::judge_releases_what_it_acquires}},
     {{"validates_first", "a setting that is declared invalid is refused before anything is created",
         detail::judge_validates_first}},
@@ -110,16 +109,16 @@ constexpr rule table[] = {
     {{"fair", "where it is promised, clients are served in the order in which they came",
         detail::judge_fair}},
     {{"honours_timeout",
-         "a bounded phase that does not end by itself is given up at its deadline, not before, and "
-         "with a timeout error",
+         "a bounded phase that does not end by itself is given up at its deadline, not before, and with a "
+         "timeout error",
          detail::judge_honours_timeout},
         timeout},
     {{"preserves_error", "the error that the caller sees is the first one, by identity",
          detail::judge_preserves_error},
         calm, any_wake},
     {{"swallows_no_error",
-         "an error, or that its body was stopped, reaches the caller; a close error alone at least the"
-         " report sink",
+         "an error, or that its body was stopped, reaches the caller; a close error alone at least the "
+         "report sink",
          detail::judge_swallows_no_error},
         calm, any_wake},
     {{"invents_no_error", "where nothing went wrong, the caller sees no error",
@@ -130,21 +129,18 @@ constexpr rule table[] = {
          detail::judge_reports_cleanup_errors},
         calm, any_wake},
     {{"balanced_statistics",
-         "counters equal the ledger whenever nothing is ready to run, and nothing is counted in the "
-         "end",
+         "counters equal the ledger whenever nothing is ready to run, and nothing is counted in the end",
          detail::judge_balanced_statistics},
         calm, any_wake},
     {{"recovers",
-         "afterwards, as many fresh clients as there is capacity, or one, are served with no fault "
-         "about",
+         "afterwards, as many fresh clients as there is capacity, or one, are served with no fault about",
          detail::judge_recovers},
         calm, any_wake},
 };
 
 constexpr invariant between_runs[] = {
     {"equivalent", "with `equivalent_to`: both managers give the same operations, results, times, reports "
-                   "and ends, lane "
-                   "by lane"},
+                   "and ends, lane by lane"},
     {"nondeterministic", "equal plans give equal runs"},
 };
 

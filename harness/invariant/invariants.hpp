@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The rules, one function and one file each; `invariant.cpp` lists them.
 

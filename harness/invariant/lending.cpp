@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who is lent what: exclusive, within_capacity, discards_broken, body_runs_once, fair and recovers.
 
 #include "invariants.hpp"

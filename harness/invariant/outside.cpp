@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What makes a run worthless or ends it early: leaves_the_simulation, blocks_the_thread, no_escape, livelock
 // and expectation.
 

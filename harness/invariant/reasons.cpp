@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a client ended with, and what it may or must be told of.
 
 #include "waivers.hpp"

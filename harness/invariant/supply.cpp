@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a manager had at each event: open, idle, being created, taken.
 
 #include "waivers.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is begun on a resource and must be ended there: commits_or_rolls_back and releases_what_it_acquires.
 
 #include "invariants.hpp"

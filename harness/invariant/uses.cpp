@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is started, and when: no_use_after_close, one_at_a_time, validates_first and no_stray_work.
 
 #include "invariants.hpp"

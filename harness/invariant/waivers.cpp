@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "waivers.hpp"
 
 #include "vocabulary/deadlines.hpp"

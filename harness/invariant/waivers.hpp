@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The exceptions about what clients are told and how long they wait: one table, which the rules, `mishap
 /// list waivers` and the README share.

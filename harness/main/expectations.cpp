@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "expectations.hpp"
 
 #include "vocabulary/expectations.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "expectations.hpp"
 
 #include "explore/default_name.hpp"

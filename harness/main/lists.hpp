@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What a program knows, as tables: for people who ask, and for the reference in scenarios/README.md.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "report/outcome.hpp"
 
 #include <mishap/error.hpp>

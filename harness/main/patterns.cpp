@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "patterns.hpp"
 
 #include <mishap/input_error.hpp>

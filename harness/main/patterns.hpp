@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What `new` writes: a manager, its fake, its adapter with a contract, two scenarios and CMake lines.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "lists.hpp"
 #include "options.hpp"
 #include "output.hpp"
@@ -356,8 +357,7 @@ const std::vector<command>& commands()
             "run a manager under every plan of at most N perturbations (default 2)", &sweep_manager},
         {"random",
             "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] [--with "
-            "NAME=VALUE] "
-            "[--save DIR]",
+            "NAME=VALUE] [--save DIR]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"replay", "replay TOKEN", "repeat the run of a report", &replay},
         {"list",
@@ -366,8 +366,7 @@ const std::vector<command>& commands()
             "what this program knows", &list},
         {"new", "new NAME [--pattern PATTERN] [--into DIR]",
             "write a manager, a fake, an adapter and two scenarios to begin with, in DIR/NAME (patterns: "
-            "list "
-            "patterns)",
+            "list patterns)",
             &write_new_manager},
         {"check", "check [FILE|DIR ...]", "read scenario files without running them", &check_files},
         {"schema", "schema", "a JSON Schema of scenario files, for editors", &print_schema},
@@ -437,9 +436,8 @@ int dispatch(int argc, char** argv)
 {
     if (!detail::virtual_time_is_linked()) {
         complain("virtual time is not linked in: this program's clock_gettime, timerfd_settime or epoll_wait "
-                 "are not "
-                 "mishap's. Link mishap::mishap into the program itself, and define none of these functions "
-                 "elsewhere");
+                 "are not mishap's. Link mishap::mishap into the program itself, and define none of these "
+                 "functions elsewhere");
         return bad_input;
     }
     for (const std::string& error : registration_errors())

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "scenario_tests.hpp"
 
 #include "output.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "verdicts.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "address.hpp"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Addresses of sockets: bind, listen, accept, and what they are called.
 
 #include "kernel.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How connections come to be.
 
 #include "kernel.hpp"

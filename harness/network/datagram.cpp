@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // UDP: messages that keep their bounds, and that nobody answers for.
 
 #include "kernel.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "descriptors.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Numbers for sockets in memory: real ones, so that nothing else in the process gets them, with nothing
 /// behind them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The network in memory: what the kernel would do for one simulated program and its peers. Knows nothing of
 /// the simulation: calls come in, results and readiness come out, and the time is an argument.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// getaddrinfo() and getnameinfo() over the table of names of a network in memory.
 

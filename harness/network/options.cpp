@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Options of sockets, and what ioctl() and fcntl() say of them.
 
 #include "kernel.hpp"

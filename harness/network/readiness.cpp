@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is ready: poll and epoll.
 
 #include "kernel.hpp"

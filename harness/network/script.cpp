@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "script.hpp"
 
 #include "kernel.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Peers without code: what the far end of a connection expects, and what it answers.
 

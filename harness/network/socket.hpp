@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The state of one socket or end of a pipe, as plain values.
 

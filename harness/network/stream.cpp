@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Connections: how they carry bytes and end.
 
 #include "kernel.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <mishap/report.hpp>
 
 #include <mishap/duration.hpp>
@@ -165,8 +166,8 @@ std::string save_counterexample(const counterexample& c, const std::string& fold
     const std::string text = to_scenario(c);
     if (!is_utf8(text))
         throw std::runtime_error(
-            "the counterexample cannot be saved: a name or a setting is no UTF-8, which YAML "
-            "cannot hold; repeat it by its replay line");
+            "the counterexample cannot be saved: a name or a setting is no UTF-8, which YAML cannot hold; "
+            "repeat it by its replay line");
     boost::crc_ccitt_type crc;
     crc.process_bytes(text.data(), text.size());
     // A file's name has at most 255 bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "vocabulary/causes.hpp"
 
 #include "vocabulary/printable.hpp"

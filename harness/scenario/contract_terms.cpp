@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "reader.hpp"
 
 #include <mishap/contract.hpp>
@@ -13,8 +14,7 @@ constexpr key_row<contract> terms[] = {
         [](const value& v, contract& c) { c.create_timeout = v.time(); }},
     {"create_attempts", "1..1000", "1",
         "so many creates may be tried, one after another that failed or beside one that is slow; they, and "
-        "what "
-        "is waited between them, share the create time-out",
+        "what is waited between them, share the create time-out",
         [](const value& v, contract& c) { c.create_attempts = v.number<std::uint32_t>(); }},
     {"deadline_per_attempt", "true|false", "false", "each attempt has a create time-out of its own",
         [](const value& v, contract& c) { c.deadline_per_attempt = v.flag(); }},
@@ -45,8 +45,7 @@ constexpr key_row<contract> terms[] = {
         [](const value& v, contract& c) { c.capacity = v.number<std::uint32_t>(); }},
     {"waiters", "0..100", "0",
         "so many more clients may wait for a resource: of the fresh ones at the end as many more come, and "
-        "all "
-        "are served",
+        "all are served",
         [](const value& v, contract& c) { c.waiters = v.number<std::uint32_t>(); }},
     {"clients", "1..100", "1, or, with a capacity, two more than it", "how many run",
         [](const value& v, contract& c) { c.clients = v.number<std::uint32_t>(); }},
@@ -114,8 +113,7 @@ constexpr key_row<contract> terms[] = {
         [](const value& v, contract& c) { c.closed_by = static_cast<closing>(v.word("way to be closed")); }},
     {"checks_are_told", "true|false", "false",
         "a check (`maintenance`) that fails in a client's lane, or is given up at its deadline, is told to "
-        "that "
-        "client, as of a lease that could not be renewed",
+        "that client, as of a lease that could not be renewed",
         [](const value& v, contract& c) { c.checks_are_told = v.flag(); }},
     {"reports_cleanup_errors", "true|false", "false",
         "an error of a close, rollback or release that yields to another one is given to the report sink; "

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "document.hpp"
 
 #include <mishap/scenario.hpp>

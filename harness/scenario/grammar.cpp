@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "document.hpp"
 #include "perturbation_keys.hpp"
 
@@ -113,12 +114,10 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
         [](const value& v, sweep_options& o) { o.perturbations = v.number<unsigned>(); }},
     {"kinds", "[KIND, ...]",
         "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes and commits), `hang`, "
-        "`delay`, "
-        "`late`, `cancel`; with a capacity, `fail connection_reset` (uses and pings)",
+        "`delay`, `late`, `cancel`; with a capacity, `fail connection_reset` (uses and pings)",
         "what an operation may do instead; a bare `delay` stands for each deadline T that passes meanwhile "
         "(its own, its client's, and that of those who wait) and 1 us before the nearest, or for a minute at "
-        "a "
-        "use with no deadline; a bare `late` for the nearest T and 1 us after it; `cancel` also for "
+        "a use with no deadline; a bare `late` for the nearest T and 1 us after it; `cancel` also for "
         "cancelling any client after any step",
         [](const value& v, sweep_options& o) { o.kinds = read_kinds(v); }},
     {"abandon", "true|false", "false", "also abandon every client, and the world, after every step",
@@ -228,8 +227,7 @@ constexpr key_row<draft> keys_of_scenario[] = {
         "an example: lets another client take a step before that operation completes",
         [](const value& v, draft& d) { d.schedule.emplace(v); }},
     {"step_cost", "DURATION", "0",
-        "virtual time that each step takes: without it, time stands still while "
-        "handlers run",
+        "virtual time that each step takes: without it, time stands still while handlers run",
         [](const value& v, draft& d) { d.s.plan.step_cost = v.time(std::chrono::hours(1)); }},
     {"contract", "{...}", "the registration's", "terms that replace those of the registration; see below",
         [](const value& v, draft& d) { d.contract.emplace(v); }},

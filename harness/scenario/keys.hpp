@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What there is to say about the keys of scenario files: one row per key, from which the loader, the lists,
 /// the reference in scenarios/README.md and the schema come.

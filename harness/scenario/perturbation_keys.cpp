@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "perturbation_keys.hpp"
 
 #include "fault/plan_words.hpp"

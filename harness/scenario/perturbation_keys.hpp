@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The keys of a scenario that choose something against its manager, and say when its clients come.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reading a YAML node that somebody wrote, with its place in the file for whatever is wrong with it.
 

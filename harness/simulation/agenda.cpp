@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "agenda.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the coroutines of a run await: the end of an operation, and the body.
 
 #include "executor.hpp"

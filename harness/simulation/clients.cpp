@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clients.hpp"
 
 #include "executor.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "executor.hpp"
 #include "misuse.hpp"
 #include "world.hpp"

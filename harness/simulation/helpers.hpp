@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Threads that code under test and its libraries start: they run one at a time, and only while the
 /// simulation is at rest, so that every run is the same.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "interruptions.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <mishap/input_error.hpp>
 #include <mishap/invariant.hpp>
 #include <mishap/manager.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "misuse.hpp"
 
 namespace mishap::detail {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// How a run's adapter and manager use mishap itself. What is wrong there says nothing about the manager, so
 /// it is no verdict but bad input, whoever swallows the exception that tells of it.

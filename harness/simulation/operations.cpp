@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "operations.hpp"
 
 #include "fault/behaviour.hpp"

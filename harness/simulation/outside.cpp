@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "outside.hpp"
 
 #include "refuge.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "refuge.hpp"
 
 #include "seam.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What becomes of a run that must not go on: it is left where it stands, and the program lives.
 

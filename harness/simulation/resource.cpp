@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "executor.hpp"
 #include "leave_with.hpp"
 #include "world.hpp"

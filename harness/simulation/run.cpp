@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "run.hpp"
 
 #include "misuse.hpp"
@@ -66,9 +67,8 @@ runner::runner(const manager& under_test, contract promises, limits bounds, choo
                                " contradicts itself: " + why);
     if (!virtual_time_is_linked())
         throw std::runtime_error("virtual time is not linked in: clock_gettime, timerfd_settime or "
-                                 "epoll_wait of this program are not "
-                                 "mishap's. Link mishap::mishap into the program itself, and define none of "
-                                 "these functions elsewhere");
+                                 "epoll_wait of this program are not mishap's. Link mishap::mishap into the "
+                                 "program itself, and define none of these functions elsewhere");
     result_.manager = under_test.name;
     result_.contract = std::move(promises);
 }

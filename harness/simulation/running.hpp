@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What the rest of the program may ask of the simulation without a world at hand.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "seam.hpp"
 
 #include "helpers.hpp"

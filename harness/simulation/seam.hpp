@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The link-time seam: libc functions that are answered from memory while a thread simulates (Linux only).
 ///

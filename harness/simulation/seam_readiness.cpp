@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The part of the seam that waits for descriptors: poll, select and epoll.
 
 #include "helpers.hpp"

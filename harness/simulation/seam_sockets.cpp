@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The part of the seam that answers calls on sockets and pipes from the network in memory.
 
 #include "seam.hpp"

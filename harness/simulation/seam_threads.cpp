@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The part of the seam that holds threads and what they wait for.
 
 #include "helpers.hpp"

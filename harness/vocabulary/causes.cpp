@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "causes.hpp"
 
 #include <mishap/detail/caught_as.hpp>

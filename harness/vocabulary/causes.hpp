@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What an error was made of, and which of the registered ones it is.
 

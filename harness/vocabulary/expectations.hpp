@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Where the GoogleTest part hooks in, so that checks of the test itself that fail inside a run become part
 /// of the run.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "site.hpp"
 
 #include <boost/asio/error.hpp>

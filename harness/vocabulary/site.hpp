@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// How an injected error code is recognised again: by the source location that it carries. Codes with
 /// different locations compare equal, and copies keep theirs.

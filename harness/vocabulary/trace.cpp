@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "causes.hpp"
 #include "site.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The account of a run: what every rule reads, mishap's own and yours. It is built once per verdict.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Lending a resource with asynchronous clean-up, for production code: what Python calls an asynchronous
 /// context manager. Needs Boost.Asio's headers and nothing else of mishap; nothing here simulates anything.
@@ -305,8 +306,8 @@ public:
         co_await detail::context_promise::run(coroutine_, promise);
         if (!coroutine_.done()) {
             const context_error twice(
-                "a mishap::context came to a second co_yield: it can lend once; to lend "
-                "several resources, lend a tuple of references");
+                "a mishap::context came to a second co_yield: it can lend once; to lend several resources, "
+                "lend a tuple of references");
             const auto thrown = std::make_exception_ptr(twice);
             promise.throw_at_yield(thrown);
             co_await detail::context_promise::run(coroutine_, promise);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <mishap/duration.hpp>
@@ -45,8 +46,7 @@ resource& resource_in(Lent& lent)
     else
         static_assert(std::is_base_of_v<resource, Lent>,
             "mishap cannot find the mishap::resource inside what the manager lends to the body: give the "
-            "fake "
-            "a conversion 'operator mishap::resource&()', or derive it from mishap::resource");
+            "fake a conversion 'operator mishap::resource&()', or derive it from mishap::resource");
 }
 
 using body_work = std::function<awaitable<void>()>;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Declarations only: what a header needs that names mishap's types without using them.
 

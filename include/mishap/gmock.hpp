@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// GoogleMock actions that put a mock's methods under the plan. Link `mishap::gtest`.
 ///
@@ -149,8 +150,7 @@ private:
         } else if constexpr (std::is_void_v<R>) {
             static_assert(sizeof...(Values) == 0,
                 "a value was given, but the mocked method returns void and its last parameter cannot be "
-                "called "
-                "with (error_code, values...) or (std::exception_ptr, values...)");
+                "called with (error_code, values...) or (std::exception_ptr, values...)");
             on_->now(what_, name_);
         } else {
             static_assert(sizeof...(Values) == 1, "give the value that the mocked method returns on success");
@@ -227,8 +227,7 @@ private:
             using signature = typename handler_signature<handler, made>::type;
             static_assert(!std::is_void_v<signature>,
                 "what the factory makes can be handed over by an awaitable<T>, by a return value, or to a "
-                "last "
-                "parameter that can be called with (error_code, T) or (std::exception_ptr, T)");
+                "last parameter that can be called with (error_code, T) or (std::exception_ptr, T)");
             hand_over<signature>::start(
                 factory(), std::decay_t<handler>(last_argument(std::forward<Args>(args)...)));
         } else {
@@ -250,8 +249,8 @@ boost::asio::awaitable<T, Executor> complete_at_once()
         co_return T();
     else
         throw std::logic_error(
-            "a mocked method was called for which no action is set, and what it should give "
-            "has no default value");
+            "a mocked method was called for which no action is set, and what it should give has no default "
+            "value");
 }
 
 } // namespace detail

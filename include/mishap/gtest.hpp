@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// mishap's GoogleMock matchers. Link `mishap::gtest`.
 

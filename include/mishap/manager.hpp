@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 
 #include <mishap/contract.hpp>
@@ -6,7 +7,8 @@
 #if defined(BOOST_ASIO_DISABLE_EPOLL) || defined(BOOST_ASIO_DISABLE_TIMERFD) ||                              \
     defined(BOOST_ASIO_HAS_IO_URING_AS_DEFAULT)
 #error                                                                                                       \
-    "mishap puts Asio's timers on virtual time through epoll and timerfd: build tests without BOOST_ASIO_DISABLE_EPOLL, BOOST_ASIO_DISABLE_TIMERFD and io_uring as the default"
+    "mishap puts Asio's timers on virtual time through epoll and timerfd: build tests without \
+BOOST_ASIO_DISABLE_EPOLL, BOOST_ASIO_DISABLE_TIMERFD and io_uring as the default"
 #endif
 
 #if defined(__GNUC__) && !defined(__GXX_RTTI)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Everything that tests need but the GoogleTest and RapidCheck parts; `mishap/context.hpp` is for production
 /// code. Costs about as much to compile as `boost/asio/awaitable.hpp`; include single headers where that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// For properties of the user's own: `RC_GTEST_PROP(session, holds, (const mishap::fault_plan& plan))`. That
 /// macro comes from `rapidcheck/gtest.h`, which needs `gtest/gtest.h` before it.

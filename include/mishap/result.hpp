@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Operations that return what went wrong instead of throwing it.
 

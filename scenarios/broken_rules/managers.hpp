@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What the documents advise against and show no code for. Plain Asio; nothing here knows of mishap.
 

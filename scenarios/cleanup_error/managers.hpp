@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Issue 3: Cleanup Exceptions Hide Original Error". Plain Asio; nothing here knows of mishap.
 ///

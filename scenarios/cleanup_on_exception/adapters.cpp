@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "managers.hpp"
 
 #include <mishap/mishap.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Step 6", and Reference, "Testing Cleanup Behavior": clean-up happens although the body throws.
 /// Production code: of mishap it uses the contexts only.

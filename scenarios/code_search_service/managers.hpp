@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "With Clean Architecture": a service of the application that knows sessions only by an
 /// interface. Plain Asio; nothing here knows of mishap.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// A session whose creation is tried again. Plain Asio; nothing
 /// here knows of mishap.

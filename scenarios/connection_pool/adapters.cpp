@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "shared/connection_pool.hpp"
 
 #include <mishap/mishap.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Connection Pooling". The mended pool is shared/connection_pool.hpp, since other patterns are
 /// built on it. Plain Asio; nothing here knows of mishap.

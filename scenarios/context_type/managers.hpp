@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Issue 2: AsyncIterator vs AsyncContextManager Type". Production code: of mishap it uses the
 /// contexts only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Example 1: Database Session Manager". Plain Asio; nothing here knows of mishap.
 ///

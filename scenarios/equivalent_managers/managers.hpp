@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Architecture": one manager as a coroutine that lends, and the same as a class that enters and
 /// exits. Production code: of mishap it uses the contexts only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "as_written.hpp"
 #include "file_writer.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Example 3: Async File Manager", as written. Plain Asio; nothing here knows of mishap.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// A file that is replaced as a whole, or not at all. Plain Asio; nothing here knows of mishap.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Dependency Injection Pattern": settings and driver are required, metrics may be absent. Plain
 /// Asio; nothing here knows of mishap.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Mocking Context Managers": code that uses a manager which is given to it. Production code: of
 /// mishap it uses the contexts only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Issue 4: None Resource in Cleanup". Plain Asio; nothing here knows of mishap.
 ///

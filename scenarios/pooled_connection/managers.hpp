@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Example 2: Resource Pool Manager": acquire with a time-out, release. Plain Asio; nothing here
 /// knows of mishap.

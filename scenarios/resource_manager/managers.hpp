@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Step 3": validate, create, initialize, lend, cleanup, close. Plain Asio; nothing here knows of
 /// mishap.

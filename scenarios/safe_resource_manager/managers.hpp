@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Step 4: Handle Error Cases". Plain Asio; nothing here knows of mishap.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill and Reference, "ServiceResult Pattern": the body is lent a result, which holds the resource or what
 /// went wrong when it was created. Plain Asio; nothing here knows of mishap.

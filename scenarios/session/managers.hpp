@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Quick Start": a database session with automatic clean-up. Plain Asio; nothing here knows of
 /// mishap.

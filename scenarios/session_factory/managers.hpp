@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "With Dependency Injection": a factory that knows driver and settings and makes session
 /// managers. Plain Asio; nothing here knows of mishap.

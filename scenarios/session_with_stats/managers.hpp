@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Pattern 2: Statistics Tracking": how many sessions are active. Plain Asio; nothing here knows of
 /// mishap.

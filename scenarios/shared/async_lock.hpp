@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Plain Asio, copyable into production: a lock for coroutines.
 

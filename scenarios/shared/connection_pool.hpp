@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// A connection pool with a capacity, waiters in line and a deadline for them. Plain Asio; nothing here knows
 /// of mishap.

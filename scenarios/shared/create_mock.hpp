@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What the catalogue's adapters hand to managers that take a factory.
 

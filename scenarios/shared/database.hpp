@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The database under an adapter: mocks, or a real one in the program that is built with SQLite.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Plain Asio, copyable into production: a resource that is lent to a body, and closed whatever the body did.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The `try`, `yield`, `finally` and `close` of the documents, word for word. Plain Asio; nothing here knows
 /// of mishap.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// A database of mocks, with the face of `sqlite_database`: the same adapters run on both.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Real files in a temporary folder, with faults around the real calls.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Plain Asio, copyable into production: several attempts at creating, with a pause between them.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What the documents call a ServiceResult: a value, or what went wrong. Plain C++.
 

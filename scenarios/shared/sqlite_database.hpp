@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// A real database under the catalogue's adapters: SQLite, with faults around its real calls.
 ///

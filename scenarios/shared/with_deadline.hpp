@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Plain Asio, copyable into production: an operation with a deadline.
 

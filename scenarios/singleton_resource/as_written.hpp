@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Concurrency Control", as written. Plain Asio; nothing here knows of mishap.
 

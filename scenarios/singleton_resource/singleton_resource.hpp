@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// One resource for everybody, behind a lock. Plain Asio; nothing here knows of mishap.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Fail-Fast Principle": every setting is looked at before anything is created. Plain Asio; nothing
 /// here knows of mishap.

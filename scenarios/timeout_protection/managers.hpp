@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Timeout Protection". Plain Asio; nothing here knows of mishap.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Pattern 1: State Tracking": what was created is cleaned up, once. Plain Asio; nothing here knows
 /// of mishap.

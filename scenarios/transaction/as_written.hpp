@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Pattern 3: Nested Context Managers", as written. Plain Asio; nothing here knows of mishap.
 

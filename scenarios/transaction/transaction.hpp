@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// A transaction inside a session: commit or rollback. Plain Asio; nothing here knows of mishap.
 ///

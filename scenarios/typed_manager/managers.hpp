@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Skill, "Step 5: Add Type Safety", and Reference, "Generic Context Managers": lends whatever a factory
 /// makes, and closes it if it can be closed. Plain Asio; nothing here knows of mishap.

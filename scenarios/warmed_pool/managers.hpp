@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Resource Warming": a pool that has its first connections before anybody asks. Plain Asio;
 /// nothing here knows of mishap.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Reference, "Issue 1: generator didn't stop". Production code: of mishap it uses the contexts only.
 ///

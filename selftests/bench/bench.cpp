@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a run costs, against the same manager with mocks written by hand on a stock io_context.
 
 #include "allocations.hpp"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Shows that a clean run on a reused world makes no system call: the benchmark is run twice, with a tenfold number of
 # iterations the second time, under strace; both must make the same calls but for those of the allocator and the clock.
 # usage: count_system_calls.sh PATH/TO/mishap_bench

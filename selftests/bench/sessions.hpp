@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The manager that the benchmark runs, and the mocks that one would write for it by hand.
 

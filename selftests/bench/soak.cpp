@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Memory stays flat over many runs: prints the resident set after a tenth of them and after all.
 // usage: mishap_soak [RUNS], ten million by default. Exit code 1 when it grew by more than a mebibyte.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A context that awaits what only a completion token makes an awaitable.
 
 #include <mishap/context.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A fake that forgot to say which ledger entry it holds.
 
 #include <mishap/mishap.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A context that is declared to lend a session, and lends a connection.
 
 #include <mishap/context.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A manager that is declared as an awaitable instead of as a context: the catalogue's wrong_type.
 
 #include "context_type/managers.hpp"

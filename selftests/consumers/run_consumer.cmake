@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Configures, builds and tests one consumer, as its user would, and looks at what CTest said.
 #
 # Goal: what a user writes in CMakeLists.txt works, a right manager passes, a wrong one fails with a report, and a

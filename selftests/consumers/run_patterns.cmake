@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Goal: a pattern's folder, copied into a project of one's own, builds there and its scenarios hold, and so does what
 # `mishap new` writes; the way that scenarios/README.md shows is the way it goes.
 # Method: all of it in a fresh folder, against an installed mishap.

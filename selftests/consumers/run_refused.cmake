@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Configures the project `refused` with one mistake, and checks that CMake ends with the message for it.
 
 execute_process(

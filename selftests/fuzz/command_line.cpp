@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: no command line takes the program down; each ends with one of the four exit codes. Words are
 // separated by line ends. The one manager is small, and campaigns are kept short, so that their options are
 // read and obeyed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: no line takes the plan's reader down; a line that is a plan is written as another one that reads as
 // the same plan; and what is refused is refused at an offset inside the line.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: no text of a scenario file takes its reader down, and what is refused is refused with a place in the
 // file.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: no token takes its reader down, and one that is taken is written as an equal one. The mutator keeps
 // the checksum right, since nothing would come past it otherwise.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <mishap/invariant.hpp>
 
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: the schema that editors use allows what mishap reads, and refuses what it refuses. Method: the
 // catalogue's scenario files, and broken ones, are checked against what `mishap schema` prints, by the part
 // of JSON Schema that it uses; yaml-cpp reads both, since JSON is YAML.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Production code: nothing here knows of mishap. Can you see the bug?
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: the README's fake, with an operation in each style, works as shown there.
 
 #include "styles.hpp"

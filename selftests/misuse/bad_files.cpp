@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a scenario file that cannot be used is refused, whatever is wrong with it, and the message lets its
 // author mend it without looking anything up: file, line and column, the offending text, what was allowed.
 // Method: each row of the table is written to a file, which the program mishap is asked to run and then to
@@ -27,8 +28,8 @@ struct bad_file
 };
 
 constexpr const char* known_faults =
-    "(known: ok, ok now, fail ERROR [in DURATION], fail after effect ERROR [in DURATION], delay "
-    "DURATION, hang, deaf, late DURATION, empty, bad_alloc, cancel";
+    "(known: ok, ok now, fail ERROR [in DURATION], fail after effect ERROR [in DURATION], delay DURATION, "
+    "hang, deaf, late DURATION, empty, bad_alloc, cancel";
 constexpr const char* known_units = "(known: ns, us, ms, s, min, h)";
 
 std::string scenario(const std::string& rest) { return "mishap: 1\nmanager: good_cleanup\n" + rest; }
@@ -135,9 +136,7 @@ const std::vector<bad_file>& table()
         {"unknown_key", scenario("fault: {}\n"), "3:1",
             {"'fault'", "did you mean 'faults'?",
                 "(known: mishap, manager, equivalent_to, about, with, invalid, clients, arrivals, cancel, "
-                "abandon, "
-                "schedule, "
-                "step_cost, contract, faults, expect, explore, invariants"}},
+                "abandon, schedule, step_cost, contract, faults, expect, explore, invariants"}},
         {"unknown_key_of_expect", scenario("faults: {}\nexpect: {outcomes: returns}\n"), "4:10",
             {"key of expect 'outcomes'", "did you mean 'outcome'?",
                 "(known: outcome, reports, events, violates"}},

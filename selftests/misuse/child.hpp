@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Runs a program as its user would, in a folder of its own, and keeps what it said.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a slip on the command line or in the environment is an error that names the slip and what was meant,
 // never a green run of something else; and what the sub-commands promise holds. Method: child processes of
 // the program mishap; exit code and text are asserted.

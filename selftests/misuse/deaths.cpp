@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: whatever a manager does to the program, its user reads which run it was, and nothing passes unheard.
 // Method: a table of managers in programs/deaths.cpp, right but for one deadly thing each, as child
 // processes: how the child ends, and what it says.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: what a user sees of a whole set of files is true: bad ones spoil the exit code but not the good ones,
 // an example that tests nothing is no pass, and "nothing ran" is never 0. Method: child processes over small
 // folders; exit code and text are asserted.

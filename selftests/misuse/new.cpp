@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: `new` writes what was asked for and nothing else, and says what it cannot write.
 // Method: the program as a child. That what it writes builds and holds is a consumer's test.
 

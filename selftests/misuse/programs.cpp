@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: programs that are put together wrongly say so before they run anything, and the GoogleTest face of a
 // user's own program treats scenario files as the sub-commands do. Method: the small programs in programs/,
 // as child processes; exit code and text are asserted.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: nothing passes that tested nothing. Adapters that serve nobody, misuse mishap or fail by themselves,
 // a manager that ends the program, settings that nobody reads, a run of no test and output that nobody can
 // read each give an exit code that is not 0, and say why. Method: the program programs/vacuous.cpp and the

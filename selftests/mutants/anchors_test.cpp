@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a cancellation finds each bug that it can find, and blames nobody who is right. Method: for every
 // operation of the run without a fault, and of every run in which one fails, each client is cancelled at each
 // anchor relative to it; the table that comes out is printed.

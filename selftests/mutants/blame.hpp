@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How the tests of this folder tell whether a manager is blamed, and for what.
 

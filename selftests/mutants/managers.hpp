@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The managers of this folder over mock sessions, each with its contract and one of its flaws or none.
 

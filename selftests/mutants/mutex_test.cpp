@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each flawed mutex is blamed by the rule that its flaw breaks, and its twin without a flaw holds
 // everything. Method: sweeps of two perturbations, three clients of one session, cancelled at every step; and
 // named plans in which a release and a cancellation fall together.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A connection pool on plain Asio, right and with one thing wrong at a time. Nothing here knows of mishap.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each flawed pool is blamed by the rule that its flaw breaks, and its twin without a flaw holds
 // everything. Method: sweeps of two perturbations, clients cancelled at every step, two clients more than
 // there is capacity.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A semaphore for coroutines and sessions whose number it limits, on plain Asio, right and with one thing
 // wrong at a time. Nothing here knows of mishap.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each flawed semaphore is blamed by the rule that its flaw breaks, and its twin without a flaw holds
 // everything. Method: sweeps of two perturbations, each client with a session of its own, two clients more
 // than there are permits, cancelled at every step.

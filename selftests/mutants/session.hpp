@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A session that is opened, lent and closed within deadlines, on plain Asio, right (in two ways) and with one
 // thing wrong at a time. Nothing here knows of mishap.

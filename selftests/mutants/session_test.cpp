@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each flawed session manager is blamed by the rule that its flaw breaks, and its two twins without a
 // flaw hold everything. Method: sweeps of two perturbations, cancelled at every step; and named plans in
 // which a second cancellation strikes during the clean-up after the first.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The network in memory on its own: time, links, names, services and scripts, which loopback cannot make.
 
 #include "network/kernel.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Programs that make calls and note what each gives, to be run over the kernel's loopback and over the
 // network in memory.

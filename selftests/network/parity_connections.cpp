@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // TCP: how connections begin, carry bytes and end.
 
 #include "parity.hpp"

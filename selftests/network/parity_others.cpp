@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // UDP, Unix sockets, pipes, poll, select and epoll.
 
 #include "parity.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Each program gives the same over the kernel's loopback and over the network in memory, call by call.
 
 #include "parity.hpp"

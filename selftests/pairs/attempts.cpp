@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Pairs about attempts, about what arrives after it was given up, and about clients that wait for one create.
 
 #include "pair.hpp"

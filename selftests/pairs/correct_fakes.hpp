@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The mocks, and how the tests of correct managers judge.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: none of the correct managers of shared connections is blamed for anything. Method: sweeps of any two
 // mishaps and random campaigns over each; and the very plan by which each is known, run once.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Correct managers of one session, as production code would write them. Plain Asio; nothing here knows of
 /// mishap. The letters are those of the list of managers that must not be blamed.

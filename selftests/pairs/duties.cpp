@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Pairs about transactions, counters, settings, reports and the order of closing.
 
 #include "pair.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Pairs of managers that serve one client.
 
 #include "pair.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The table of pairs: for each invariant a manager that it must blame, and a twin that it must not.
 ///

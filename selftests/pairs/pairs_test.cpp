@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each invariant blames a manager that breaks it and spares its twin, and none is without such a pair.
 // Method: a sweep of up to two perturbations over both; the plan that shows the flaw is the sweep's minimal
 // counterexample. The table is printed: `harness/dev pairs`.

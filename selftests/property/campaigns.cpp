@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a sweep visits each plan once, says truly whether it saw all, and a counterexample is minimal and
 // breaks what it is said to break. Method: sweeps counted against an enumeration made here; random campaigns
 // on wrong managers, and every smaller plan than their counterexamples.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What properties are drawn from, beside the plans of random campaigns: plans with one of everything in any
 /// combination, as a person could write them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: no state passes from run to run. What a hostile manager leaves behind, whatever it is, changes
 // nothing about the next run on its thread. Method: hostile and right managers in random order, under random
 // plans; each run has the verdict and the trace that it has as the first run of a thread of its own.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // RapidCheck takes a new seed every time; these tests are to give one answer. RC_PARAMS, where it is set,
 // goes first.
 

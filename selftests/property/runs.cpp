@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a run is a function of its plan: the same plan, the same seed and the canonical plan of a drawn one
 // all give the same trace; and a right manager is right under any plan. Method: plans drawn as in random
 // campaigns, run against hand-made managers.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a counterexample that is saved as a scenario file says the same as its plan, whatever the plan holds.
 // Method: plans of every part are put into a counterexample, written, read back and compared.
 

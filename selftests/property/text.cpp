@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: whatever can be written down is read back as it was, and whatever cannot be read is refused in an
 // orderly way. Method: RapidCheck draws plans with everything in them, and texts that are nearly something.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a client, or the whole world, is destroyed where it is suspended, and only destructors act.
 // Method: pools whose leases come back by destructor, or do not; plans in the text form; every step of
 // managers that wait in Asio's own compositions, which ASan watches.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each action puts a mocked method under the plan, whatever its style of delivery.
 // Method: one mock with a method of each style, run once with and once without a fault.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A connection pool in the style of callbacks, which makes its connections itself. Plain Asio; nothing here
 // knows of mishap. With `ForgetsSlot` it has a bug: a connection that does not open keeps its slot for ever.

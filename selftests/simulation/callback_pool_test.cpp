@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a pool that takes callbacks and makes its own connections is run, faulted and judged as any other.
 // Method: such a pool, right and with one bug; the connection is the template argument, and finds the run by
 // `environment::current()`.

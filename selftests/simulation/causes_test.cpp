@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each event tells what set it off. Method: managers of a few lines; the event in question is found by
 // its operation, and its cause is followed.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: several clients run in one world, each cancelled where the plan says, and fresh ones come after them.
 // Method: small managers with one thing to look at; plans in the text form that reports print.
 
@@ -63,8 +64,8 @@ TEST(clients, run_side_by_side_in_lanes_of_their_own)
     const auto run = mishap::run(one_session_each(3), {});
     EXPECT_HOLDS(run);
     EXPECT_EQ(started(run),
-        "c0/session.create#1 c1/session.create#1 c2/session.create#1 c0/session.use#1 "
-        "c1/session.use#1 c2/session.use#1 c0/session.close#1 c1/session.close#1 c2/session.close#1 ");
+        "c0/session.create#1 c1/session.create#1 c2/session.create#1 c0/session.use#1 c1/session.use#1 "
+        "c2/session.use#1 c0/session.close#1 c1/session.close#1 c2/session.close#1 ");
     EXPECT_EQ(ends(run), "returns returns returns ");
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: what is lent is cleaned up however the work is cancelled, destroyed or failed by others.
 // Method: cancellations and destruction on a plain io_context; then managers made of contexts, in the
 // simulation, with every fault and every cancellation that a sweep finds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: contexts keep their protocol: what is lent is cleaned up whatever the body did, and no error is lost.
 // Method: the protocol alone on a plain io_context, as in production.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: code that spawns and awaits on plain Asio runs in the simulation as it does in production.
 // Method: each test puts one thing that Asio offers inside a session manager, runs it once and looks at what
 // it gave.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each style of delivery keeps the promises that are its own: executor, cancellation slot, blocked
 // time, identity of codes. Method: one small run for each promise.
 

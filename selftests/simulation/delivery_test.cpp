@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: one plan drives every style of delivery, and the invariants judge managers the same way in each.
 // Method: one correct session manager and a wrong one, in each style, under each kind of fault.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a run ends in a known way, whatever the manager leaves behind, and the next run is not touched by it.
 // Method: managers that leave work, loop, throw and hang; the verdict names what was left.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: posting, dispatching, strands, channels and io_context users behave as in production.
 // Method: each test uses one of them inside a session manager and looks at the order of what happened.
 

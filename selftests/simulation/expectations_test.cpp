@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: checks of the test itself that fail inside a run become a verdict on that run, and never get lost.
 // Method: adapters whose expectations fail under some faults, by GoogleTest, by GoogleMock and by
 // MISHAP_REQUIRE, swept and run once; GoogleTest's own failure catcher around them sees what leaks out.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: what an operation does under the faults that other tests do not touch, and where a fault strikes that
 // is written for many operations, or for the body before one. Method: a session with two queries; plans in
 // the text form; outcome, ledger and verdict are looked at.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the tests of contexts share: one context with everything in it that can go wrong, run without a
 // simulation.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: code that would leave the simulation or block its thread is told so by name, never silently real.
 // Method: managers that start threads, sleep, wait and run contexts; waits that nobody could end
 // and std::terminate are verdicts, other deaths run in a child process.

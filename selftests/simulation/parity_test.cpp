@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: what a manager does in the simulation is what it does in production.
 // Method: the same managers and the same scripted sessions, once on a real io_context with short real timers,
 // once in the simulation; the outcomes must be equal. These are the only tests that use real time, at most 20

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a chooser decides what happens next, within what the contract's executor model allows.
 // Method: two coroutines that each make operations; choosers that prefer one of them, or record what they
 // were offered.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the tests of the simulation share: a session to manage, and one run of a manager.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: stackful coroutines run in the simulation too.
 // Method: a manager made of `spawn` and a yield context; built where the Boost coroutine library is
 // installed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: simulations on several threads at once do not touch each other.
 // Method: each thread runs the same campaigns; all must come to the same result as one thread alone.
 // ThreadSanitizer judges the rest.

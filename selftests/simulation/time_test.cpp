@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: every clock and timer obeys virtual time, to the microsecond that Asio rounds to, and nothing waits
 // for real. Method: managers that wait for seconds, days and for ever; what they read is compared exactly.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "support/under_test.hpp"
 
 #include <mishap/report.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a real operation is part of a run like a mock's, and its effect comes when the ledger says that it
 // does. Method: operations that count and throw, in the place of files and sockets.
 

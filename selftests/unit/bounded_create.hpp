@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the tests of honours_timeout share: a create that is given up after a while.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a contract that cannot be meant says why.
 // Method: each contradiction, and the contracts next to it that are fine.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each term of the contract about attempts, time and pools permits or demands what it says: a manager
 // that needs the permission is blamed without it and not with it, one that breaks the demand is blamed, and a
 // twin that keeps it is not. Method: one small manager per term; single runs and sweeps.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: durations read back as they were written, and what is no duration is refused where the trouble is.
 // Method: tables of texts.
 

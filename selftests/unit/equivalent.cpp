@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: two managers are equivalent exactly when they do the same under every plan, and the first difference
 // is told so that it can be found. Method: a manager beside copies of it with one thing changed; scenarios
 // that compare, right and wrong.

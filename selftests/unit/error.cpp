@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: errors are known by name, recognised by type or value and never by text, and described in a line.
 // Method: the built-in ones, and some registered here by each way of registering.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: faults read back as they were written, in a scenario's words and in a token's, and what is none is
 // refused. Method: tables of texts.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a slip of the pen is recognised and a stranger is not, and a message about an unknown word is
 // complete. Method: small vocabularies.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: balanced_statistics blames counters that do not show what there is, and no others. Method: a manager
 // that counts in the right places, and some that count elsewhere; sweeps, in which operations hang and take
 // their time, so that the counters are seen half-way.
@@ -219,8 +220,7 @@ TEST(balanced_statistics, says_when_no_resource_of_that_kind_was_ever_made)
         co_await with_session(env, stats, counts::rightly);
     };
     EXPECT_EQ(sentence_of(run_under("", misspelt)),
-        "sesion.created was 1 in the end, but the ledger has 0 (no "
-        "sesion was ever made, but session)");
+        "sesion.created was 1 in the end, but the ledger has 0 (no sesion was ever made, but session)");
 }
 
 TEST(balanced_statistics, refuses_names_that_count_nothing)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: body_runs_once blames a body that is run again, or without a resource, and no other.
 // Method: managers that run it too often, or after a failed create, and twins that have a reason to.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: closes_everything blames whoever leaves a resource behind, and nobody who closes it in some way that
 // counts. Method: wrong managers, each one edit away from `right`, and their right twins.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: closes_in_reverse blames who closes what is outside before what is inside, and no other order that
 // has a reason. Method: managers that close two resources in one order or another; sweeps for the right ones.
 

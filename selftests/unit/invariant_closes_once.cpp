@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: closes_once blames a second close, and allows what is none: a force_close after a close that did not
 // succeed. Method: managers that close in one way after another.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: closes_only_what_exists blames a close of what never was open.
 // Method: managers that close what failed to open, what never was asked to open, and what was given up.
 

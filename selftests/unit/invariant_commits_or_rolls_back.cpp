@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: commits_or_rolls_back blames whoever leaves a transaction open, ends it twice or commits what failed,
 // and nobody else. Method: a right manager, and others that differ from it in one point; both under sweeps.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: completes blames a manager that waits for ever where it promised not to, and nobody for the body's
 // own waiting. Method: one operation hangs, under contracts that do and do not permit it; managers that wait
 // for nothing at all.

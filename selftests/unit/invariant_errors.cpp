@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: preserves_error, swallows_no_error and invents_no_error blame whoever loses, hides or makes up an
 // error, by the identity of the error and not by its text. Method: one manager whose handling of errors is a
 // parameter, and its right variants.
@@ -141,8 +142,8 @@ TEST(preserves_error, blames_a_close_error_that_replaces_the_bodys)
     const run_result done = run_under(both_fail, handling(lets_close_error_win));
     EXPECT_TRUE(breaks_only(done, "preserves_error"));
     EXPECT_EQ(sentence_of(done),
-        "the body failed with io_error (raised by resource.use#1), but the caller saw "
-        "connection_reset (raised by resource.close#1)");
+        "the body failed with io_error (raised by resource.use#1), but the caller saw connection_reset "
+        "(raised by resource.close#1)");
 }
 
 TEST(preserves_error, does_not_blame_who_keeps_the_first)

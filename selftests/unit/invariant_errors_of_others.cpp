@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: the rules about errors hold where errors are others': another client's, the background's, or a
 // world's that ends. Method: one small manager for each.
 

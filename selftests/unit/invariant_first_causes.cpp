@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: no_escape and livelock blame what no caller ever sees, and report it alone.
 // Method: exceptions that leave handlers of every origin; handlers without end.
 

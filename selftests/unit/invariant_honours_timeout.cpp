@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: honours_timeout knows the deadline to the tick: who gives up before T or after T + 1 us is blamed,
 // who gives up in between is not, and at T itself both outcomes are right. Method: managers whose time-out is
 // the contract's and a little more or less; the ways to make a time-out.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: honours_timeout judges each deadline by itself: those of the manager's own steps, of several
 // attempts, and of what is under way at once. Method: one small manager for each way to have several.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: no_use_after_close blames a use that starts on a resource that is closing or closed.
 // Method: one call too late, in each of the ways to call.
 

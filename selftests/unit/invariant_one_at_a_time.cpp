@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: one_at_a_time blames operations that overlap on one resource, and no others.
 // Method: managers that overlap two uses, a close and a use, and twins that do the same things in order.
 

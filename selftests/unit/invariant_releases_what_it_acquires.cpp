@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: releases_what_it_acquires blames whoever keeps what it acquired on a session, gives it back twice or
 // gives back what it never had, and nobody else. Method: a right manager, and others that differ from it in
 // one point; both under sweeps and single plans.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: reports_cleanup_errors blames who loses a close error beside another one, where the contract promises
 // a report. Method: a manager that logs, and one that does not.
 
@@ -46,8 +47,8 @@ TEST(reports_cleanup_errors, blames_a_close_error_that_nobody_is_told_of)
     const run_result done = run_under(both_fail, logging(false), promised());
     EXPECT_TRUE(breaks_only(done, "reports_cleanup_errors"));
     EXPECT_EQ(sentence_of(done),
-        "resource.close#1 failed while io_error (raised by resource.use#1) was on its "
-        "way out, and the report sink was not told");
+        "resource.close#1 failed while io_error (raised by resource.use#1) was on its way out, and the "
+        "report sink was not told");
     EXPECT_TRUE(breaks_only(
         run_under("resource.use=cancel resource.close=fail(io_error)", logging(false), promised()),
         "reports_cleanup_errors"));

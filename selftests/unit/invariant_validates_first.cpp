@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: validates_first blames who creates something, or goes on, in spite of a setting that is declared
 // invalid; and who refuses it is blamed for nothing. Method: managers that validate first, late or never.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: managers are known by the name, place and contract with which they were registered, whatever came
 // first. Method: registrations in this file, and some made by hand that must be refused.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: the matchers pass and fail when they should, and a failure says what a user needs.
 // Method: results of a manager that never closes and of one that does, under GoogleTest's own failure
 // catcher.

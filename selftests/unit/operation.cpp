@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: names of operations read back as they were written, in every form, and what names none is refused
 // with the place of the trouble. Method: tables of texts.
 

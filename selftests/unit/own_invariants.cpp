@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a rule of a user's own is as good as one of mishap's: every run is judged by it, it is selected,
 // shrunk, saved and reported alike, and one that is wrong itself does no harm. Method: rules registered here,
 // and in the file that scenarios/README.md shows, over small managers; scenarios are read from text.

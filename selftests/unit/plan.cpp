@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a plan survives being written down and read, and a token that was changed in any way is never taken
 // for another. Method: plans with one of everything; every single change of every single character of a
 // token.

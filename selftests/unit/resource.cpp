@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: the ledger tells the life of each resource, and each operation has the name under which plans find
 // it. Method: adapters that go through a resource's life and look at it on the way.
 

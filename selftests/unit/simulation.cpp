@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: one run is a world of its own: stock Asio timers obey a virtual clock to the nanosecond, time passes
 // only when nothing else can happen, order is that of an io_context, and nothing of a run is left for the
 // next. Method: adapters that look at the clock and write down what they see.

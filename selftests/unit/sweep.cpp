@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: a sweep reaches the mistakes that only one kind of plan shows: an outage, a client that comes after a
 // while, an attempt too many; and it says when it stopped early. Method: small pools and retries with one
 // flaw, and their right twins.

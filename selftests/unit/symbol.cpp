@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: symbols are equal exactly when their texts are, on every thread and for as long as the process lives.
 // Method: one word interned from buffers that go away, from other threads, and after so many others that any
 // cache of recent words has forgotten it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: an injected error is recognised wherever it went, by being that object, and nothing else is taken for
 // it. Method: hand-made traces.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Looks into an exception without throwing it: a throw costs as much as hundreds of operations.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What `resource::async` is made of: an operation that reports to a completion handler of any type.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A manager that owns what it manages, and is a class: production code constructs the lease itself.
 #include <mishap/environment.hpp>
 

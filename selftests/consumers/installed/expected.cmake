@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Read by run_consumer.cmake: the tests that CTest must find.
 set(passing
     production

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Production code that takes the contexts, and nothing that tests.
 
 #include <mishap/context.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The same manager in a plain GoogleTest program, with work of the user's own instead of the scripted one.
 #include "fake_session.hpp"
 #include "with_session.hpp"

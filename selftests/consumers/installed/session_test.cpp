@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "fake_session.hpp"
 #include "with_session.hpp"
 

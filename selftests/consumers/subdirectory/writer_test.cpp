@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A manager that is no template: production code takes the file by an interface.
 #include <mishap/environment.hpp>
 

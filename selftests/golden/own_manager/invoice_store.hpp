@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A first try, as many write it: wait for the close, then tell what went wrong.
 

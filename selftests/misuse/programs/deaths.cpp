@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A right manager that does something deadly once its use has failed, once for each way to die or to hang.
 
 #include <mishap/environment.hpp>

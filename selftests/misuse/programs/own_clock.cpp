@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A program that answers clock_gettime itself, before mishap's answer is linked: it must refuse to run.
 
 #include <mishap/environment.hpp>

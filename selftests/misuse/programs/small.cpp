@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A user's own program, with the scenario files of the folder "scenarios" below wherever it is started.
 
 #include <mishap/environment.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A program that registers two managers under one name, a contract for a manager that it does not have, and
 // an invariant under a name of mishap's own: it must refuse to run.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Adapters and managers that test nothing, misuse mishap or end the program: none of them may pass.
 
 #include <mishap/environment.hpp>
