@@ -327,7 +327,7 @@ std::vector<fault_plan> simpler_plans(const fault_plan& plan, const contract& pr
             replace(i, fault::fail(plainest));
             // Towards the contract's own durations, which need no explanation.
             std::vector<duration> plain{std::chrono::seconds(1)};
-            for (const auto& timeout : {promises.create_timeout, promises.close_timeout})
+            for (const auto& timeout : {promises.time.create, promises.time.close})
                 if (timeout)
                     plain.insert(plain.begin(), *timeout);
             if (std::find(plain.begin(), plain.end(), now.after) == plain.end())

@@ -42,11 +42,11 @@ menu::menu(const sweep_options& options, const contract& promises)
       deviates_(options.deviate),
       a_while_(std::min<duration>(std::chrono::minutes(1), options.limits.horizon / 4))
 {
-    if (by_default_ && promises_.survives_deaf) {
+    if (by_default_ && promises_.work.survives_deaf) {
         kinds_.push_back(fault::deaf());
         kinds_.push_back(fault::late(std::chrono::hours(1)));
     }
-    if (by_default_ && promises_.capacity && !promises_.keeps_broken)
+    if (by_default_ && promises_.capacity.resources && !promises_.work.keeps_broken)
         kinds_.push_back(fault::fail(breaking));
     cancels_ = std::any_of(
         kinds_.begin(), kinds_.end(), [](const fault& f) { return f.kind == fault_kind::cancel; });
@@ -93,7 +93,7 @@ std::vector<perturbation> menu::choices(
 fault menu::told_apart(const fault_plan& plan, const fault& kind) const
 {
     // Who tries again because of an error must be able to meet it twice.
-    if (promises_.create_attempts > 1 || promises_.body_attempts > 1 || promises_.close_attempts > 1)
+    if (promises_.attempts.create > 1 || promises_.attempts.body > 1 || promises_.attempts.close > 1)
         return kind;
     static const symbol other("access_denied");
     const bool fails = kind.kind == fault_kind::fail || kind.kind == fault_kind::fail_after_effect;
@@ -109,7 +109,7 @@ std::optional<std::pair<place, perturbation>> menu::outage(
     const fault_plan& plan, const trace& happened, index from) const
 {
     if (!by_default_ || !plan.perturbations.empty() ||
-        (!promises_.serves_clients() && promises_.create_attempts == 1))
+        (!promises_.serves_clients() && promises_.attempts.create == 1))
         return std::nullopt;
     const auto first = std::find_if(happened.operations.begin(), happened.operations.end(),
         [](const operation_record& op) { return op.role == role::create && !op.in_probe; });
@@ -122,8 +122,7 @@ std::optional<std::pair<place, perturbation>> menu::outage(
         .step = happened.events[first->started].step};
     // Where clients wait without a deadline they would do so until the horizon.
     constexpr std::uint32_t a_dozen = 12;
-    const bool bounded =
-        promises_.acquire_timeout || promises_.whole_timeout || promises_.create_attempts > 1;
+    const bool bounded = promises_.time.acquire || promises_.time.whole || promises_.attempts.create > 1;
     repetition all{.every_lane = true};
     if (!bounded)
         all.last = a_dozen;

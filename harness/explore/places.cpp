@@ -43,7 +43,7 @@ std::vector<duration> deadlines_of(
     const auto in = static_cast<std::size_t>(op.id.lane);
     const bool has_client = op.id.lane >= 0 && in < happened.outcomes.size();
     duration clock = now;
-    if (op.role == role::create && promises.create_attempts > 1 && !promises.deadline_per_attempt)
+    if (op.role == role::create && promises.attempts.create > 1 && !promises.time.per_attempt)
         for (const operation_record& before : happened.operations)
             if (before.role == role::create && before.id.lane == op.id.lane && before.started < op.started)
                 clock = std::min(clock, happened.time_of(before.started));
@@ -53,14 +53,14 @@ std::vector<duration> deadlines_of(
     if (has_client && op.role != role::close) {
         const duration came = happened.time_of(happened.outcomes[in].started);
         if (!served)
-            add(promises.acquire_timeout, came);
-        add(promises.whole_timeout, came);
+            add(promises.time.acquire, came);
+        add(promises.time.whole, came);
     }
-    if (has_client && promises.acquire_timeout && served)
+    if (has_client && promises.time.acquire && served)
         for (const outcome& other : happened.outcomes)
             if (other.started != none && other.started < op.started && !other.probe &&
                 &other != &happened.outcomes[in] && other.ended > op.started)
-                add(promises.acquire_timeout, happened.time_of(other.started));
+                add(promises.time.acquire, happened.time_of(other.started));
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
     return found;

@@ -81,7 +81,7 @@ void draw_clients(fault_plan& plan, const contract& promises, const random_optio
         plan.sequential = coin == 0;
         plan.relay = coin == 2;
         // Some come later: in the middle of things, or when a deadline is close.
-        const duration near = promises.acquire_timeout.value_or(std::chrono::seconds(1));
+        const duration near = promises.time.acquire.value_or(std::chrono::seconds(1));
         const duration later[] = {duration(0), std::chrono::milliseconds(1), near / 2,
             near - std::chrono::microseconds(1), near, near + std::chrono::microseconds(1)};
         for (std::uint32_t client = 0; coin == 1 && client < clients; ++client)

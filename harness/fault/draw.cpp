@@ -13,9 +13,9 @@ namespace {
 /// Around the deadline that the operation may meet, where most of what goes wrong with time goes wrong.
 duration draw_duration(const contract& promises, const operation_record& op, std::uint64_t parameter)
 {
-    const auto& deadline = op.role == role::close    ? promises.close_timeout
-                           : promises.create_timeout ? promises.create_timeout
-                                                     : promises.acquire_timeout;
+    const auto& deadline = op.role == role::close ? promises.time.close
+                           : promises.time.create ? promises.time.create
+                                                  : promises.time.acquire;
     const duration near = deadline.value_or(std::chrono::seconds(1));
     const duration choices[] = {near - std::chrono::microseconds(1), near,
         near + std::chrono::microseconds(1), near / 2, std::chrono::milliseconds(1 + parameter % 1000)};

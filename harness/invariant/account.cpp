@@ -154,14 +154,14 @@ void account::read_creates()
                 mine.beside_body = is_inside(op.id.lane, op.started);
             if (op.role != role::create)
                 continue;
-            if (before != none && contract_->create_attempts > 1 && has_failed_by(before, op.started)) {
+            if (before != none && contract_->attempts.create > 1 && has_failed_by(before, op.started)) {
                 mine.attempt = operations_[before].attempt + 1;
-                mine.clock = contract_->deadline_per_attempt ? i : operations_[before].clock;
+                mine.clock = contract_->time.per_attempt ? i : operations_[before].clock;
             }
             before = i;
         }
     }
-    if (contract_->create_attempts > 1)
+    if (contract_->attempts.create > 1)
         for (index i = 0; i < all.size(); ++i)
             if (all[i].role != role::create && all[i].resource != none)
                 if (const index create = trace_->resources[all[i].resource].create; create != none)
@@ -194,7 +194,7 @@ void account::read_resources()
         for (const index i : mine.operations) {
             const operation_record& op = trace_->operations[i];
             const bool broke = op.result == result::peer_gone ||
-                               (op.result == result::aborted && contract_->cancelled_use_breaks) ||
+                               (op.result == result::aborted && contract_->work.cancelled_use_breaks) ||
                                (op.result == result::failed && detail::has_broken(op));
             if (broke)
                 mine.broke = std::min(mine.broke, op.delivered);
@@ -328,8 +328,8 @@ void account::read_waits()
                 waits_.push_back({of, mine.who, none, started, end, *timeout});
         }
     };
-    add_of_clients(wait::kind::acquire, contract_->acquire_timeout);
-    add_of_clients(wait::kind::whole, contract_->whole_timeout);
+    add_of_clients(wait::kind::acquire, contract_->time.acquire);
+    add_of_clients(wait::kind::whole, contract_->time.whole);
     for (index i = 0; i < operations_.size(); ++i) {
         const operation_account& mine = operations_[i];
         const operation_record& op = trace_->operations[i];
@@ -413,7 +413,7 @@ bool account::was_left_behind(index operation, index event) const
 
 bool account::has_rival(index create, index event) const
 {
-    if (contract_->create_attempts == 1)
+    if (contract_->attempts.create == 1)
         return false;
     const std::size_t row = row_of(trace_->operations[create].id.lane);
     const auto turns = turns_[row];
@@ -425,12 +425,12 @@ bool account::has_rival(index create, index event) const
 
 bool account::is_tried_again(lane in, index failed) const
 {
-    if (contract_->body_attempts == 1)
+    if (contract_->attempts.body == 1)
         return false;
     const auto stays = stays_by_lane_[row_of(in)];
     const auto later = std::partition_point(
         stays.begin(), stays.end(), [&](index i) { return trace_->bodies[i].entered <= failed; });
-    if (static_cast<std::uint32_t>(later - stays.begin()) >= contract_->body_attempts)
+    if (static_cast<std::uint32_t>(later - stays.begin()) >= contract_->attempts.body)
         return false;
     const index begun = client(in).last_attempt;
     return later != stays.end() || (begun != none && begun > failed);

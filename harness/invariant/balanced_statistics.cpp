@@ -141,7 +141,7 @@ private:
                 reached = progress::unclear;
         }
         if (has_happened(mine.first_destroyed))
-            return e_.contract.closed_by == closing::operation ? progress::unclear : progress::done;
+            return e_.contract.closing.by == closing::operation ? progress::unclear : progress::done;
         return reached;
     }
 

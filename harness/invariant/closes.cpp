@@ -27,17 +27,17 @@ bool close_counts(const evidence& e, index close)
     case result::failed:
     case result::peer_gone:
         // One that took effect before its reply was lost is as good as any.
-        return !e.contract.forces_close || op.fault.kind == fault_kind::fail_after_effect;
+        return !e.contract.closing.forced || op.fault.kind == fault_kind::fail_after_effect;
     case result::pending:
         return false;
     case result::aborted:
         break;
     }
-    if (e.contract.forces_close)
+    if (e.contract.closing.forced)
         return false;
     const duration asked = e.trace.time_of(op.cancel_requested);
     const bool at_deadline =
-        e.contract.close_timeout && asked >= e.trace.time_of(op.started) + *e.contract.close_timeout;
+        e.contract.time.close && asked >= e.trace.time_of(op.started) + *e.contract.time.close;
     return at_deadline || e.account.operations()[close].how != wait_end::struck;
 }
 
@@ -68,7 +68,7 @@ void judge_closes_everything(const evidence& e, violations& found)
             closed = closed || close_counts(e, i);
         }
         const index destroyed = e.account.resources()[r].last_destroyed;
-        const closing how = e.contract.closed_by;
+        const closing how = e.contract.closing.by;
         if ((closed && how != closing::destruction) || (destroyed != none && how != closing::operation) ||
             went_with_client(e, r))
             continue;
@@ -91,8 +91,8 @@ void judge_closes_everything(const evidence& e, violations& found)
             v.sentence = fmt::format("{} was created but never closed", name);
             v.actual = how == closing::operation ? "no close was started" : "its object was never destroyed";
         } else if (e.trace.operations[attempt].result == result::failed ||
-                   (e.contract.forces_close && !e.account.was_cancelled(e.trace.operations[attempt].id.lane,
-                                                   e.trace.operations[attempt].cancel_requested))) {
+                   (e.contract.closing.forced && !e.account.was_cancelled(e.trace.operations[attempt].id.lane,
+                                                     e.trace.operations[attempt].cancel_requested))) {
             v.sentence = fmt::format("the close of {} came to nothing, and no force_close followed", name);
             v.actual = "it is still open";
             v.proof.push_back({e.trace.operations[attempt].started, "closes in vain"});
@@ -114,7 +114,7 @@ void judge_closes_everything(const evidence& e, violations& found)
 
 void judge_closes_once(const evidence& e, violations& found)
 {
-    if (e.contract.idempotent_close)
+    if (e.contract.closing.idempotent)
         return;
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& second = e.trace.operations[i];
@@ -130,7 +130,7 @@ void judge_closes_once(const evidence& e, violations& found)
             if (second.role == role::force_close && !first_succeeded)
                 continue;
             // A close that did not succeed may be tried again, as often as the contract says.
-            if (first_ended && first.result != result::ok && second.id.attempt <= e.contract.close_attempts &&
+            if (first_ended && first.result != result::ok && second.id.attempt <= e.contract.attempts.close &&
                 second.role == role::close)
                 continue;
             found.push_back(
@@ -207,7 +207,7 @@ life_span span_of(const evidence& e, index resource)
     if (lent_elsewhere)
         return {};
     index closes = mine.closes.empty() ? none : e.trace.operations[mine.closes.front()].started;
-    if (e.contract.closed_by != closing::operation)
+    if (e.contract.closing.by != closing::operation)
         closes = std::min(closes, mine.first_destroyed); // `none` is the greatest index
     if (closes == none || e.trace.events[closes].lane != r.home)
         return {};
@@ -241,8 +241,9 @@ bool lent_within_both(const evidence& e, lane in, const life_span& outer, const 
 void judge_closes_in_reverse(const evidence& e, violations& found)
 {
     // A detached close starts whenever it gets its turn, and pools close what they like.
-    if (e.contract.closes_in_any_order || e.contract.capacity || e.contract.grace > duration(0) ||
-        e.trace.world_abandoned != none || e.trace.resources.size() < 2)
+    if (e.contract.closing.any_order || e.contract.capacity.resources ||
+        e.contract.time.grace > duration(0) || e.trace.world_abandoned != none ||
+        e.trace.resources.size() < 2)
         return;
     std::vector<life_span> spans;
     std::vector<index> by_opening;

@@ -109,7 +109,7 @@ std::string could_serve(const evidence& e, index at, bool creates_in_vain, std::
     if (const index idle = e.account.idle_at(at); idle != none)
         return fmt::format("{} {} idle", name_of_resource(e, idle), verb);
     const bool slot_is_free =
-        static_cast<std::uint32_t>(e.account.supply_at(at).taken) < *e.contract.capacity;
+        static_cast<std::uint32_t>(e.account.supply_at(at).taken) < *e.contract.capacity.resources;
     return slot_is_free && !creates_in_vain ? fmt::format("a slot {} free", verb) : std::string();
 }
 
@@ -130,7 +130,7 @@ void judge_starved(const evidence& e, lane in, scene& run, violations& found)
     if (end == none || end != client.ended || !mine.told.timeout || client.cancelled != none)
         return;
     const auto& events = e.trace.events;
-    const duration limit = e.trace.time_of(client.started) + *e.contract.acquire_timeout;
+    const duration limit = e.trace.time_of(client.started) + *e.contract.time.acquire;
     const auto after =
         std::partition_point(events.begin(), events.end(), [&](const event& at) { return at.at < limit; });
     if (e.trace.time_of(end) < limit || after == events.begin())
@@ -150,7 +150,7 @@ void judge_starved(const evidence& e, lane in, scene& run, violations& found)
     // not for most of the time that a client has.
     const index failed = run.last_vain_end_by(before);
     const bool waits_to_retry =
-        failed != none && e.trace.time_of(failed) > limit - *e.contract.acquire_timeout / 2;
+        failed != none && e.trace.time_of(failed) > limit - *e.contract.time.acquire / 2;
     const std::string what =
         could_serve(e, before, waits_to_retry || e.account.supply_at(before).creating > 0, "was");
     if (what.empty())
@@ -168,9 +168,10 @@ bool judge_asleep(const evidence& e, lane in, scene& run, violations& found)
 {
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
     const index rest = e.account.first_rest();
-    if (rest == none || !e.contract.capacity || e.contract.keyed || client.started > rest ||
-        client.ended < rest || (client.cancelled != none && client.cancelled < rest) ||
-        e.account.client(in).acquired < rest || is_busy(e, in, rest))
+    if (rest == none || !e.contract.capacity.resources || e.contract.capacity.keyed ||
+        client.started > rest || client.ended < rest ||
+        (client.cancelled != none && client.cancelled < rest) || e.account.client(in).acquired < rest ||
+        is_busy(e, in, rest))
         return false;
     const std::string what =
         could_serve(e, rest, run.creates_in_vain_by(rest) || e.account.supply_at(rest).creating > 0, "is");
@@ -212,7 +213,7 @@ bool judge_stuck(const evidence& e, lane in, scene& run, violations& found)
         const bool by_operation = wait.operation != none;
         // The body's own work may hang: nobody but the body promised anything about it.
         const bool bounded =
-            e.contract.whole_timeout || (by_operation && e.account.operations()[wait.operation].due);
+            e.contract.time.whole || (by_operation && e.account.operations()[wait.operation].due);
         const bool permitted = (wait.in == phase::body && !bounded) || e.contract.is_unbounded(wait.in);
         // But what is to be waited for in the body must be something that can happen.
         const bool stranded = e.trace.has_adapter && wait.in == phase::body && !by_operation &&
@@ -250,8 +251,8 @@ void judge_completes(const evidence& e, violations& found)
         const auto in = static_cast<lane>(i);
         if (client.probe || e.excused(in))
             continue; // probes are the business of `recovers`
-        if (e.contract.acquire_timeout && e.contract.capacity && !e.contract.keyed && client.ended != none &&
-            client.error)
+        if (e.contract.time.acquire && e.contract.capacity.resources && !e.contract.capacity.keyed &&
+            client.ended != none && client.error)
             judge_starved(e, in, run, found);
         if (judge_asleep(e, in, run, found) || judge_stuck(e, in, run, found) || client.started == none)
             continue;

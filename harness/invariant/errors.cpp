@@ -100,7 +100,7 @@ bool is_followed(const evidence& e, index resource, index event, Is is)
 /// Whether the contract grants closing again after this close failed, and that succeeded.
 bool is_closed_again(const evidence& e, const operation_record& failed)
 {
-    return e.contract.close_attempts > 1 &&
+    return e.contract.attempts.close > 1 &&
            is_followed(e, failed.resource, failed.completed,
                [](const operation_record& op) { return op.role == role::close && op.result == result::ok; });
 }
@@ -121,7 +121,7 @@ bool is_released_again(const evidence& e, const operation_record& failed)
 index lost_in_the_background(const evidence& e)
 {
     const bool promised =
-        e.contract.reports_cleanup_errors || e.contract.close_error == close_error_policy::reported;
+        e.contract.errors.reports_cleanup || e.contract.errors.close == close_error_policy::reported;
     if (!promised || e.trace.world_abandoned != none)
         return none;
     const client_account& background = e.account.client(background_lane);
@@ -176,18 +176,18 @@ void judge_swallows_no_error(const evidence& e, violations& found)
             const bool failed =
                 cleans_up && !op.in_body && op.result == result::failed && op.delivered != none;
             if (!failed || is_closed_again(e, op) || is_released_again(e, op) ||
-                is_one_of(e.contract.suppresses, op.error))
+                is_one_of(e.contract.errors.suppresses, op.error))
                 continue;
             const bool reported = e.account.was_reported(o);
-            if (reported && e.contract.close_error != close_error_policy::raised)
+            if (reported && e.contract.errors.close != close_error_policy::raised)
                 continue;
             found.push_back(blame(in, op.role,
                 reported ? fmt::format("{} failed and was reported, but the contract has such errors raised",
                                name_of(e, o))
                          : fmt::format("{} failed, and nobody was told", name_of(e, o)),
                 {{op.delivered, "fails"}, {client.ended, "swallows it"}},
-                e.contract.close_error == close_error_policy::raised ? "raised"
-                : e.contract.close_error == close_error_policy::reported
+                e.contract.errors.close == close_error_policy::raised ? "raised"
+                : e.contract.errors.close == close_error_policy::reported
                     ? "given to the report sink"
                     : "raised, or given to the report sink",
                 reported ? "reported" : "neither raised nor reported", op.resource));
@@ -247,7 +247,7 @@ void judge_invents_no_error(const evidence& e, violations& found)
         if (fits || may_end(e.account, mine, nullptr))
             continue;
         const bool from_close = stems_from_close(e, mine);
-        if (from_close && e.contract.close_error != close_error_policy::reported)
+        if (from_close && e.contract.errors.close != close_error_policy::reported)
             continue;
         found.push_back(blame(in, from_close ? role::close : role::body,
             from_close ? fmt::format("{} saw {}, but the contract has close errors reported, not raised",
@@ -260,7 +260,7 @@ void judge_invents_no_error(const evidence& e, violations& found)
 
 void judge_reports_cleanup_errors(const evidence& e, violations& found)
 {
-    if (!e.contract.reports_cleanup_errors && e.contract.close_error != close_error_policy::reported)
+    if (!e.contract.errors.reports_cleanup && e.contract.errors.close != close_error_policy::reported)
         return;
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& op = e.trace.operations[i];

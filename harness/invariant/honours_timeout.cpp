@@ -45,7 +45,7 @@ public:
                 blame(early(), fmt::format("waited for until {}", to_string(w_.limit)),
                     fmt::format("given up after {}", to_string(lasted_)));
         } else if (is_misnamed())
-            blame(misnamed(), fmt::format("one of: {}", fmt::join(e_.contract.timeout_errors, ", ")),
+            blame(misnamed(), fmt::format("one of: {}", fmt::join(e_.contract.time.errors, ", ")),
                 describe_error(e_, outcome_->error));
     }
 

@@ -20,7 +20,7 @@ namespace mishap::detail {
 
 void judge_exclusive(const evidence& e, violations& found)
 {
-    if (e.contract.shared || e.trace.bodies.size() < 2)
+    if (e.contract.capacity.shared || e.trace.bodies.size() < 2)
         return;
     const auto& bodies = e.trace.bodies;
     std::vector<overlap> overlaps;
@@ -56,9 +56,9 @@ bool is_late_and_closed(const trace& happened, const operation_record& create)
 
 void judge_within_capacity(const evidence& e, violations& found)
 {
-    if (!e.contract.capacity)
+    if (!e.contract.capacity.resources)
         return;
-    const auto most = static_cast<std::int64_t>(*e.contract.capacity);
+    const auto most = static_cast<std::int64_t>(*e.contract.capacity.resources);
     std::int64_t count = 0;
     std::vector<bool> counted(e.trace.resources.size(), false);
     const auto set = [&](index resource, bool now) {
@@ -73,7 +73,7 @@ void judge_within_capacity(const evidence& e, violations& found)
             set(at.subject, false); // it went with its client
         const bool of_operation = at.kind == event_kind::started || at.kind == event_kind::completed ||
                                   at.kind == event_kind::cancel_requested;
-        if (at.kind == event_kind::destroyed && e.contract.closed_by != closing::operation)
+        if (at.kind == event_kind::destroyed && e.contract.closing.by != closing::operation)
             set(at.subject, false);
         if (!of_operation)
             continue;
@@ -89,7 +89,8 @@ void judge_within_capacity(const evidence& e, violations& found)
             set(op.resource,
                 op.result == result::ok && !yielded_nothing(op) && !is_late_and_closed(e.trace, op));
         else if ((op.role == role::close || op.role == role::force_close) &&
-                 at.kind == (e.contract.closing_counts ? event_kind::completed : event_kind::started))
+                 at.kind ==
+                     (e.contract.capacity.closing_counts ? event_kind::completed : event_kind::started))
             set(op.resource, false);
         else
             continue;
@@ -112,7 +113,7 @@ index broke_at(const evidence& e, const operation_record& op)
         return none;
     if (op.result == result::failed && !op.fails_body)
         return has_broken(op) ? op.delivered : none;
-    if (op.role != role::use || !e.contract.cancelled_use_breaks)
+    if (op.role != role::use || !e.contract.work.cancelled_use_breaks)
         return none;
     return op.result == result::aborted ? op.delivered : op.result == result::abandoned ? op.completed : none;
 }
@@ -121,7 +122,7 @@ index broke_at(const evidence& e, const operation_record& op)
 
 void judge_discards_broken(const evidence& e, violations& found)
 {
-    if (e.contract.keeps_broken)
+    if (e.contract.work.keeps_broken)
         return;
     for (index o = 0; o < e.trace.operations.size(); ++o) {
         const operation_record& op = e.trace.operations[o];
@@ -179,7 +180,7 @@ index failed_acquire(const evidence& e, const body_record& body)
         return none;
     const operation_record& op = e.trace.operations[*last];
     const bool was_held = op.result != result::failed && op.result != result::aborted;
-    return was_held || is_one_of(e.contract.suppresses, op.error) ? none : *last;
+    return was_held || is_one_of(e.contract.errors.suppresses, op.error) ? none : *last;
 }
 
 /// Whether that body returned, and nothing that belongs to it failed until it was run again: a commit, say.
@@ -223,20 +224,20 @@ void judge_body_runs_once(const evidence& e, violations& found)
                 before = j;
             }
         const bool was_served = before != none && succeeded(e, before, body.entered);
-        if (attempt <= e.contract.body_attempts && !was_served)
+        if (attempt <= e.contract.attempts.body && !was_served)
             continue;
         found.push_back(blame(body.lane, role::body,
-            attempt <= e.contract.body_attempts
+            attempt <= e.contract.attempts.body
                 ? fmt::format(
                       "{} had its body run again, although it had returned", name_of_client(e, body.lane))
-            : e.contract.body_attempts == 1
+            : e.contract.attempts.body == 1
                 ? fmt::format("{} had its body run again", name_of_client(e, body.lane))
                 : fmt::format("{} had its body run {} times, but the contract permits {}",
-                      name_of_client(e, body.lane), attempt, e.contract.body_attempts),
+                      name_of_client(e, body.lane), attempt, e.contract.attempts.body),
             {{e.trace.bodies[before].entered, "runs it"}, {body.entered, "runs it again"}},
-            e.contract.body_attempts == 1
+            e.contract.attempts.body == 1
                 ? std::string("the body runs once")
-                : fmt::format("the body runs at most {} times", e.contract.body_attempts),
+                : fmt::format("the body runs at most {} times", e.contract.attempts.body),
             fmt::format("run number {}", attempt), body.resource));
         return;
     }
@@ -292,15 +293,16 @@ bool overtakes_by_a_hop(const evidence& e, const guest& first, const guest& seco
     const body_record& one = e.trace.bodies[e.account.client(first.who).stays.front()];
     const body_record& other = e.trace.bodies[e.account.client(second.who).stays.front()];
     return other.left > first.served || other.resource != one.resource ||
-           (e.contract.capacity &&
-               static_cast<std::uint32_t>(e.account.supply_at(second.served).inside) < *e.contract.capacity);
+           (e.contract.capacity.resources &&
+               static_cast<std::uint32_t>(e.account.supply_at(second.served).inside) <
+                   *e.contract.capacity.resources);
 }
 
 } // namespace
 
 void judge_fair(const evidence& e, violations& found)
 {
-    if (!e.contract.fair)
+    if (!e.contract.capacity.fair)
         return;
     std::vector<guest> served;
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
@@ -383,11 +385,12 @@ void judge_recovers(const evidence& e, violations& found)
             failed->stuck != none ? std::string("waits for ever")
                                   : fmt::format("saw {}", describe_error(e, failed->error))),
         {{failed->stuck != none ? failed->stuck : failed->ended, "not served"}},
-        e.contract.capacity
+        e.contract.capacity.resources
             ? fmt::format("as many clients as there is capacity ({}){} are served, with no fault about",
-                  *e.contract.capacity,
-                  e.contract.waiters == 0 ? std::string()
-                                          : fmt::format(" and room to wait ({})", e.contract.waiters))
+                  *e.contract.capacity.resources,
+                  e.contract.capacity.waiters == 0
+                      ? std::string()
+                      : fmt::format(" and room to wait ({})", e.contract.capacity.waiters))
             : std::string("a client that comes afterwards is served, with no fault about"),
         fmt::format("{} of {}", served, probes)));
 }

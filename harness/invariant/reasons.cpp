@@ -57,10 +57,10 @@ void account::read_errors()
     std::sort(thrown_.begin(), thrown_.end(), [](const auto& a, const auto& b) {
         return a.first != b.first ? std::less<>()(a.first, b.first) : a.second < b.second;
     });
-    find_errors(contract_->timeout_errors, timeouts_);
-    find_errors(contract_->refuses, refusals_);
-    find_errors(contract_->suppresses, suppressed_);
-    for (const contract::translation& t : contract_->translates)
+    find_errors(contract_->time.errors, timeouts_);
+    find_errors(contract_->errors.refuses, refusals_);
+    find_errors(contract_->errors.suppresses, suppressed_);
+    for (const error_terms::translation& t : contract_->errors.translates)
         if (const error* to = find_error(t.to); to && to->matches)
             translations_.push_back({symbol(t.from), to});
     // Each exception is looked into once, whoever ended with it.
@@ -207,13 +207,13 @@ void account::read_reasons()
     for (index i = 0; i < operations_.size(); ++i) {
         const operation_record& op = trace_->operations[i];
         const bool fails = op.role == role::create && op.result == result::failed;
-        if (contract_->shared && op.resource != none && (fails || detail::has_broken(op)))
+        if (contract_->capacity.shared && op.resource != none && (fails || detail::has_broken(op)))
             shared_.push_back(i);
         const bool of_background = op.id.lane == background_lane;
         const bool prepares = op.role == role::create || (of_background && op.role != role::close);
         const index end = operations_[i].waited.to;
         if (any_timeout && prepares && op.role != role::body && op.started != none && end != none &&
-            (of_background || contract_->shared || is_on_the_side(i, end)))
+            (of_background || contract_->capacity.shared || is_on_the_side(i, end)))
             others_.push_back(i);
     }
     std::stable_sort(others_.begin(), others_.end(),
@@ -339,7 +339,8 @@ void account::add_deadline(const client_account& mine, index i)
     // A timeout that the contract says nothing of is the manager's own affair, and so is one of what goes on
     // beside the body, which may end it.
     const bool given_up = op.cancel_requested == end && mine.told.timeout && at > trace_->time_of(op.started);
-    const bool is_told = row.beside_body && contract_->checks_are_told && passed && op.result != result::ok;
+    const bool is_told =
+        row.beside_body && contract_->errors.checks_are_told && passed && op.result != result::ok;
     if ((op.in_body || row.beside_body) && !is_told) {
         if (given_up && (passed || !row.due))
             reasons_.push_back({reason::kind::own_timeout, end, i, nullptr, at});
@@ -382,7 +383,7 @@ void account::add_deadlines_of_others(const client_account& mine)
 void account::add_deadline_between_attempts(const client_account& mine)
 {
     const index ended = trace_->outcomes[static_cast<std::size_t>(mine.who)].ended;
-    if (contract_->deadline_per_attempt || contract_->create_attempts == 1 || ended == none ||
+    if (contract_->time.per_attempt || contract_->attempts.create == 1 || ended == none ||
         mine.acquired != ended)
         return;
     for (const index i : mine.operations) {
@@ -404,7 +405,7 @@ void account::add_client_deadlines(const client_account& mine)
         if (trace_->time_of(end) >= due)
             reasons_.push_back({what, end, none, nullptr, due});
     };
-    add(reason::kind::deadline, contract_->acquire_timeout, mine.acquired);
+    add(reason::kind::deadline, contract_->time.acquire, mine.acquired);
     for (const index i : mine.stays) {
         const body_record& body = trace_->bodies[i];
         if (!body.error || body.left == none)
@@ -415,7 +416,7 @@ void account::add_client_deadlines(const client_account& mine)
     }
     if (client.cancelled != none)
         reasons_.push_back({reason::kind::cancellation, client.cancelled});
-    add(reason::kind::whole, contract_->whole_timeout, mine.worked);
+    add(reason::kind::whole, contract_->time.whole, mine.worked);
 }
 
 bool detail::is_named(const trace& happened, const reason& r, symbol name)

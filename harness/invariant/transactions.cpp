@@ -183,14 +183,14 @@ private:
         const auto& closes = e_.account.resources()[session_].closes;
         const auto close = std::find_if(
             closes.begin(), closes.end(), [&](index i) { return op(i).started > begun.started; });
-        if (close == closes.end() && e_.contract.closed_by != closing::operation)
+        if (close == closes.end() && e_.contract.closing.by != closing::operation)
             return true; // its destructor may end it
         if (close == closes.end())
             return blame(current_.begin,
                 fmt::format("the transaction of {} was neither committed nor rolled back{}",
                     name_of(e_, current_.begin), after_rollback()),
                 "begins", "a commit or a rollback");
-        if (e_.contract.close_rolls_back || op(*close).role == role::force_close ||
+        if (e_.contract.closing.rolls_back || op(*close).role == role::force_close ||
             current_.rollback != none || e_.account.resources()[session_].broke <= op(*close).started)
             return true;
         return blame(*close,
@@ -267,7 +267,7 @@ namespace {
 bool release_counts(const evidence& e, index release_at)
 {
     const operation_record& release = e.trace.operations[release_at];
-    const auto& timeout = e.contract.other_timeout;
+    const auto& timeout = e.contract.time.other;
     return release.result != result::aborted || e.account.operations()[release_at].how != wait_end::struck ||
            (timeout &&
                e.trace.time_of(release.cancel_requested) >= e.trace.time_of(release.started) + *timeout);
@@ -294,7 +294,7 @@ public:
             else if ((op.role == role::close || op.role == role::force_close) && !close(i))
                 return;
         }
-        const bool by_destruction = e_.contract.closed_by != closing::operation;
+        const bool by_destruction = e_.contract.closing.by != closing::operation;
         for (const index held : acquired_)
             if (!by_destruction && is_owed(held, static_cast<index>(e_.trace.events.size()))) {
                 blame(held, fmt::format("what {} acquired was never released", name_of(e_, held)), none);
@@ -358,7 +358,7 @@ private:
                 blame_lent(held, *again);
                 return false;
             }
-            if (op(i).role == role::force_close || e_.contract.close_rolls_back ||
+            if (op(i).role == role::force_close || e_.contract.closing.rolls_back ||
                 e_.account.resources()[resource_].broke <= now)
                 continue;
             blame(held,
@@ -375,7 +375,7 @@ private:
     /// background is for the first who is lent it.
     const body_record* lent_on(index held, index before) const
     {
-        if (e_.contract.shared)
+        if (e_.contract.capacity.shared)
             return nullptr;
         lane owner = op(held).id.lane;
         const auto& stays = e_.account.resources()[resource_].stays;

@@ -53,7 +53,7 @@ void judge_no_use_after_close(const evidence& e, violations& found)
 
 void judge_one_at_a_time(const evidence& e, violations& found)
 {
-    if (e.contract.pipelined)
+    if (e.contract.work.pipelined)
         return;
     const auto& all = e.trace.operations;
     const auto during = [&](index i) { return interval{all[i].started, all[i].completed}; };
@@ -148,7 +148,7 @@ index operation_left(const evidence& e)
     const index last = end_of_everybody(e);
     if (last == none || e.trace.world_abandoned != none)
         return none;
-    const duration limit = e.trace.time_of(last) + e.contract.grace + timer_precision;
+    const duration limit = e.trace.time_of(last) + e.contract.time.grace + timer_precision;
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& op = e.trace.operations[i];
         const bool permitted = op.role == role::body || op.in_body || op.role == role::create ||
@@ -159,7 +159,7 @@ index operation_left(const evidence& e)
             continue;
         const bool hung = op.completed == none || op.result == result::peer_gone;
         const bool unbounded = e.contract.is_unbounded(op.role == role::close ? phase::close : phase::other);
-        if (hung && e.contract.grace == duration(0))
+        if (hung && e.contract.time.grace == duration(0))
             return i; // whatever the time: mishap ended it at once
         if ((op.completed == none || e.trace.time_of(op.completed) > limit) && !(hung && unbounded))
             return i;
@@ -186,12 +186,12 @@ void judge_no_stray_work(const evidence& e, violations& found)
         return;
     }
     const std::string expected =
-        e.contract.grace == duration(0)
+        e.contract.time.grace == duration(0)
             ? std::string(
                   "nothing is left on the executor when the last client has ended; the contract's 'grace' "
                   "permits clean-up that takes longer")
             : fmt::format("nothing is left on the executor {} after the last client ended",
-                  to_string(e.contract.grace));
+                  to_string(e.contract.time.grace));
     std::string list;
     lane first = 0;
     bool any = false;

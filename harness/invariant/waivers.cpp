@@ -40,7 +40,7 @@ bool is_between_attempts(const question& q)
 /// Whether it is a check beside the body that its client is told of.
 bool is_told_check(const question& q)
 {
-    return q.of.contract().checks_are_told && operation_of(q).id.lane == q.client.who &&
+    return q.of.contract().errors.checks_are_told && operation_of(q).id.lane == q.client.who &&
            operation_of(q).role == role::maintenance &&
            (is(q, reason::kind::operation) || q.of.operations()[q.one.operation].beside_body);
 }
@@ -62,7 +62,7 @@ bool is_of_attempt(const question& q)
 
 bool retried(const question& q)
 {
-    if (is_of_attempt(q) && q.of.operations()[q.one.operation].attempt < q.of.contract().create_attempts) {
+    if (is_of_attempt(q) && q.of.operations()[q.one.operation].attempt < q.of.contract().attempts.create) {
         // In its own lane, whoever it was for.
         const index next = q.of.client(operation_of(q).id.lane).last_create;
         if (next != none && next > (is_create(q) ? operation_of(q).delivered : q.one.seen))
@@ -78,7 +78,7 @@ bool rival(const question& q) { return is_create(q) && q.of.has_rival(q.one.oper
 bool served_otherwise(const question& q)
 {
     if (is_of(q, reason::kind::deadline))
-        return operation_of(q).role == role::create && q.of.contract().create_attempts > 1 &&
+        return operation_of(q).role == role::create && q.of.contract().attempts.create > 1 &&
                !q.client.stays.empty();
     if (!is_create(q))
         return false;
@@ -116,7 +116,7 @@ bool on_the_side(const question& q)
 
 bool shared(const question& q)
 {
-    return q.of.contract().shared && is_of(q, reason::kind::operation) &&
+    return q.of.contract().capacity.shared && is_of(q, reason::kind::operation) &&
            operation_of(q).id.lane != q.client.who && q.one.seen == operation_of(q).completed;
 }
 
@@ -145,7 +145,7 @@ bool was_stopped(const account& of, const client_account& client, index end)
 /// Whether something that ignored being given up at its deadline was waited for, and succeeded after all.
 bool arrived_after_all(const question& q)
 {
-    if (!is_of(q, reason::kind::deadline) || q.of.contract().survives_deaf || is_told_check(q))
+    if (!is_of(q, reason::kind::deadline) || q.of.contract().work.survives_deaf || is_told_check(q))
         return false;
     const operation_record& op = operation_of(q);
     if (op.result != result::ok || op.delivered == none || op.cancel_requested >= op.completed ||
@@ -236,7 +236,7 @@ bool own_timeout(const question& q) { return is(q, reason::kind::own_timeout); }
 
 bool suppressed(const question& q)
 {
-    const auto& names = q.of.contract().suppresses;
+    const auto& names = q.of.contract().errors.suppresses;
     return std::any_of(names.begin(), names.end(),
         [&](const std::string& name) { return is_named(q.of.trace(), q.one, name); });
 }
@@ -246,12 +246,12 @@ bool attempts_left(const question& q)
     const contract& promises = q.of.contract();
     const bool has_operation = q.one.operation != none;
     const role what = has_operation ? operation_of(q).role : role::body;
-    const bool more_bodies = promises.body_attempts > 1 &&
+    const bool more_bodies = promises.attempts.body > 1 &&
                              (is(q, reason::kind::body) || what == role::commit || what == role::begin);
     const bool of_attempt = is_of_attempt(q) || (is_of(q, reason::kind::deadline) && what == role::create &&
-                                                    promises.deadline_per_attempt);
+                                                    promises.time.per_attempt);
     const bool more_creates =
-        of_attempt && q.of.operations()[q.one.operation].attempt < promises.create_attempts;
+        of_attempt && q.of.operations()[q.one.operation].attempt < promises.attempts.create;
     if (!more_bodies && !more_creates)
         return false;
     const auto next = q.all.begin() + (&q.one - q.all.data()) + 1;
@@ -341,7 +341,7 @@ bool is_client_deadline(const account& of, lane in, index at)
     const auto is_now = [&](const std::optional<duration>& timeout) {
         return timeout && lasted >= *timeout && lasted <= *timeout + of.slack(started, at);
     };
-    return is_now(of.contract().acquire_timeout) || is_now(of.contract().whole_timeout);
+    return is_now(of.contract().time.acquire) || is_now(of.contract().time.whole);
 }
 
 bool no_more_need(const account& of, const wait& w)
@@ -356,7 +356,7 @@ bool no_more_need(const account& of, const wait& w)
     const auto& stays = of.client(w.who).stays;
     return of.was_cancelled(w.who, w.end) || is_client_deadline(of, w.who, w.end) ||
            (op.role == role::maintenance && w.who == background_lane) ||
-           (op.role == role::create && of.contract().create_attempts > 1) ||
+           (op.role == role::create && of.contract().attempts.create > 1) ||
            (op.result != result::pending && op.result != result::aborted) || // its result was on its way
            std::any_of(stays.begin(), stays.end(), left_meanwhile);
 }

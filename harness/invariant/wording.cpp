@@ -56,13 +56,13 @@ std::string describe(const evidence& e, const reason& r)
     case reason::kind::cancellation:
         return "the caller cancelled";
     case reason::kind::whole:
-        return fmt::format("the work had not ended after {}", to_string(*e.contract.whole_timeout));
+        return fmt::format("the work had not ended after {}", to_string(*e.contract.time.whole));
     case reason::kind::deadline:
     case reason::kind::own_timeout:
         break;
     }
     if (r.operation == none)
-        return fmt::format("no resource was there after {}", to_string(*e.contract.acquire_timeout));
+        return fmt::format("no resource was there after {}", to_string(*e.contract.time.acquire));
     const operation_record& op = e.trace.operations[r.operation];
     const auto timeout = timeout_of(e.contract, op.role, op.in_body);
     return timeout ? fmt::format("{} had not ended after {}", name_of(e, r.operation), to_string(*timeout))

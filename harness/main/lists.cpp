@@ -173,7 +173,7 @@ table exceptions(bool markdown)
 
 table keys(const key_section& section, bool markdown, bool titled)
 {
-    table t{{}, {section.path == "contract" ? "term" : "key", "value", "default", "it says"}, {}};
+    table t{{}, {"key", "value", "default", "it says"}, {}};
     if (titled)
         t.title = section.path.empty() ? "a scenario:" : fmt::format("{}:", section.path);
     for (const key_description& row : section.keys)
@@ -181,6 +181,60 @@ table keys(const key_section& section, bool markdown, bool titled)
             markdown ? form_in_words(row.form) : std::string(row.form), std::string(row.otherwise),
             std::string(row.about)});
     return t;
+}
+
+/// The contract's terms, a table for each of its groups.
+std::vector<table> terms(bool markdown)
+{
+    std::vector<table> tables;
+    std::string_view group;
+    for (const key_description& row : contract_section().keys) {
+        if (const auto now = row.member.substr(0, row.member.find('.')); now != group) {
+            group = now;
+            tables.push_back({fmt::format("{}:", markdown ? code(group) : std::string(group)),
+                {"term", "in C++", "value", "default", "it says"}, {}});
+        }
+        const std::string member = fmt::format(".{}", row.member);
+        tables.back().rows.push_back({markdown ? code(row.key) : std::string(row.key),
+            markdown ? code(member) : member, markdown ? form_in_words(row.form) : std::string(row.form),
+            std::string(row.otherwise), std::string(row.about)});
+    }
+    return tables;
+}
+
+/// Words, in lines of at most so many columns.
+std::vector<std::string> wrapped(const std::string& text, std::size_t columns)
+{
+    std::vector<std::string> lines(1);
+    std::size_t from = 0;
+    while (from < text.size()) {
+        const std::size_t space = std::min(text.find(' ', from), text.size());
+        const std::string word = text.substr(from, space - from);
+        if (!lines.back().empty() && lines.back().size() + 1 + word.size() > columns)
+            lines.emplace_back();
+        lines.back() += (lines.back().empty() ? "" : " ") + word;
+        from = space + 1;
+    }
+    return lines;
+}
+
+/// A term takes a line of what it is, and more of what it says.
+std::string terms_as_text()
+{
+    constexpr std::size_t indent = 4;
+    constexpr std::size_t columns = 100;
+    std::string text;
+    for (const table& group : terms(false)) {
+        text += (text.empty() ? "" : "\n") + group.title + '\n';
+        for (const auto& row : group.rows) {
+            text += fmt::format("  {:<24}{:<30}{}\n", row[0], row[1], row[2]);
+            const std::string about =
+                row[3].empty() ? row[4] : fmt::format("{} (default: {})", row[4], row[3]);
+            for (const std::string& line : wrapped(about, columns - indent))
+                text += fmt::format("{:{}}{}\n", "", indent, line);
+        }
+    }
+    return text;
 }
 
 std::vector<table> all_keys(const std::string& part, bool markdown)
@@ -210,6 +264,8 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
 {
     if (!part.empty() && what != "keys")
         throw input_error(fmt::format("'{}' is one word too many: only list keys has parts", part));
+    if (what == "contract" && !markdown)
+        return terms_as_text();
     std::vector<table> tables;
     if (what == "managers")
         tables = {managers(markdown)};
@@ -222,7 +278,7 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
     else if (what == "errors")
         tables = {errors(markdown)};
     else if (what == "contract")
-        tables = {keys(contract_section(), markdown, false)};
+        tables = terms(markdown);
     else if (what == "patterns")
         tables = {patterns(markdown)};
     else if (what == "document-rules")

@@ -29,7 +29,7 @@ std::size_t closes_of(const run_result& run, index resource)
     std::size_t count = 0;
     for (const operation_record& op : run.trace.operations)
         count += op.resource == resource && (op.role == role::close || op.role == role::force_close);
-    if (run.contract.closed_by != closing::operation)
+    if (run.contract.closing.by != closing::operation)
         for (const event& e : run.trace.events)
             count += e.kind == event_kind::destroyed && e.subject == resource;
     return count;

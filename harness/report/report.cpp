@@ -151,7 +151,7 @@ std::optional<row> describe_event(const run_result& run, index i)
                                             to_string(happened, happened.operations[source]))};
     }
     case event_kind::destroyed: {
-        return row{resource_name(happened, e.subject), run.contract.closed_by == closing::operation
+        return row{resource_name(happened, e.subject), run.contract.closing.by == closing::operation
                                                            ? "is destroyed while open"
                                                            : "is closed by its destruction"};
     }

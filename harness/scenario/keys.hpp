@@ -22,6 +22,8 @@ struct key_description
     std::string_view otherwise;
     /// What it demands, permits or says, in a sentence.
     std::string_view about;
+    /// For a term of the contract: the member of `mishap::contract` that it sets.
+    std::string_view member = {};
 };
 
 /// The keys of one map. The path of the scenario itself is empty; others are named as `explore.sweep`.

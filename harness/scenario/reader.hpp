@@ -265,8 +265,10 @@ struct key_row
     std::string_view otherwise;
     std::string_view about;
     void (*read)(const value&, State&);
+    /// For a term of the contract: the member that it sets.
+    std::string_view member = {};
 
-    key_description description() const noexcept { return {key, form, otherwise, about}; }
+    key_description description() const noexcept { return {key, form, otherwise, about, member}; }
 };
 
 /// Reads a map whose keys are these. Duplicate, unknown and non-scalar keys are refused.

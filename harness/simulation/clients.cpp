@@ -101,8 +101,9 @@ awaitable<void> clients::serve(std::function<awaitable<void>(client&)> one)
         misused<std::logic_error>("environment::clients was called twice in one run");
     serving_ = true;
     serve_ = std::move(one);
-    const std::uint32_t by_contract =
-        contract_->clients != 0 ? contract_->clients : contract_->capacity.value_or(0) + 2;
+    const std::uint32_t by_contract = contract_->capacity.clients != 0
+                                          ? contract_->capacity.clients
+                                          : contract_->capacity.resources.value_or(0) + 2;
     clients_ = plan_->clients != 0 ? plan_->clients : by_contract;
     record_->outcomes.resize(clients_);
     next_ = plan_->sequential ? 1 : plan_->relay && clients_ > 1 ? clients_ - 1 : clients_;

@@ -132,8 +132,8 @@ bool last_stages::pass_deadlines()
             return;
         if (timeout)
             last = std::max(last, world_.record_->time_of(op.started) + *timeout + 2 * timer_precision);
-        else if (promises.grace != duration(0))
-            last = std::max(last, now + promises.grace + 2 * timer_precision);
+        else if (promises.time.grace != duration(0))
+            last = std::max(last, now + promises.time.grace + 2 * timer_precision);
     });
     if (last == now)
         return true;
@@ -152,7 +152,7 @@ bool last_stages::try_fresh_clients()
     record.add(stage::probing);
     const contract& promises = *world_.contract_;
     const duration patience =
-        promises.recovery_time.value_or(promises.acquire_timeout.value_or(std::chrono::seconds(60)));
+        promises.time.recovery.value_or(promises.time.acquire.value_or(std::chrono::seconds(60)));
     world_.clients_.set_probing(true);
     world_.operations_.set_probing(true);
     // A breaker that is half open lets one of them pass, and the others the next time.
@@ -164,8 +164,9 @@ bool last_stages::try_fresh_clients()
         const auto count = [&](auto is) {
             return std::count_if(record->outcomes.begin() + first, record->outcomes.end(), is);
         };
-        const auto refused = count(
-            [&](const outcome& fresh) { return fresh.error && is_one_of(promises.refuses, fresh.error); });
+        const auto refused = count([&](const outcome& fresh) {
+            return fresh.error && is_one_of(promises.errors.refuses, fresh.error);
+        });
         const auto served = count([](const outcome& fresh) { return fresh.ended != none && !fresh.error; });
         if (!goes_on || refused == 0 || (round > 0 && served == 0))
             break;
@@ -182,7 +183,7 @@ bool last_stages::send_fresh_clients(duration until)
 {
     recorder& record = world_.record_;
     agenda& times = world_.agenda_;
-    world_.barrier_size_ = world_.contract_->capacity.value_or(1);
+    world_.barrier_size_ = world_.contract_->capacity.resources.value_or(1);
     const std::size_t first = world_.clients_.start_probes(world_.contract_->fresh_clients());
     times.extend_horizon();
     const duration farthest = times.narrow_horizon(until);
@@ -237,7 +238,7 @@ bool last_stages::end_adapter()
 
 bool last_stages::pass_grace()
 {
-    const duration grace = world_.contract_->grace;
+    const duration grace = world_.contract_->time.grace;
     if (grace == duration(0))
         return true;
     if (!world_.pass_time(world_.seam_.now + grace + timer_precision))

@@ -93,7 +93,7 @@ std::uint32_t& operations::count_up(std::vector<counter>& counters, symbol kind,
 lane operations::lane_of(const handle& on, lane otherwise) const
 {
     // A borrower speaks through what it borrowed, whoever runs; of several borrowers, it is whoever runs.
-    if (!contract_->shared && on.run == run_ && on.entry != none &&
+    if (!contract_->capacity.shared && on.run == run_ && on.entry != none &&
         record_->resources[on.entry].borrower != nobody)
         return record_->resources[on.entry].borrower;
     return otherwise;
@@ -174,7 +174,7 @@ void operations::destroyed(const handle& on, bool nobody_is_left)
     if (target.life != life::open && !(target.life == life::closing && nobody_is_left))
         return;
     record_.add(event_kind::destroyed, record_.running, on.entry);
-    if (contract_->closed_by != closing::operation)
+    if (contract_->closing.by != closing::operation)
         target.life = life::closed;
 }
 
@@ -206,7 +206,7 @@ void operations::update_ledger(const operation_record& op)
     } else if (op.role == role::close && (op.result == result::ok || op.result == result::failed)) {
         if (target.ever_open)
             target.life = life::closed;
-    } else if (op.role == role::close && contract_->closed_by != closing::operation) {
+    } else if (op.role == role::close && contract_->closing.by != closing::operation) {
         // The object is left to close it.
         target.life = target.life == life::closing ? life::open : target.life;
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "rhythm.hpp"
 
 #include <algorithm>
@@ -63,13 +64,13 @@ void rhythm::begin(const contract& promises) noexcept
         if (timeout)
             longest_deadline_ = std::max(longest_deadline_, *timeout);
     };
-    consider(promises.create_timeout, promises.deadline_per_attempt ? promises.create_attempts : 1);
-    consider(promises.use_timeout);
-    consider(promises.close_timeout);
-    consider(promises.other_timeout);
-    consider(promises.acquire_timeout);
-    consider(promises.whole_timeout);
-    consider(promises.recovery_time);
+    consider(promises.time.create, promises.time.per_attempt ? promises.attempts.create : 1);
+    consider(promises.time.use);
+    consider(promises.time.close);
+    consider(promises.time.other);
+    consider(promises.time.acquire);
+    consider(promises.time.whole);
+    consider(promises.time.recovery);
     longest_deadline_ = std::min(longest_deadline_, longest_wait);
 }
 

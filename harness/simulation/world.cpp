@@ -118,12 +118,12 @@ void world::begin(const manager& under_test, const contract& promises, const lim
     contract_ = &promises;
     limits_ = &bounds;
     plan_ = &plan;
-    uses_.assign(promises.uses.begin(), promises.uses.end());
+    uses_.assign(promises.work.uses.begin(), promises.work.uses.end());
     pump_queued_ = false;
     goal_ = goal::clients;
     barrier_size_ = 1;
     record_.begin(happened, plan.perturbations.size());
-    happened.unwrap = promises.unwrap;
+    happened.unwrap = promises.errors.unwrap;
     agenda_.begin(bounds.horizon);
     rhythm_.begin(promises);
     instant_ = duration(0);
@@ -290,7 +290,7 @@ void world::run_handler(handlers::ready next)
 void world::choose_and_run()
 {
     choices_.clear();
-    const bool any = contract_->executor == executor_model::concurrent;
+    const bool any = contract_->work.executor == executor_model::concurrent;
     const std::size_t ready = any ? handlers_.count() : std::min<std::size_t>(1, handlers_.count());
     for (std::size_t i = 0; i < ready; ++i) {
         const handlers::ready& one = handlers_.at(i);

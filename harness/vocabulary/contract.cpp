@@ -61,7 +61,7 @@ std::string_view to_string(executor_model model) noexcept
 
 bool contract::is_unbounded(phase p) const noexcept
 {
-    return std::find(unbounded.begin(), unbounded.end(), p) != unbounded.end();
+    return std::find(time.unbounded.begin(), time.unbounded.end(), p) != time.unbounded.end();
 }
 
 std::string contradiction(const contract& promises)
@@ -82,50 +82,52 @@ std::string contradiction(const contract& promises)
                 to_string(p), to_string(*timeout));
         return {};
     };
-    if (std::string why = check(promises.create_timeout, phase::create); !why.empty())
+    if (std::string why = check(promises.time.create, phase::create); !why.empty())
         return why;
-    if (std::string why = check(promises.close_timeout, phase::close); !why.empty())
+    if (std::string why = check(promises.time.close, phase::close); !why.empty())
         return why;
-    if (std::string why = check(promises.acquire_timeout, phase::acquire); !why.empty())
+    if (std::string why = check(promises.time.acquire, phase::acquire); !why.empty())
         return why;
-    if (std::string why = check(promises.use_timeout, phase::body); !why.empty())
+    if (std::string why = check(promises.time.use, phase::body); !why.empty())
         return why;
-    if (std::string why = check(promises.other_timeout, phase::other); !why.empty())
+    if (std::string why = check(promises.time.other, phase::other); !why.empty())
         return why;
-    for (const duration d : {promises.whole_timeout.value_or(duration(0)),
-             promises.recovery_time.value_or(duration(0)), promises.grace})
+    for (const duration d : {promises.time.whole.value_or(duration(0)),
+             promises.time.recovery.value_or(duration(0)), promises.time.grace})
         if (d > longest)
             return "a time of whole_timeout, recovery_time or grace is over 50 years";
-    if (promises.whole_timeout && *promises.whole_timeout <= duration(0))
+    if (promises.time.whole && *promises.time.whole <= duration(0))
         return "whole_timeout is not positive: a time-out is longer than nothing";
-    if (promises.create_attempts == 0 || promises.close_attempts == 0)
+    if (promises.attempts.create == 0 || promises.attempts.close == 0)
         return "create_attempts and close_attempts are one at least: the first attempt is one";
-    if (promises.deadline_per_attempt && !promises.create_timeout)
+    if (promises.time.per_attempt && !promises.time.create)
         return "deadline_per_attempt is set without a create_timeout: there is no deadline to give";
-    for (const auto* const names : {&promises.suppresses, &promises.refuses, &promises.timeout_errors})
+    for (const auto* const names :
+        {&promises.errors.suppresses, &promises.errors.refuses, &promises.time.errors})
         for (const std::string& name : *names)
             if (!find_error(name))
                 return unknown_word("error", name, error_names());
-    for (const contract::translation& t : promises.translates)
+    for (const error_terms::translation& t : promises.errors.translates)
         for (const std::string& name : {t.from, t.to})
             if (!find_error(name))
                 return unknown_word("error", name, error_names());
-    if (promises.capacity && *promises.capacity == 0)
+    if (promises.capacity.resources && *promises.capacity.resources == 0)
         return "capacity is 0: nobody could ever be served";
-    if (promises.waiters != 0 && !promises.capacity)
+    if (promises.capacity.waiters != 0 && !promises.capacity.resources)
         return "waiters is set without a capacity: there is nothing to wait for";
-    for (const auto& [set, term] : {std::pair(promises.fair, "fair"), std::pair(promises.shared, "shared")})
+    for (const auto& [set, term] :
+        {std::pair(promises.capacity.fair, "fair"), std::pair(promises.capacity.shared, "shared")})
         if (set && !promises.serves_clients())
             return fmt::format(
                 "{} is set for a manager of one client: say which capacity it has, or how many clients",
                 term);
-    if (promises.keeps_broken && promises.cancelled_use_breaks)
+    if (promises.work.keeps_broken && promises.work.cancelled_use_breaks)
         return "keeps_broken and cancelled_use_breaks are both set: say one of them";
-    if (promises.body_attempts == 0)
+    if (promises.attempts.body == 0)
         return "body_attempts is 0: the body could never run";
-    if (promises.grace < duration(0))
+    if (promises.time.grace < duration(0))
         return "grace is negative";
-    if (promises.timeout_errors.empty())
+    if (promises.time.errors.empty())
         return "timeout_errors is empty: a manager with a time-out has to fail with something";
     return {};
 }

@@ -17,16 +17,16 @@ inline std::optional<duration> timeout_of(const contract& promises, role what, b
 {
     switch (what) {
     case role::create:
-        return promises.create_timeout;
+        return promises.time.create;
     case role::close:
-        return promises.close_timeout;
+        return promises.time.close;
     case role::use:
-        return in_body ? promises.use_timeout : promises.other_timeout;
+        return in_body ? promises.time.use : promises.time.other;
     case role::body:
     case role::force_close:
         return std::nullopt;
     default:
-        return promises.other_timeout;
+        return promises.time.other;
     }
 }
 

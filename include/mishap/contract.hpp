@@ -57,158 +57,175 @@ enum class executor_model : std::uint8_t
 
 std::string_view to_string(executor_model) noexcept;
 
-/// What a manager promises. Every term left alone is the strict reading: nothing may hang, nothing may be
-/// lost; each term that is set says here what it permits or demands.
-struct contract
+/// How long things may take. A deadline of T is kept by who gives up within [T, T + 1 us] of the start.
+struct time_terms
 {
-    /// Demands that a create that does not end is given up within [T, T + 1 us] of its start, with one of
-    /// `timeout_errors`; in the background, too. Unset: being stuck in a create breaks `completes`, and a
-    /// manager that gives one up by itself has told nobody of its time-out: name it here.
-    std::optional<duration> create_timeout = {};
-
-    /// Permits so many creates by one client, of whatever kinds: one after another that failed, or beside
-    /// another that is slow. All of them, and what is waited between them, share the create time-out, whose
-    /// clock starts with the first; see `deadline_per_attempt`.
-    std::uint32_t create_attempts = 1;
-    /// Gives each attempt a create time-out of its own, from its own start.
-    bool deadline_per_attempt = false;
-
-    /// Demands that a use in the body that does not end is given up within [T, T + 1 us] of its start.
+    /// Demands that a create that does not end is given up at this deadline, with one of `errors`; in the
+    /// background, too. Unset: being stuck in a create breaks `completes`, and a manager that gives one up
+    /// has told nobody of its timeout: name it here.
+    std::optional<duration> create = {};
+    /// Demands that a use in the body that does not end is given up at this deadline.
     /// Unset: being stuck in the body's own work is nobody's fault.
-    std::optional<duration> use_timeout = {};
-
-    /// Demands that any other step of the manager's that does not end is given up within [T, T + 1 us] of its
-    /// start: a handshake or logout (a use outside of the body), a begin, commit, rollback, ping, acquire or
-    /// release. Unset: being stuck in one breaks `completes`; when one is given up is the manager's affair.
-    std::optional<duration> other_timeout = {};
-
-    /// Demands that a client has left its body, or given up waiting for a resource, within [T, T + 1 us] of
-    /// its start, with one of `timeout_errors`. Clean-up may follow.
-    std::optional<duration> whole_timeout = {};
-
-    /// Demands that a close that does not end is given up within [T, T + 1 us] of its start.
-    /// Unset: being stuck in a close breaks `completes`. A close that failed, or was given up at its
-    /// deadline, counts as one; see `forces_close`.
-    std::optional<duration> close_timeout = {};
-
-    /// Demands that a client whose body is not entered ends within [T, T + 1 us] of its start, with one of
-    /// `timeout_errors`.
-    std::optional<duration> acquire_timeout = {};
-
+    std::optional<duration> use = {};
+    /// Demands that a close that does not end is given up at this deadline. Unset: being stuck in a close
+    /// breaks `completes`. A close that failed, or was given up at its deadline, counts as one; see
+    /// `closing.forced`.
+    std::optional<duration> close = {};
+    /// Demands that a client whose body is not entered ends at this deadline after its start, with one of
+    /// `errors`.
+    std::optional<duration> acquire = {};
+    /// Demands that at this deadline after its start a client has left its body, or given up waiting for a
+    /// resource, with one of `errors`. Clean-up may follow.
+    std::optional<duration> whole = {};
+    /// Demands that any other step of the manager's that does not end is given up at this deadline: a
+    /// handshake or logout (a use outside of the body), a begin, commit, rollback, ping, acquire or release.
+    /// Unset: being stuck in one breaks `completes`; when one is given up is the manager's affair.
+    std::optional<duration> other = {};
+    /// Gives each attempt a create timeout of its own, from its own start.
+    bool per_attempt = false;
+    /// How much virtual time the fresh clients have, and how long they wait where they are refused; unset:
+    /// the acquire timeout, else 60 s.
+    std::optional<duration> recovery = {};
+    /// Permits work that outlives the last client, such as a detached close: it has this much virtual time to
+    /// end. At least the timeout of such a close; what hangs then has until its own deadline.
+    duration grace{0};
+    /// The errors, by name, with which this manager reports that a deadline passed.
+    std::vector<std::string> errors = {"timed_out"};
     /// Phases that may last for ever without breaking `completes`, because this manager never promised more.
     std::vector<phase> unbounded = {};
+};
 
-    /// So many resources may exist at once. Set for pools, locks and singletons: several clients then run at
-    /// once, and after them so many fresh ones must each get a resource. (Without it one fresh client must.)
-    std::optional<std::uint32_t> capacity = {};
-    /// Demands that so many more clients may wait for a resource: of the fresh ones at the end as many more
-    /// come, and all are served. For managers whose waiting line has an end; see `refuses`.
-    std::uint32_t waiters = 0;
-    /// How many clients run; 0 means one, or, with a capacity, two more than it: a wake-up that one waiter
+/// How many there may be, and who gets them.
+struct capacity_terms
+{
+    /// The maximum number of resources. Set for pools, locks and singletons: several clients then run at
+    /// once, and after them as many fresh ones must each get a resource. (Without it one fresh client must.)
+    std::optional<std::uint32_t> resources = {};
+    /// How many clients run; 0 means one, or, with `resources`, two more than that: a wake-up that one waiter
     /// loses is missed only by another one.
     std::uint32_t clients = 0;
+    /// Demands that this many more clients may wait for a resource: of the fresh ones at the end as many more
+    /// come, and all are served. For managers whose waiting line has an end; see `errors.refuses`.
+    std::uint32_t waiters = 0;
     /// Permits lending one resource to several clients at once. When it breaks, each of them, and whoever
     /// waits for it, may be told.
     bool shared = false;
     /// Permits leaving a resource idle, or a slot free, while clients wait: not every resource serves every
     /// client, as in a pool that keeps some for each host.
     bool keyed = false;
-    /// Permits starting an operation on a resource while another one is in flight.
-    bool pipelined = false;
-    /// Permits running one client's body so many times in all, for managers that try it again after it, or
-    /// the commit after it, failed; of the attempts' errors only the last one must reach the caller. An
-    /// attempt begins with its `begin`, `acquire` or create.
-    std::uint32_t body_attempts = 1;
     /// Demands that clients get their resources in the order in which they came.
     bool fair = false;
-    /// Permits lending what is broken: the health of what it lends is not this manager's business, as with a
-    /// lock.
-    bool keeps_broken = false;
-    /// Demands that a resource whose use was cancelled in flight is not lent again.
-    bool cancelled_use_breaks = false;
-    /// How much virtual time the fresh clients have, and how long they wait where they are refused; unset:
-    /// the acquire time-out, else 60 s.
-    std::optional<duration> recovery_time = {};
-
-    /// The errors, by name, with which this manager reports that a deadline passed.
-    std::vector<std::string> timeout_errors = {"timed_out"};
-
-    close_error_policy close_error = close_error_policy::either;
-    /// Permits so many closes of one resource, each after one that did not succeed; the error of one that was
-    /// repeated with success need not be told.
-    std::uint32_t close_attempts = 1;
-    /// Permits closing what is closed already.
-    bool idempotent_close = false;
-    /// Demands that a resource whose close failed, or was given up, is dropped by a `force_close`.
-    bool forces_close = false;
-    /// Demands that a resource counts against the capacity until its close has ended, not only until it
+    /// Demands that a resource counts against `resources` until its close has ended, not only until it
     /// starts.
     bool closing_counts = false;
+};
 
-    /// Errors, by name, that this manager may swallow.
-    std::vector<std::string> suppresses = {};
+/// How often things may be tried.
+struct attempt_terms
+{
+    /// Permits this many creates by one client, of whatever kinds: one after another that failed, or beside
+    /// another that is slow. All of them, and what is waited between them, share the create timeout, whose
+    /// clock starts with the first; see `time.per_attempt`.
+    std::uint32_t create = 1;
+    /// Permits running one client's body this many times in all, for managers that try it again after it, or
+    /// the commit after it, failed. Of the attempts' errors only the last one must reach the caller. An
+    /// attempt begins with its `begin`, `acquire` or create.
+    std::uint32_t body = 1;
+    /// Permits this many closes of one resource, each after one that did not succeed; the error of one that
+    /// was repeated with success need not be told.
+    std::uint32_t close = 1;
+};
 
-    /// Errors, by name, with which this manager may refuse a client whose body has not been entered: its
-    /// queue is full, its breaker is open, it is being shut down. It hides no error of the client's own.
-    /// Where fresh clients are refused, as many come again after `recovery_time`, and again as long as some
-    /// of them are served; in the end all must be.
-    std::vector<std::string> refuses = {};
-
-    /// Errors, by name, that this manager turns into others: `{"connection_reset", "service_error"}`,
-    /// whatever operation they come from. Who sees the second, or is reported it, has been told of the first.
+/// What becomes of errors. Errors are given by name.
+struct error_terms
+{
+    /// Errors that this manager turns into others: `{"connection_reset", "service_error"}`, whatever
+    /// operation they come from. Who sees the second, or is reported it, has been told of the first.
     struct translation
     {
         std::string from;
         std::string to;
     };
-    std::vector<translation> translates = {};
 
+    /// What becomes of a close error when nothing went wrong before it.
+    close_error_policy close = close_error_policy::either;
+    /// Errors that this manager may swallow.
+    std::vector<std::string> suppresses = {};
+    /// Errors with which this manager may refuse a client whose body has not been entered: its queue is full,
+    /// its breaker is open, it is being shut down. It hides no error of the client's own.
+    /// Where fresh clients are refused, as many come again after `time.recovery`, and again as long as some
+    /// of them are served; in the end all must be.
+    std::vector<std::string> refuses = {};
+    std::vector<translation> translates = {};
     /// Finds the error inside one that wraps it in a way of its own, or gives null; for managers whose errors
     /// carry their cause otherwise than `std::nested_exception`.
     std::exception_ptr (*unwrap)(const std::exception_ptr&) = nullptr;
-
-    /// Demands that the manager gives up what ignores being cancelled, too; sweeps then have `deaf` and a
-    /// long `late` among their default kinds. Structured concurrency asks to wait for it instead.
-    bool survives_deaf = false;
-
-    /// How a resource is closed. For RAII, where an object's destructor releases what it holds without an
-    /// operation that could fail, set `destruction`, or `either`.
-    closing closed_by = closing::operation;
-
+    /// Demands that a clean-up error (of a close, rollback or release) which yields to another one is given
+    /// to the report sink. A `close` of `reported` demands it too.
+    bool reports_cleanup = false;
     /// Demands that a check of the manager's own (`maintenance`) which fails in a client's lane, or is given
     /// up at its deadline, is told to that client: a lease that could not be renewed. Without it checks are
     /// the manager's own affair, as a pool's pings are.
     bool checks_are_told = false;
+};
 
-    /// Demands that a clean-up error (of a close, rollback or release) which yields to another one is given
-    /// to the report sink. A `close_error` of `reported` demands it too.
-    bool reports_cleanup_errors = false;
-
+/// How resources are closed.
+struct closing_terms
+{
+    /// How a resource is closed. For RAII, where an object's destructor releases what it holds without an
+    /// operation that could fail, set `destruction`, or `either`.
+    closing by = closing::operation;
+    /// Permits closing what is closed already.
+    bool idempotent = false;
+    /// Demands that a resource whose close failed, or was given up, is dropped by a `force_close`.
+    bool forced = false;
     /// Permits closing what was lent together in any order, where nothing depends on anything else.
-    bool closes_in_any_order = false;
-
+    bool any_order = false;
     /// Permits leaving a transaction, or what was acquired, to the close of its session, although that was
     /// not broken.
-    bool close_rolls_back = false;
+    bool rolls_back = false;
+};
 
+/// What is done with a resource meanwhile.
+struct work_terms
+{
     /// The operations that the scripted body makes on the resource it is lent, in order.
     std::vector<std::string> uses = {"use"};
-
-    /// Permits work that outlives the last client, such as a detached close: it has so much virtual time to
-    /// end. At least the time-out of such a close; what hangs then has until its own deadline.
-    duration grace{0};
-
+    /// Permits starting an operation on a resource while another one is in flight.
+    bool pipelined = false;
+    /// Permits lending what is broken: the health of what it lends is not this manager's business, as with a
+    /// lock.
+    bool keeps_broken = false;
+    /// Demands that a resource whose use was cancelled in flight is not lent again.
+    bool cancelled_use_breaks = false;
+    /// Demands that the manager gives up what ignores being cancelled, too; sweeps then have `deaf` and a
+    /// long `late` among their default kinds. Structured concurrency asks to wait for it instead.
+    bool survives_deaf = false;
     executor_model executor = executor_model::single_threaded;
+};
+
+/// What a manager promises. Every term left alone is the strict reading: nothing may hang, nothing may be
+/// lost; each term that is set says what it permits or demands. `mishap list contract` prints all of them.
+struct contract
+{
+    time_terms time = {};
+    capacity_terms capacity = {};
+    attempt_terms attempts = {};
+    error_terms errors = {};
+    closing_terms closing = {};
+    work_terms work = {};
 
     bool is_unbounded(phase) const noexcept;
-    bool serves_clients() const noexcept { return capacity || clients > 1; }
+    bool serves_clients() const noexcept { return capacity.resources || capacity.clients > 1; }
     /// How many clients run where a plan does not say.
     std::uint32_t default_clients() const noexcept
     {
-        return clients != 0 ? clients : capacity ? *capacity + 2 : 1;
+        if (capacity.clients != 0)
+            return capacity.clients;
+        return capacity.resources ? *capacity.resources + 2 : 1;
     }
     /// How many fresh clients come when all others have ended.
-    std::uint32_t fresh_clients() const noexcept { return capacity.value_or(1) + waiters; }
+    std::uint32_t fresh_clients() const noexcept { return capacity.resources.value_or(1) + capacity.waiters; }
 };
 
 /// Why this contract cannot be meant, or an empty string: a bounded phase that is declared unbounded, a

@@ -84,7 +84,7 @@ private:
 } // namespace detail
 
 /// The scripted work, as a callable that a manager takes for its body: `co_await body(lent)` makes the uses
-/// of the contract (`contract::uses`) on the lent resource and fails where the plan says so.
+/// of the contract (`contract.work.uses`) on the lent resource and fails where the plan says so.
 ///
 /// Copyable, and nothing in it dangles during the run.
 class scripted_body

@@ -7,21 +7,22 @@
 
 using mishap::phase;
 
-MISHAP_CONTRACT(silent_cleanup){.unbounded = {phase::create, phase::close}, .reports_cleanup_errors = true};
+MISHAP_CONTRACT(silent_cleanup){
+    .time = {.unbounded = {phase::create, phase::close}}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(silent_cleanup, mishap::environment& env)
 {
     co_await catalogue::silent_cleanup(&catalogue::create_mock, env.body());
 }
 
-MISHAP_CONTRACT(blocking_cleanup){.unbounded = {phase::create, phase::close}};
+MISHAP_CONTRACT(blocking_cleanup){.time = {.unbounded = {phase::create, phase::close}}};
 
 MISHAP_MANAGER(blocking_cleanup, mishap::environment& env)
 {
     co_await catalogue::blocking_cleanup(&catalogue::create_mock, env.body());
 }
 
-MISHAP_CONTRACT(two_in_one){.unbounded = {phase::create, phase::close}};
+MISHAP_CONTRACT(two_in_one){.time = {.unbounded = {phase::create, phase::close}}};
 
 MISHAP_MANAGER(two_in_one, mishap::environment& env)
 {

@@ -7,14 +7,14 @@
 
 // The document gives neither create nor close a time-out, so neither is promised here.
 
-MISHAP_CONTRACT(bad_cleanup){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(bad_cleanup){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(bad_cleanup, mishap::environment& env)
 {
     co_await catalogue::bad_cleanup(&catalogue::create_mock, env.body());
 }
 
-MISHAP_CONTRACT(good_cleanup){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(good_cleanup){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(good_cleanup, mishap::environment& env)
 {

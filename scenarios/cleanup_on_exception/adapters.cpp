@@ -5,7 +5,7 @@
 
 // The documents bound nothing.
 
-MISHAP_CONTRACT(missing_finally){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(missing_finally){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(missing_finally, mishap::environment& env)
 {
@@ -13,7 +13,7 @@ MISHAP_MANAGER(missing_finally, mishap::environment& env)
     co_await mishap::with(catalogue::missing_finally(resource), env.body());
 }
 
-MISHAP_CONTRACT(cleanup_on_exception){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(cleanup_on_exception){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(cleanup_on_exception, mishap::environment& env)
 {

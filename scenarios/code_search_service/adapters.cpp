@@ -56,7 +56,8 @@ mishap::awaitable<void> search_once(
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(code_search_service_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(code_search_service_as_written){
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(code_search_service_as_written, mishap::environment& env)
 {
@@ -67,7 +68,7 @@ MISHAP_MANAGER(code_search_service_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(code_search_service){
-    .create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+    .time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(code_search_service, mishap::environment& env)
 {

@@ -29,8 +29,8 @@ catalogue::configuration configuration_of(mishap::environment& env)
 // The document bounds the attempts only in their number.
 
 MISHAP_CONTRACT(configurable_manager_as_written){
-    .create_attempts = 4,
-    .unbounded = {mishap::phase::create, mishap::phase::close},
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}},
+    .attempts = {.create = 4},
 };
 
 MISHAP_MANAGER(configurable_manager_as_written, mishap::environment& env)
@@ -39,10 +39,9 @@ MISHAP_MANAGER(configurable_manager_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(configurable_manager){
-    .create_timeout = 30s,
-    .create_attempts = 4,
-    .close_timeout = 30s,
-    .reports_cleanup_errors = true,
+    .time = {.create = 30s, .close = 30s},
+    .attempts = {.create = 4},
+    .errors = {.reports_cleanup = true},
 };
 
 MISHAP_MANAGER(configurable_manager, mishap::environment& env)

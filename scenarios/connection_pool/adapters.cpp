@@ -20,11 +20,9 @@ public:
 } // namespace
 
 MISHAP_CONTRACT(connection_pool){
-    .close_timeout = 30s,
-    .acquire_timeout = 30s,
-    .capacity = 2,
-    .fair = true,
-    .cancelled_use_breaks = true,
+    .time = {.close = 30s, .acquire = 30s},
+    .capacity = {.resources = 2, .fair = true},
+    .work = {.cancelled_use_breaks = true},
 };
 
 MISHAP_MANAGER(connection_pool, mishap::environment& env)

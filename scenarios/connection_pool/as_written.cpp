@@ -12,10 +12,8 @@ MISHAP_ERROR(pool_exhausted, catalogue::pool_exhausted_error());
 // The document bounds the wait for a connection.
 
 MISHAP_CONTRACT(connection_pool_as_written){
-    .acquire_timeout = 30s,
-    .unbounded = {mishap::phase::close},
-    .capacity = 2,
-    .timeout_errors = {"pool_exhausted"},
+    .time = {.acquire = 30s, .errors = {"pool_exhausted"}, .unbounded = {mishap::phase::close}},
+    .capacity = {.resources = 2},
 };
 
 MISHAP_MANAGER(connection_pool_as_written, mishap::environment& env)

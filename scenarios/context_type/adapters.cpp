@@ -5,7 +5,7 @@
 
 // The document gives neither create nor close a time-out, so neither is promised here.
 
-MISHAP_CONTRACT(correct_type){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(correct_type){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(correct_type, mishap::environment& env)
 {

@@ -46,7 +46,8 @@ std::optional<int> fetch_size_in(mishap::environment& env)
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(database_session_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(database_session_as_written){
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(database_session_as_written, mishap::environment& env)
 {
@@ -56,8 +57,7 @@ MISHAP_MANAGER(database_session_as_written, mishap::environment& env)
         catalogue::database_session_as_written(under, "mydb", fetch_size_in(env), match_in(env, under)));
 }
 
-MISHAP_CONTRACT(database_session){
-    .create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+MISHAP_CONTRACT(database_session){.time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(database_session, mishap::environment& env)
 {

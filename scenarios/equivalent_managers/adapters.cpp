@@ -7,7 +7,7 @@
 
 // The document gives neither create nor close a time-out, so neither is promised here.
 
-MISHAP_CONTRACT(auto_manager){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(auto_manager){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(auto_manager, mishap::environment& env)
 {
@@ -15,7 +15,7 @@ MISHAP_MANAGER(auto_manager, mishap::environment& env)
     co_await mishap::with(catalogue::auto_manager(&catalogue::create_mock), env.body(), log);
 }
 
-MISHAP_CONTRACT(manual_manager){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(manual_manager){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(manual_manager, mishap::environment& env)
 {

@@ -53,7 +53,7 @@ MISHAP_ERROR(no_space, make_error_code(boost::system::errc::no_space_on_device))
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(file_writer_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(file_writer_as_written){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(file_writer_as_written, mishap::environment& env)
 {
@@ -63,10 +63,8 @@ MISHAP_MANAGER(file_writer_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(file_writer){
-    .create_timeout = 30s,
-    .other_timeout = 30s,
-    .close_timeout = 30s,
-    .reports_cleanup_errors = true,
+    .time = {.create = 30s, .close = 30s, .other = 30s},
+    .errors = {.reports_cleanup = true},
 };
 
 MISHAP_MANAGER(file_writer, mishap::environment& env)

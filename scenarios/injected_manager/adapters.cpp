@@ -35,7 +35,8 @@ mishap::awaitable<void> injected(mishap::environment& env, Manage manage)
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(injected_manager_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(injected_manager_as_written){
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(injected_manager_as_written, mishap::environment& env)
 {
@@ -44,8 +45,7 @@ MISHAP_MANAGER(injected_manager_as_written, mishap::environment& env)
     });
 }
 
-MISHAP_CONTRACT(injected_manager){
-    .create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+MISHAP_CONTRACT(injected_manager){.time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(injected_manager, mishap::environment& env)
 {
@@ -56,7 +56,7 @@ MISHAP_MANAGER(injected_manager, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(injected_manager_without_metrics){
-    .create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+    .time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(injected_manager_without_metrics, mishap::environment& env)
 {

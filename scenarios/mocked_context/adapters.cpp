@@ -67,7 +67,7 @@ mishap::awaitable<void> with_mocked_manager(Use use)
 } // namespace
 
 MISHAP_CONTRACT(mocked_context){
-    .unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}};
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}}};
 
 MISHAP_MANAGER(mocked_context, mishap::environment& env)
 {
@@ -77,7 +77,7 @@ MISHAP_MANAGER(mocked_context, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(mocked_context_by_hand){
-    .unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}};
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}}};
 
 MISHAP_MANAGER(mocked_context_by_hand, mishap::environment&)
 {

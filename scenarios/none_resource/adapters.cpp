@@ -5,7 +5,7 @@
 
 // The document gives neither create nor close a time-out, so neither is promised here.
 
-MISHAP_CONTRACT(unsafe){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(unsafe){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(unsafe, mishap::environment& env)
 {
@@ -13,7 +13,7 @@ MISHAP_MANAGER(unsafe, mishap::environment& env)
     co_await catalogue::unsafe(resource, env.body());
 }
 
-MISHAP_CONTRACT(safe){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(safe){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(safe, mishap::environment& env)
 {

@@ -14,7 +14,7 @@ using pool_that_resets = catalogue::resetting_pool<catalogue::fake_connection>;
 } // namespace
 
 MISHAP_CONTRACT(pooled_connection_as_written){
-    .other_timeout = 30s, .close_timeout = 30s, .acquire_timeout = 30s, .capacity = 2};
+    .time = {.close = 30s, .acquire = 30s, .other = 30s}, .capacity = {.resources = 2}};
 
 MISHAP_MANAGER(pooled_connection_as_written, mishap::environment& env)
 {
@@ -27,12 +27,9 @@ MISHAP_MANAGER(pooled_connection_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(pooled_connection){
-    .other_timeout = 30s,
-    .close_timeout = 30s,
-    .acquire_timeout = 30s,
-    .capacity = 2,
-    .fair = true,
-    .cancelled_use_breaks = true,
+    .time = {.close = 30s, .acquire = 30s, .other = 30s},
+    .capacity = {.resources = 2, .fair = true},
+    .work = {.cancelled_use_breaks = true},
 };
 
 MISHAP_MANAGER(pooled_connection, mishap::environment& env)

@@ -24,7 +24,7 @@ const catalogue::resource_config* config_of(const catalogue::resource_config& co
 // The document bounds nothing.
 
 MISHAP_CONTRACT(resource_manager_as_written){
-    .unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}};
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}}};
 
 MISHAP_MANAGER(resource_manager_as_written, mishap::environment& env)
 {
@@ -34,7 +34,7 @@ MISHAP_MANAGER(resource_manager_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(resource_manager){
-    .create_timeout = 30s, .other_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+    .time = {.create = 30s, .close = 30s, .other = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(resource_manager, mishap::environment& env)
 {

@@ -17,8 +17,8 @@ const std::string* settings_of(const std::string& settings) { return settings.em
 // The document bounds nothing.
 
 MISHAP_CONTRACT(safe_resource_manager_as_written){
-    .unbounded = {mishap::phase::create, mishap::phase::close},
-    .close_error = mishap::close_error_policy::reported,
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}},
+    .errors = {.close = mishap::close_error_policy::reported},
 };
 
 MISHAP_MANAGER(safe_resource_manager_as_written, mishap::environment& env)
@@ -30,9 +30,8 @@ MISHAP_MANAGER(safe_resource_manager_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(safe_resource_manager){
-    .create_timeout = 30s,
-    .close_timeout = 30s,
-    .close_error = mishap::close_error_policy::reported,
+    .time = {.create = 30s, .close = 30s},
+    .errors = {.close = mishap::close_error_policy::reported},
 };
 
 MISHAP_MANAGER(safe_resource_manager, mishap::environment& env)

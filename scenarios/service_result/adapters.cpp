@@ -22,7 +22,8 @@ auto operate(mishap::environment& env)
 
 // The documents bound nothing.
 
-MISHAP_CONTRACT(result_aware_manager_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(result_aware_manager_as_written){
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(result_aware_manager_as_written, mishap::environment& env)
 {
@@ -30,7 +31,7 @@ MISHAP_MANAGER(result_aware_manager_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(result_aware_manager){
-    .create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+    .time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(result_aware_manager, mishap::environment& env)
 {

@@ -18,7 +18,7 @@ mishap::awaitable<void> select_one(catalogue::database::session& session)
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(session_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(session_as_written){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(session_as_written, mishap::environment& env)
 {
@@ -26,7 +26,7 @@ MISHAP_MANAGER(session_as_written, mishap::environment& env)
     co_await database.examined(catalogue::session_as_written(database, "mydb", env.body(&select_one)));
 }
 
-MISHAP_CONTRACT(session){.create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+MISHAP_CONTRACT(session){.time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(session, mishap::environment& env)
 {

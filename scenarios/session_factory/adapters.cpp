@@ -21,7 +21,8 @@ struct factory_driver
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(session_factory_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(session_factory_as_written){
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(session_factory_as_written, mishap::environment& env)
 {
@@ -30,7 +31,7 @@ MISHAP_MANAGER(session_factory_as_written, mishap::environment& env)
     co_await with_session(env.body());
 }
 
-MISHAP_CONTRACT(session_factory){.create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+MISHAP_CONTRACT(session_factory){.time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(session_factory, mishap::environment& env)
 {

@@ -9,7 +9,8 @@ using namespace std::chrono_literals;
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(session_with_stats_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(session_with_stats_as_written){
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(session_with_stats_as_written, mishap::environment& env)
 {
@@ -19,7 +20,7 @@ MISHAP_MANAGER(session_with_stats_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(session_with_stats){
-    .create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+    .time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(session_with_stats, mishap::environment& env)
 {

@@ -9,10 +9,9 @@ using namespace std::chrono_literals;
 // The document bounds neither the wait for the lock nor the creation.
 
 MISHAP_CONTRACT(singleton_resource_as_written){
-    .unbounded = {mishap::phase::acquire, mishap::phase::create},
-    .capacity = 1,
-    .fair = true,
-    .cancelled_use_breaks = true,
+    .time = {.unbounded = {mishap::phase::acquire, mishap::phase::create}},
+    .capacity = {.resources = 1, .fair = true},
+    .work = {.cancelled_use_breaks = true},
 };
 
 MISHAP_MANAGER(singleton_resource_as_written, mishap::environment& env)
@@ -24,11 +23,9 @@ MISHAP_MANAGER(singleton_resource_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(singleton_resource){
-    .close_timeout = 30s,
-    .acquire_timeout = 30s,
-    .capacity = 1,
-    .fair = true,
-    .cancelled_use_breaks = true,
+    .time = {.close = 30s, .acquire = 30s},
+    .capacity = {.resources = 1, .fair = true},
+    .work = {.cancelled_use_breaks = true},
 };
 
 MISHAP_MANAGER(singleton_resource, mishap::environment& env)

@@ -19,14 +19,15 @@ catalogue::strict_settings settings_of(mishap::environment& env)
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(strict_manager_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(strict_manager_as_written){
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(strict_manager_as_written, mishap::environment& env)
 {
     co_await catalogue::strict_manager_as_written(settings_of(env), &catalogue::create_mock, env.body());
 }
 
-MISHAP_CONTRACT(late_manager){.create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+MISHAP_CONTRACT(late_manager){.time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(late_manager, mishap::environment& env)
 {
@@ -34,7 +35,7 @@ MISHAP_MANAGER(late_manager, mishap::environment& env)
     co_await catalogue::late_manager(settings_of(env), &catalogue::create_mock, env.body(), log);
 }
 
-MISHAP_CONTRACT(strict_manager){.create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+MISHAP_CONTRACT(strict_manager){.time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(strict_manager, mishap::environment& env)
 {

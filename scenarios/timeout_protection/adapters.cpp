@@ -10,9 +10,7 @@ MISHAP_ERROR(service_timeout, catalogue::service_timeout_error("create_resource"
 // The document bounds the creation only.
 
 MISHAP_CONTRACT(timeout_protected_as_written){
-    .create_timeout = 30s,
-    .unbounded = {mishap::phase::close},
-    .timeout_errors = {"service_timeout"},
+    .time = {.create = 30s, .errors = {"service_timeout"}, .unbounded = {mishap::phase::close}},
 };
 
 MISHAP_MANAGER(timeout_protected_as_written, mishap::environment& env)
@@ -22,9 +20,7 @@ MISHAP_MANAGER(timeout_protected_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(timeout_protected){
-    .create_timeout = 30s,
-    .unbounded = {mishap::phase::close},
-    .timeout_errors = {"service_timeout"},
+    .time = {.create = 30s, .errors = {"service_timeout"}, .unbounded = {mishap::phase::close}},
 };
 
 MISHAP_MANAGER(timeout_protected, mishap::environment& env)

@@ -23,15 +23,15 @@ mishap::awaitable<fake_tracked> create_fake()
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(tracked_resource_as_written){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(tracked_resource_as_written){
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(tracked_resource_as_written, mishap::environment& env)
 {
     co_await catalogue::tracked_resource_as_written(&create_fake, env.body());
 }
 
-MISHAP_CONTRACT(tracked_resource){
-    .create_timeout = 30s, .close_timeout = 30s, .reports_cleanup_errors = true};
+MISHAP_CONTRACT(tracked_resource){.time = {.create = 30s, .close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(tracked_resource, mishap::environment& env)
 {

@@ -30,7 +30,7 @@ mishap::awaitable<void> with_new_session(database& on, Manage manage)
 // The document gives nothing a time-out, so none is promised here.
 
 MISHAP_CONTRACT(transaction_as_written){
-    .unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}};
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}}};
 
 MISHAP_MANAGER(transaction_as_written, mishap::environment& env)
 {
@@ -42,10 +42,8 @@ MISHAP_MANAGER(transaction_as_written, mishap::environment& env)
 }
 
 MISHAP_CONTRACT(transaction){
-    .create_timeout = 30s,
-    .other_timeout = 30s,
-    .close_timeout = 30s,
-    .reports_cleanup_errors = true,
+    .time = {.create = 30s, .close = 30s, .other = 30s},
+    .errors = {.reports_cleanup = true},
 };
 
 MISHAP_MANAGER(transaction, mishap::environment& env)

@@ -29,14 +29,14 @@ public:
 
 // The document bounds nothing.
 
-MISHAP_CONTRACT(typed_manager_as_written){.unbounded = {phase::close}};
+MISHAP_CONTRACT(typed_manager_as_written){.time = {.unbounded = {phase::close}}};
 
 MISHAP_MANAGER(typed_manager_as_written, mishap::environment& env)
 {
     co_await catalogue::typed_manager_as_written([] { return fake_stream(); }, env.body());
 }
 
-MISHAP_CONTRACT(typed_manager){.close_timeout = 30s, .reports_cleanup_errors = true};
+MISHAP_CONTRACT(typed_manager){.time = {.close = 30s}, .errors = {.reports_cleanup = true}};
 
 MISHAP_MANAGER(typed_manager, mishap::environment& env)
 {
@@ -44,7 +44,7 @@ MISHAP_MANAGER(typed_manager, mishap::environment& env)
     co_await catalogue::typed_manager([] { return fake_stream(); }, env.body(), 30s, log);
 }
 
-MISHAP_CONTRACT(typed_manager_without_close){.closed_by = mishap::closing::destruction};
+MISHAP_CONTRACT(typed_manager_without_close){.closing = {.by = mishap::closing::destruction}};
 
 MISHAP_MANAGER(typed_manager_without_close, mishap::environment& env)
 {

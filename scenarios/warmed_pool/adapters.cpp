@@ -27,7 +27,7 @@ warm_pool pool_in(mishap::environment& env)
 // The pool bounds each creation and close, and what it keeps has no order.
 
 MISHAP_CONTRACT(warmed_pool_as_written){
-    .create_timeout = 30s, .close_timeout = 30s, .closes_in_any_order = true};
+    .time = {.create = 30s, .close = 30s}, .closing = {.any_order = true}};
 
 MISHAP_MANAGER(warmed_pool_as_written, mishap::environment& env)
 {
@@ -35,7 +35,7 @@ MISHAP_MANAGER(warmed_pool_as_written, mishap::environment& env)
     co_await catalogue::warmed_pool_as_written(cold, 2, lend_one(env));
 }
 
-MISHAP_CONTRACT(warmed_pool){.create_timeout = 30s, .close_timeout = 30s, .closes_in_any_order = true};
+MISHAP_CONTRACT(warmed_pool){.time = {.create = 30s, .close = 30s}, .closing = {.any_order = true}};
 
 MISHAP_MANAGER(warmed_pool, mishap::environment& env)
 {

@@ -28,7 +28,7 @@ mishap::awaitable<void> with_two(mishap::environment& env, Manager lend)
 
 // The document bounds nothing, so nothing is promised here.
 
-MISHAP_CONTRACT(broken_manager){.unbounded = {phase::create, phase::close}};
+MISHAP_CONTRACT(broken_manager){.time = {.unbounded = {phase::create, phase::close}}};
 
 MISHAP_MANAGER(broken_manager, mishap::environment& env)
 {
@@ -38,7 +38,7 @@ MISHAP_MANAGER(broken_manager, mishap::environment& env)
     co_await with_two(env, lend);
 }
 
-MISHAP_CONTRACT(broken_context){.unbounded = {phase::create, phase::close}};
+MISHAP_CONTRACT(broken_context){.time = {.unbounded = {phase::create, phase::close}}};
 
 MISHAP_MANAGER(broken_context, mishap::environment& env)
 {
@@ -48,7 +48,7 @@ MISHAP_MANAGER(broken_context, mishap::environment& env)
     co_await with_two(env, lend);
 }
 
-MISHAP_CONTRACT(fixed_manager){.unbounded = {phase::create, phase::close}};
+MISHAP_CONTRACT(fixed_manager){.time = {.unbounded = {phase::create, phase::close}}};
 
 MISHAP_MANAGER(fixed_manager, mishap::environment& env)
 {

@@ -32,7 +32,7 @@ mishap::awaitable<void> session_adapter(mishap::environment& env)
 mishap::manager session_manager()
 {
     return {"session", &session_adapter,
-        {.create_timeout = std::chrono::seconds(5), .unbounded = {mishap::phase::close}}};
+        {.time = {.create = std::chrono::seconds(5), .unbounded = {mishap::phase::close}}}};
 }
 
 void count_allocations(benchmark::State& state, std::uint64_t before)
@@ -101,7 +101,7 @@ void pool_of(benchmark::State& state, std::uint32_t clients)
             });
             co_await pool.shut_down();
         },
-        {.close_timeout = std::chrono::seconds(30), .clients = 3});
+        {.time = {.close = std::chrono::seconds(30)}, .capacity = {.clients = 3}});
     mishap::detail::runner runner(under_test, under_test.promises, {});
     mishap::fault_plan plan;
     plan.clients = clients;
@@ -130,7 +130,7 @@ void walk_a_day(benchmark::State& state)
                 co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
             co_await never.async_wait(asio::use_awaitable);
         },
-        {.unbounded = {mishap::phase::other}});
+        {.time = {.unbounded = {mishap::phase::other}}});
     mishap::detail::runner runner(under_test, under_test.promises, {});
     const mishap::fault_plan plan;
     for (auto _ : state)
@@ -163,8 +163,8 @@ void judge_operations(benchmark::State& state)
             co_await env.body()(session);
             co_await session.close();
         },
-        {.unbounded = {mishap::phase::create, mishap::phase::close},
-            .uses = std::vector<std::string>(static_cast<std::size_t>(half), "use")});
+        {.time = {.unbounded = {mishap::phase::create, mishap::phase::close}},
+            .work = {.uses = std::vector<std::string>(static_cast<std::size_t>(half), "use")}});
     judge_again(state, under_test, {});
 }
 BENCHMARK(judge_operations)->Arg(400)->Arg(1600)->Arg(10000);
@@ -180,10 +180,9 @@ void judge_clients(benchmark::State& state)
             });
             co_await pool.shut_down();
         },
-        {.close_timeout = std::chrono::seconds(30),
-            .capacity = 8,
-            .clients = static_cast<std::uint32_t>(state.range(0)),
-            .fair = true});
+        {.time = {.close = std::chrono::seconds(30)},
+            .capacity = {
+                .resources = 8, .clients = static_cast<std::uint32_t>(state.range(0)), .fair = true}});
     judge_again(state, under_test, {});
 }
 BENCHMARK(judge_clients)->Arg(100)->Arg(200)->Arg(400)->Arg(800);

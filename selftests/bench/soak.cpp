@@ -38,7 +38,7 @@ int main(int argc, char** argv)
 {
     const unsigned long long runs = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10'000'000;
     const mishap::manager under_test("session", &session_adapter,
-        {.create_timeout = std::chrono::seconds(5), .unbounded = {mishap::phase::close}});
+        {.time = {.create = std::chrono::seconds(5), .unbounded = {mishap::phase::close}}});
     mishap::detail::runner runner(under_test, under_test.promises, {});
     // Clean runs, failing ones, ones that hang, and ones that leave something for the world to destroy.
     const mishap::fault_plan plans[] = {{}, {}, {}, mishap::parse_plan("session.use=fail(io_error)"),

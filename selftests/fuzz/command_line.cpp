@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-MISHAP_CONTRACT(small){.unbounded = {mishap::phase::create}};
+MISHAP_CONTRACT(small){.time = {.unbounded = {mishap::phase::create}}};
 
 MISHAP_MANAGER(small, mishap::environment& env)
 {

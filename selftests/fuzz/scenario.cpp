@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <string>
 
-MISHAP_CONTRACT(small){.unbounded = {mishap::phase::create}};
+MISHAP_CONTRACT(small){.time = {.unbounded = {mishap::phase::create}}};
 
 MISHAP_MANAGER(small, mishap::environment&) { co_return; }
 

@@ -20,8 +20,8 @@ static mishap::awaitable<void> lend_a_mock(mishap::environment& env)
 
 RC_GTEST_PROP(session, closes_whatever_happens, (const mishap::fault_plan& plan))
 {
-    const mishap::run_result run = mishap::run(
-        lend_a_mock, plan, {.contract = mishap::contract{.create_timeout = 5s, .close_timeout = 5s}});
+    const mishap::run_result run =
+        mishap::run(lend_a_mock, plan, {.contract = mishap::contract{.time = {.create = 5s, .close = 5s}}});
     RC_LOG(mishap::timeline(run));
     RC_ASSERT(!run.violates("closes_everything"));
 }

@@ -24,6 +24,6 @@ TEST(session, survives_any_two_mishaps)
         auto work = env.body([](fake_session& s) -> mishap::awaitable<void> { co_await s.query(); });
         co_await app::with_session(session, work); // production code, as it is
     };
-    const mishap::contract promises{.create_timeout = 5s, .close_timeout = 5s};
+    const mishap::contract promises{.time = {.create = 5s, .close = 5s}};
     EXPECT_THAT(mishap::sweep(with_session, {.contract = promises}), mishap::Holds());
 }

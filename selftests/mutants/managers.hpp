@@ -34,12 +34,9 @@ public:
 /// So many resources at once, each client with one of them within 30 s.
 inline mishap::contract shares(std::uint32_t capacity)
 {
-    return {.create_timeout = 30s,
-        .close_timeout = 30s,
-        .acquire_timeout = 30s,
-        .capacity = capacity,
-        .fair = true,
-        .cancelled_use_breaks = true};
+    return {.time = {.create = 30s, .close = 30s, .acquire = 30s},
+        .capacity = {.resources = capacity, .fair = true},
+        .work = {.cancelled_use_breaks = true}};
 }
 
 template <flaw Flaw = flaw::none>
@@ -74,8 +71,8 @@ mishap::manager mutex_under_test(bool patient = false)
 {
     mishap::contract promises = shares(1);
     if (patient) {
-        promises.acquire_timeout = {};
-        promises.unbounded = {mishap::phase::acquire};
+        promises.time.acquire = {};
+        promises.time.unbounded = {mishap::phase::acquire};
     }
     return {"mutex",
         [patient](mishap::environment& env) -> mishap::awaitable<void> {
@@ -125,7 +122,7 @@ mishap::manager session_under_test()
             fake_session session;
             co_await under_test.with_session(session, env.body());
         },
-        {.create_timeout = 30s, .close_timeout = 10s}};
+        {.time = {.create = 30s, .close = 10s}}};
 }
 
 } // namespace mutants

@@ -21,7 +21,7 @@ using namespace pairs;
 using namespace boost::asio::experimental::awaitable_operators;
 
 const contract two_attempts{
-    .create_timeout = 5s, .create_attempts = 2, .other_timeout = 5s, .unbounded = {phase::close}};
+    .time = {.create = 5s, .other = 5s, .unbounded = {phase::close}}, .attempts = {.create = 2}};
 
 /// Creates and shakes hands; a failure of either is an attempt that failed.
 awaitable<void> open(mock_resource& session, bool& created)
@@ -69,7 +69,7 @@ const registration retries_a_handshake{{.invariant = "swallows_no_error",
 const registration uses_what_arrives_late{{.invariant = "swallows_no_error",
     .wrong = "returns_when_its_create_timed_out",
     .twin = "uses_what_arrived_after_it_was_given_up",
-    .promises = {.create_timeout = 5s, .unbounded = {phase::close}},
+    .promises = {.time = {.create = 5s, .unbounded = {phase::close}}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         mock_resource session("session");
         bool created = false;
@@ -99,10 +99,9 @@ struct flight
 const registration tells_who_waits_for_one_create{{.invariant = "invents_no_error",
     .wrong = "tells_who_waits_for_a_create_that_it_is_stale",
     .twin = "tells_who_waits_for_a_create_why_it_failed",
-    .promises = {.unbounded = {phase::acquire, phase::create, phase::close},
-        .clients = 2,
-        .shared = true,
-        .pipelined = true},
+    .promises = {.time = {.unbounded = {phase::acquire, phase::create, phase::close}},
+        .capacity = {.clients = 2, .shared = true},
+        .work = {.pipelined = true}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         mock_resource session("session");
         std::shared_ptr<flight> now;

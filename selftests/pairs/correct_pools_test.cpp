@@ -25,13 +25,9 @@ manager kept(bool deaf = false)
         co_await kept.shut_down();
     };
     return {"kept_connection", serve,
-        {.create_timeout = 5s,
-            .close_timeout = close_timeout,
-            .acquire_timeout = 30s,
-            .capacity = 1,
-            .clients = 2,
-            .cancelled_use_breaks = true,
-            .survives_deaf = deaf}};
+        {.time = {.create = 5s, .close = close_timeout, .acquire = 30s},
+            .capacity = {.resources = 1, .clients = 2},
+            .work = {.cancelled_use_breaks = true, .survives_deaf = deaf}}};
 }
 
 TEST(correct, a_pool_that_reconnects_in_the_background)
@@ -58,12 +54,9 @@ TEST(correct, a_health_check_that_replaces_a_dead_connection)
         co_await checked.shut_down();
     };
     const manager checked("checked_connection", serve,
-        {.create_timeout = open_timeout,
-            .close_timeout = close_timeout,
-            .unbounded = {mishap::phase::acquire},
-            .capacity = 1,
-            .clients = 2,
-            .cancelled_use_breaks = true});
+        {.time = {.create = open_timeout, .close = close_timeout, .unbounded = {mishap::phase::acquire}},
+            .capacity = {.resources = 1, .clients = 2},
+            .work = {.cancelled_use_breaks = true}});
     expect_holds(checked, 2000);
     EXPECT_THAT(run(checked, "c1/session.ping=fail(connection_reset)"), Holds());
 }
@@ -77,7 +70,7 @@ TEST(correct, counters_updated_in_the_resumed_coroutine)
             [&](client& one) -> awaitable<void> { co_await counted.with_session(one.body()); });
     };
     expect_holds({"counted_sessions", serve,
-                     {.create_timeout = open_timeout, .close_timeout = close_timeout, .clients = 2}},
+                     {.time = {.create = open_timeout, .close = close_timeout}, .capacity = {.clients = 2}}},
         2000);
 }
 
@@ -90,12 +83,9 @@ TEST(correct, a_multiplexed_connection_lent_to_several)
         co_await shared.shut_down();
     };
     const manager shared("multiplexed", serve,
-        {.create_timeout = open_timeout,
-            .close_timeout = close_timeout,
-            .unbounded = {mishap::phase::acquire},
-            .clients = 3,
-            .shared = true,
-            .pipelined = true});
+        {.time = {.create = open_timeout, .close = close_timeout, .unbounded = {mishap::phase::acquire}},
+            .capacity = {.clients = 3, .shared = true},
+            .work = {.pipelined = true}});
     expect_holds(shared, 2000);
     EXPECT_THAT(run(shared, "c0/session.use=fail(connection_reset)"), Holds());
 }

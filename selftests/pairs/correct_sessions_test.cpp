@@ -18,7 +18,7 @@ namespace correct {
 
 namespace {
 
-const mishap::contract bounded{.create_timeout = open_timeout, .close_timeout = close_timeout};
+const mishap::contract bounded{.time = {.create = open_timeout, .close = close_timeout}};
 
 manager plain_session()
 {
@@ -36,7 +36,7 @@ manager leased(mishap::duration grace)
         co_await with_lease(session, env.body(), log_to(env));
     };
     mishap::contract promises = bounded;
-    promises.grace = grace;
+    promises.time.grace = grace;
     return {"with_lease", serve, promises};
 }
 
@@ -128,9 +128,9 @@ TEST(correct, a_replacement_created_after_an_abandoned_create)
         co_await with_replacement<fake_session>(env.body(), log_to(env));
     };
     mishap::contract promises = bounded;
-    promises.create_timeout = attempts_timeout;
-    promises.create_attempts = 2;
-    promises.survives_deaf = true;
+    promises.time.create = attempts_timeout;
+    promises.attempts.create = 2;
+    promises.work.survives_deaf = true;
     const manager replacing("with_replacement", serve, promises);
     expect_holds(replacing);
     for (const char* plan : {"session.create#1=late(7s)", "session.create#1=deaf session.create#2=deaf",
@@ -147,7 +147,7 @@ TEST(correct, a_body_run_again_after_a_serialization_failure)
         co_await with_retries(session, env.body(), &is_serialization_failure, log_to(env));
     };
     mishap::contract promises = bounded;
-    promises.body_attempts = 3;
+    promises.attempts.body = 3;
     const manager retrying("with_retries", serve, promises);
     expect_holds(retrying);
     const auto result = mishap::sweep(
@@ -183,7 +183,7 @@ TEST(correct, a_session_with_a_broken_connection_dropped_without_rollback)
         co_await with_transaction(session, env.body(), log_to(env));
     };
     mishap::contract promises = bounded;
-    promises.unbounded = {mishap::phase::other};
+    promises.time.unbounded = {mishap::phase::other};
     const manager transaction("with_transaction", serve, promises);
     expect_holds(transaction);
     const auto result = mishap::sweep(

@@ -14,7 +14,7 @@ using namespace pairs;
 const registration commits_or_rolls_back{{.invariant = "commits_or_rolls_back",
     .wrong = "commits_whatever_the_body_did",
     .twin = "rolls_back_when_the_body_fails",
-    .promises = {.unbounded = {phase::create, phase::close, phase::other}},
+    .promises = {.time = {.unbounded = {phase::create, phase::close, phase::other}}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         mock_resource session("session");
         bool begun = false;
@@ -50,7 +50,7 @@ const registration commits_or_rolls_back{{.invariant = "commits_or_rolls_back",
 const registration releases_what_it_acquires{{.invariant = "releases_what_it_acquires",
     .wrong = "keeps_the_lock_when_the_body_fails",
     .twin = "releases_the_lock_whatever_the_body_did",
-    .promises = {.unbounded = {phase::create, phase::close, phase::other}},
+    .promises = {.time = {.unbounded = {phase::create, phase::close, phase::other}}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         mock_resource session("session");
         const auto locked = [&]() -> awaitable<void> {
@@ -127,7 +127,7 @@ const registration balanced_statistics{{.invariant = "balanced_statistics",
 const registration reports_cleanup_errors{{.invariant = "reports_cleanup_errors",
     .wrong = "drops_a_close_error_beside_the_bodys",
     .twin = "reports_a_close_error_beside_the_bodys",
-    .promises = {.unbounded = {phase::create, phase::close}, .reports_cleanup_errors = true},
+    .promises = {.time = {.unbounded = {phase::create, phase::close}}, .errors = {.reports_cleanup = true}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         mock_resource session("session");
         const auto work = [&] { return env.body()(session); };

@@ -149,7 +149,7 @@ const registration body_runs_once{{.invariant = "body_runs_once",
 const registration completes{{.invariant = "completes",
     .wrong = "waits_for_a_create_without_a_deadline",
     .twin = "waits_for_a_create_until_its_deadline",
-    .promises = {.create_timeout = 5s, .unbounded = {phase::close}},
+    .promises = {.time = {.create = 5s, .unbounded = {phase::close}}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         mock_resource session("session");
         const auto create = [&] {
@@ -162,7 +162,7 @@ const registration completes{{.invariant = "completes",
 const registration honours_timeout{{.invariant = "honours_timeout",
     .wrong = "waits_a_second_past_the_deadline",
     .twin = "waits_until_the_deadline",
-    .promises = {.create_timeout = 5s, .unbounded = {phase::close}},
+    .promises = {.time = {.create = 5s, .unbounded = {phase::close}}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         mock_resource session("session");
         const auto create = [&] { return with_deadline([&] { return session.create(); }, wrong ? 6s : 5s); };
@@ -256,7 +256,7 @@ const registration no_stray_work{{.invariant = "no_stray_work",
 const registration no_escape{{.invariant = "no_escape",
     .wrong = "throws_a_close_error_out_of_its_handler",
     .twin = "reports_a_close_error_from_its_handler",
-    .promises = {.unbounded = {phase::create, phase::close}, .grace = 1min},
+    .promises = {.time = {.grace = 1min, .unbounded = {phase::create, phase::close}}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         const auto session = std::make_shared<mock_resource>("session");
         const auto closed = [&env, wrong, session](std::exception_ptr error) {

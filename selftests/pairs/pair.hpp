@@ -59,12 +59,13 @@ struct registration
 const std::vector<pair>& registered();
 
 /// Promises nothing about time, so that what hangs is nobody's fault.
-inline const contract patient{.unbounded = {phase::create, phase::close}};
+inline const contract patient{.time = {.unbounded = {phase::create, phase::close}}};
 
 /// Promises nothing about time, to so many clients.
 inline contract patient_with(std::uint32_t clients)
 {
-    return {.unbounded = {phase::acquire, phase::create, phase::close}, .clients = clients};
+    return {.time = {.unbounded = {phase::acquire, phase::create, phase::close}},
+        .capacity = {.clients = clients}};
 }
 
 /// From here on the coroutine is not cancelled: `co_await shield();`

@@ -75,7 +75,8 @@ const registration discards_broken{{.invariant = "discards_broken",
 const registration within_capacity{{.invariant = "within_capacity",
     .wrong = "takes_its_slot_after_it_has_created",
     .twin = "takes_its_slot_before_it_creates",
-    .promises = {.unbounded = {phase::acquire, phase::create, phase::close}, .capacity = 1, .clients = 2},
+    .promises = {.time = {.unbounded = {phase::acquire, phase::create, phase::close}},
+        .capacity = {.resources = 1, .clients = 2}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         async_lock slot(env.executor());
         co_await env.clients([&](client& one) -> awaitable<void> {
@@ -100,7 +101,8 @@ const registration within_capacity{{.invariant = "within_capacity",
 const registration recovers{{.invariant = "recovers",
     .wrong = "keeps_its_slot_when_the_body_fails",
     .twin = "gives_its_slot_back_when_the_body_fails",
-    .promises = {.unbounded = {phase::acquire, phase::create, phase::close}, .capacity = 1, .clients = 1},
+    .promises = {.time = {.unbounded = {phase::acquire, phase::create, phase::close}},
+        .capacity = {.resources = 1, .clients = 1}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         async_lock slot(env.executor());
         co_await env.clients([&](client& one) -> awaitable<void> {
@@ -162,7 +164,7 @@ private:
 contract fair_to(std::uint32_t clients)
 {
     contract promises = patient_with(clients);
-    promises.fair = true;
+    promises.capacity.fair = true;
     return promises;
 }
 

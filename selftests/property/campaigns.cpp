@@ -81,7 +81,7 @@ awaitable<void> observed(environment& env)
 }
 
 const mishap::manager under_sweep(
-    "observed", &observed, contract{.unbounded = {phase::create, phase::close, phase::other}});
+    "observed", &observed, contract{.time = {.unbounded = {phase::create, phase::close, phase::other}}});
 
 /// Every plan of at most that many faults at the operations that there can be, of which all fires.
 std::set<std::string> every_plan(unsigned faults, const std::vector<fault>& kinds)
@@ -159,7 +159,7 @@ TEST(sweep, a_delay_of_zero_stands_for_the_deadlines)
             taken.push_back(std::chrono::steady_clock::now() - begin);
             co_await resource.close();
         },
-        {.create_timeout = 5s, .unbounded = {phase::close}});
+        {.time = {.create = 5s, .unbounded = {phase::close}}});
     const auto result = mishap::sweep(timed, {.perturbations = 1, .kinds = {fault::delay(0s)}});
     EXPECT_TRUE(result.holds() && result.complete);
     EXPECT_EQ(result.runs, 3u);
@@ -218,7 +218,7 @@ awaitable<void> wrong(environment& env)
 contract of_two_uses()
 {
     contract promises = patient;
-    promises.uses = {"query", "query"};
+    promises.work.uses = {"query", "query"};
     return promises;
 }
 

@@ -112,14 +112,16 @@ awaitable<void> waits_for_ever()
 
 const std::vector<mishap::manager>& managers()
 {
-    static const mishap::contract of_one{.unbounded = {mishap::phase::create, mishap::phase::close}};
+    static const mishap::contract of_one{
+        .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
     static const auto of = [](const char* name, hostility more) {
         return mishap::manager(name, session_with(std::move(more)), of_one);
     };
     static const std::vector<mishap::manager> all{
         of("right", nullptr),
         {"serves", [](environment& env) -> awaitable<void> { co_await env.clients(serve); },
-            {.unbounded = {mishap::phase::create, mishap::phase::close}, .clients = 3}},
+            {.time = {.unbounded = {mishap::phase::create, mishap::phase::close}},
+                .capacity = {.clients = 3}}},
         of("posts_again",
             [](environment& env) -> awaitable<void> {
                 asio::post(env.executor(), again{env.executor()});

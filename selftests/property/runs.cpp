@@ -50,8 +50,8 @@ awaitable<void> nested(environment& env)
 mishap::manager manager_of(mishap::adapter adapter)
 {
     contract promises = patient;
-    promises.unbounded.push_back(phase::other);
-    promises.uses = {"query", "query", "commit"};
+    promises.time.unbounded.push_back(phase::other);
+    promises.work.uses = {"query", "query", "commit"};
     return {"session", std::move(adapter), promises};
 }
 

@@ -114,7 +114,8 @@ mishap::manager one_session(gives_back how)
             });
             co_await session.close();
         },
-        {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::acquire}, .capacity = 1}};
+        {.time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::acquire}},
+            .capacity = {.resources = 1}}};
 }
 
 TEST(abandoned_client, gives_back_by_its_destructors)
@@ -197,7 +198,7 @@ TEST(abandonment, destroys_compositions_at_any_step)
 {
     for (const auto& adapter : {mishap::adapter(with_deadlines), mishap::adapter(with_operators)}) {
         mishap::contract promises = nothing_promised();
-        promises.unbounded.push_back(mishap::phase::acquire);
+        promises.time.unbounded.push_back(mishap::phase::acquire);
         const mishap::manager under_test("session", adapter, promises);
         for (const char* fault : {"", "session.create=hang", "session.use=hang", "session.close=hang",
                  "session.create=late(6s)", "session.use=fail(io_error)"})
@@ -305,7 +306,7 @@ TEST(abandoned_client, may_leave_a_detached_close_behind)
         asio::any_io_executor executor_;
     };
     mishap::contract promises = nothing_promised();
-    promises.grace = 1s;
+    promises.time.grace = 1s;
     const mishap::manager detached(
         "detached",
         [&](mishap::environment& env) -> mishap::awaitable<void> {
@@ -351,7 +352,7 @@ mishap::manager two_sessions()
                 co_await session.close();
             });
         },
-        {.unbounded = {mishap::phase::create, mishap::phase::close}, .clients = 2}};
+        {.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}, .capacity = {.clients = 2}}};
 }
 
 TEST(deviation, lets_another_client_go_first)
@@ -428,7 +429,8 @@ TEST(deviation, finds_what_first_come_first_served_hides)
                     co_await (assumes_order ? *opened[place] : *mine).close();
                 });
             },
-            {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}, .clients = 2}};
+            {.time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}},
+                .capacity = {.clients = 2}}};
     };
     const mishap::sweep_options options{.kinds = {mishap::fault::ok_now()}, .deviate = true};
     const auto careful = mishap::sweep(manager(false), options);

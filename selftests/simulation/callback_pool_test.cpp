@@ -66,7 +66,8 @@ mishap::manager pool_under_test()
             const auto stop = [&](auto handler) { under_test->shut_down(std::move(handler)); };
             co_await mishap::from_callback<>(stop);
         },
-        {.acquire_timeout = 30s, .unbounded = {mishap::phase::create, mishap::phase::close}, .capacity = 1}};
+        {.time = {.acquire = 30s, .unbounded = {mishap::phase::create, mishap::phase::close}},
+            .capacity = {.resources = 1}}};
 }
 
 mishap::sweep_options two_faults() { return {.perturbations = 2}; }

@@ -178,7 +178,7 @@ TEST(causes, a_waiter_that_was_woken_tells_by_whom)
             });
             co_await shared.close();
         },
-        {.clients = 2, .uses = {"work"}});
+        {.capacity = {.clients = 2}, .work = {.uses = {"work"}}});
     const auto run = mishap::run(lock, {});
     EXPECT_HOLDS(run);
     const auto second = std::find_if(run.trace.bodies.begin(), run.trace.bodies.end(),

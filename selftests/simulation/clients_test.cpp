@@ -38,7 +38,8 @@ mishap::manager one_session_each(std::uint32_t clients)
                     std::rethrow_exception(error);
             });
         },
-        {.unbounded = {mishap::phase::create, mishap::phase::close}, .clients = clients}};
+        {.time = {.unbounded = {mishap::phase::create, mishap::phase::close}},
+            .capacity = {.clients = clients}}};
 }
 
 std::string started(const mishap::run_result& run)
@@ -306,8 +307,8 @@ TEST(probes, find_a_lock_that_a_cancelled_waiter_kept)
                         std::rethrow_exception(error);
                 });
             },
-            {.unbounded = {mishap::phase::acquire, mishap::phase::create, mishap::phase::close},
-                .clients = 2}};
+            {.time = {.unbounded = {mishap::phase::acquire, mishap::phase::create, mishap::phase::close}},
+                .capacity = {.clients = 2}}};
     };
     const auto cancelled_waiter =
         mishap::parse_plan("c0/session.use=delay(1s) cancel(c1 queued c0/session.use#1)");
@@ -361,8 +362,8 @@ TEST(probes, find_a_manager_that_lost_its_slot)
                 });
                 co_await session.close();
             },
-            {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::acquire},
-                .capacity = 1}};
+            {.time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::acquire}},
+                .capacity = {.resources = 1}}};
     };
     EXPECT_HOLDS(mishap::run(pool_of_one(false), mishap::parse_plan("c0/session.use=fail(io_error)")));
     const auto forgetful =
@@ -418,7 +419,7 @@ TEST(lanes, survive_strands)
                 co_await session.close();
             });
         },
-        {.unbounded = {mishap::phase::create, mishap::phase::close}, .clients = 3});
+        {.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}, .capacity = {.clients = 3}});
     const auto run = mishap::run(on_strands, {});
     EXPECT_HOLDS(run);
     for (const char* operation : {"c0/session.use#1", "c1/session.use#1", "c2/session.use#1"})

@@ -298,14 +298,14 @@ testing::AssertionResult holds(const mishap::campaign_result& result)
 TEST(with, holds_under_any_two_mishaps_when_nested)
 {
     const mishap::manager under_test(
-        "nested", &nested, {.unbounded = {mishap::phase::create, mishap::phase::close}});
+        "nested", &nested, {.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}});
     EXPECT_TRUE(holds(mishap::sweep(under_test)));
 }
 
 TEST(with, holds_for_several_clients_whoever_fails_or_is_cancelled)
 {
-    const mishap::manager under_test(
-        "several", &several, {.unbounded = {mishap::phase::create, mishap::phase::close}, .clients = 2});
+    const mishap::manager under_test("several", &several,
+        {.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}, .capacity = {.clients = 2}});
     EXPECT_TRUE(holds(mishap::sweep(
         under_test, {.kinds = {mishap::fault::fail("io_error"), mishap::fault::fail("foreign"),
                          mishap::fault::fail_after_effect("io_error"), mishap::fault::cancel()}})));
@@ -314,7 +314,7 @@ TEST(with, holds_for_several_clients_whoever_fails_or_is_cancelled)
 TEST(with, holds_whatever_is_cancelled_in_any_way)
 {
     const mishap::manager under_test(
-        "nested", &nested, {.unbounded = {mishap::phase::create, mishap::phase::close}});
+        "nested", &nested, {.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}});
     EXPECT_TRUE(holds(
         mishap::sweep(under_test, {.perturbations = 3,
                                       .kinds = {mishap::fault::fail("io_error"), mishap::fault::cancel(),

@@ -208,7 +208,8 @@ TEST(async, of_clients_in_lanes_is_counted_in_the_lane_of_the_handler)
             co_await session.async<void(error_code)>(role::close, "close", asio::use_awaitable);
         });
     }),
-        mishap::parse_plan("c1/session.create=fail(io_error)"), {.contract = mishap::contract{.clients = 2}});
+        mishap::parse_plan("c1/session.create=fail(io_error)"),
+        {.contract = mishap::contract{.capacity = {.clients = 2}}});
     EXPECT_HOLDS(run);
     EXPECT_FALSE(run.trace.outcomes.at(0).error);
     EXPECT_EQ(mishap::describe(run.trace.outcomes.at(1).error), "io_error");
@@ -444,7 +445,7 @@ mishap::run_result leave(std::optional<mishap::closing> how, bool closes, bool l
 {
     mishap::contract promises = patient;
     if (how)
-        promises.closed_by = *how;
+        promises.closing.by = *how;
     const mishap::manager under_test(
         "lease",
         [=](mishap::environment&) -> mishap::awaitable<void> {
@@ -479,9 +480,9 @@ TEST(closed_by, destruction_frees_a_place_of_the_capacity)
 {
     const auto run_with = [](mishap::closing how) {
         mishap::contract promises = patient;
-        promises.capacity = 1;
-        promises.clients = 2;
-        promises.closed_by = how;
+        promises.capacity.resources = 1;
+        promises.capacity.clients = 2;
+        promises.closing.by = how;
         mishap::fault_plan plan;
         plan.sequential = true;
         return mishap::run(mishap::manager("lease",

@@ -67,14 +67,14 @@ TEST(grace, permits_a_detached_close_of_known_length)
     mishap::contract promises = nothing_promised();
     // The delay arrives in any case; what outlives the grace is a matter of the contract.
     for (const auto too_short : {0s, 1s}) {
-        promises.grace = too_short;
+        promises.time.grace = too_short;
         const auto beyond = mishap::run(lease, slow_close, {.contract = promises});
         ASSERT_EQ(beyond.verdict.violations.size(), 1u) << why(beyond);
         EXPECT_EQ(beyond.verdict.violations[0].invariant, "no_stray_work");
         EXPECT_EQ(beyond.verdict.violations[0].sentence,
             "session.close#1 was left under way when everybody had ended");
     }
-    promises.grace = 3s;
+    promises.time.grace = 3s;
     const auto within = mishap::run(lease, slow_close, {.contract = promises});
     EXPECT_HOLDS(within);
     const auto at_once = mishap::run(lease, {}, {.contract = nothing_promised()});
@@ -89,9 +89,9 @@ TEST(grace, lets_time_pass_for_the_managers_own_timers)
     };
     mishap::contract promises = nothing_promised();
     EXPECT_TRUE(simulate(lingering, {}, {.contract = promises}).violates("no_stray_work"));
-    promises.grace = 4s;
+    promises.time.grace = 4s;
     EXPECT_TRUE(simulate(lingering, {}, {.contract = promises}).violates("no_stray_work"));
-    promises.grace = 5s;
+    promises.time.grace = 5s;
     EXPECT_HOLDS(simulate(lingering, {}, {.contract = promises}));
 }
 
@@ -220,7 +220,7 @@ TEST(rest, comes_soon_where_only_a_keep_alive_is_left)
 TEST(rest, does_not_come_before_a_deadline_of_the_contract)
 {
     mishap::contract promises = nothing_promised();
-    promises.use_timeout = 2h;
+    promises.time.use = 2h;
     const mishap::manager pinged(
         "pinged", [](mishap::environment& env) { return beside_a_keep_alive(env, 1s); }, promises);
     const auto run = mishap::run(pinged, mishap::parse_plan("session.use=hang"));
@@ -233,9 +233,9 @@ TEST(rest, does_not_come_while_fresh_clients_have_time_to_be_served)
 {
     const auto serve_within = [](mishap::duration recovery) {
         mishap::contract promises = nothing_promised();
-        promises.clients = 2;
-        promises.shared = true;
-        promises.recovery_time = recovery;
+        promises.capacity.clients = 2;
+        promises.capacity.shared = true;
+        promises.time.recovery = recovery;
         // Serves each client five minutes late, beside a heartbeat.
         const mishap::manager slow(
             "slow",
@@ -271,7 +271,7 @@ TEST(rest, does_not_come_while_something_slow_is_under_way)
 TEST(rest, finds_a_client_that_is_never_woken_beside_a_tick)
 {
     mishap::contract promises = nothing_promised();
-    promises.clients = 2;
+    promises.capacity.clients = 2;
     const auto run_with = [&](bool forgets) {
         const mishap::manager gate(
             "gate",

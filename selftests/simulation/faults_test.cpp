@@ -19,7 +19,7 @@ namespace {
 mishap::manager two_queries(bool looks)
 {
     mishap::contract promises = nothing_promised();
-    promises.uses = {"query", "query", "query"};
+    promises.work.uses = {"query", "query", "query"};
     return {"session",
         [looks](mishap::environment& env) -> mishap::awaitable<void> {
             mishap::mock_resource session("session");

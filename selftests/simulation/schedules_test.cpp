@@ -82,7 +82,7 @@ TEST(chooser, is_offered_one_handler_on_one_thread_and_all_of_them_otherwise)
     last_first single;
     EXPECT_HOLDS(simulate(many, {}, {.contract = promises, .chooser = &single}));
     EXPECT_EQ(single.handlers_max, 1u);
-    promises.executor = mishap::executor_model::concurrent;
+    promises.work.executor = mishap::executor_model::concurrent;
     last_first concurrent;
     EXPECT_HOLDS(simulate(many, {}, {.contract = promises, .chooser = &concurrent}));
     EXPECT_EQ(concurrent.handlers_max, 5u);
@@ -111,7 +111,7 @@ TEST(chooser, permutes_handlers_of_concurrent_managers_only)
     mishap::contract promises = nothing_promised();
     EXPECT_HOLDS(simulate(three, {}, {.contract = promises, .chooser = &order_of}));
     EXPECT_EQ(order, "abc");
-    promises.executor = mishap::executor_model::concurrent;
+    promises.work.executor = mishap::executor_model::concurrent;
     EXPECT_HOLDS(simulate(three, {}, {.contract = promises, .chooser = &order_of}));
     EXPECT_NE(order, "abc");
     EXPECT_EQ(order.size(), 3u);

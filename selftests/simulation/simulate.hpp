@@ -32,12 +32,12 @@ mishap::awaitable<void> with_session(Work work)
 }
 
 /// Promises nothing about time, so that what hangs is nobody's fault.
-inline const mishap::contract patient{.unbounded = {mishap::phase::create, mishap::phase::close}};
+inline const mishap::contract patient{.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 inline mishap::contract nothing_promised()
 {
-    return {
-        .unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}, .pipelined = true};
+    return {.time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}},
+        .work = {.pipelined = true}};
 }
 
 /// Runs the work inside a session manager and expects every invariant to hold.

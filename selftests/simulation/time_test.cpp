@@ -101,7 +101,7 @@ TEST(timers, never_due_make_a_condition_variable)
 TEST(timers, that_nobody_wakes_leave_the_client_stuck_where_it_was)
 {
     mishap::contract strict = nothing_promised();
-    strict.unbounded = {mishap::phase::create, mishap::phase::close};
+    strict.time.unbounded = {mishap::phase::create, mishap::phase::close};
     const auto run = simulate(
         [&](mishap::resource& session) -> asio::awaitable<void> {
             co_await session.use("query");
@@ -197,7 +197,7 @@ TEST(frozen_time, makes_waiting_an_end)
         };
     };
     const mishap::run_options strict{
-        .contract = mishap::contract{.unbounded = {mishap::phase::create, mishap::phase::close}}};
+        .contract = mishap::contract{.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}}};
     EXPECT_HOLDS(simulate(release(false), {}, strict));
     const auto frozen = simulate(release(true), {}, strict);
     EXPECT_TRUE(frozen.violates("completes")) << why(frozen);

@@ -30,7 +30,7 @@ using mishap::phase;
 using mishap::run_result;
 
 /// Promises nothing about time, so that what hangs is nobody's fault.
-inline const contract patient{.unbounded = {phase::create, phase::close}};
+inline const contract patient{.time = {.unbounded = {phase::create, phase::close}}};
 
 /// From here on the coroutine is not cancelled: `co_await shield();`
 inline auto shield() { return asio::this_coro::reset_cancellation_state(asio::disable_cancellation()); }

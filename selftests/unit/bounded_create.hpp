@@ -12,7 +12,7 @@ namespace selftest {
 
 constexpr auto T = 5s;
 
-inline const contract bounded_create{.create_timeout = T, .unbounded = {phase::close}};
+inline const contract bounded_create{.time = {.create = T, .unbounded = {phase::close}}};
 
 inline boost::system::system_error timed_out()
 {

@@ -55,7 +55,7 @@ mishap::adapter creating_in(int attempts)
 
 TEST(create_attempts, permits_trying_again_and_no_more)
 {
-    const contract thrice = with(patient, [](contract& c) { c.create_attempts = 3; });
+    const contract thrice = with(patient, [](contract& c) { c.attempts.create = 3; });
     const char* fails_twice = "resource.create#1..2=fail(io_error)";
     EXPECT_TRUE(holds(run_under(fails_twice, creating_in(3), thrice)));
     EXPECT_TRUE(breaks_only(run_under(fails_twice, creating_in(3)), "swallows_no_error"));
@@ -89,7 +89,7 @@ TEST(create_attempts, share_one_deadline)
             co_await lend_and_close(env, resource);
         };
     };
-    const contract promises{.create_timeout = 5s, .create_attempts = 3, .unbounded = {phase::close}};
+    const contract promises{.time = {.create = 5s, .unbounded = {phase::close}}, .attempts = {.create = 3}};
     const char* slow = "resource.create=fail(io_error) resource.create#2=hang";
     EXPECT_TRUE(holds(run_under(slow, retries(true), promises)));
     EXPECT_TRUE(holds(run_under(slow, retries(false), promises))); // no time passed before the second
@@ -142,8 +142,8 @@ mishap::adapter falling_back(std::optional<std::chrono::nanoseconds> second)
 
 TEST(deadline_per_attempt, gives_each_of_them_its_own)
 {
-    const contract shared{.create_timeout = 3s, .create_attempts = 2, .unbounded = {phase::close}};
-    const contract each = with(shared, [](contract& c) { c.deadline_per_attempt = true; });
+    const contract shared{.time = {.create = 3s, .unbounded = {phase::close}}, .attempts = {.create = 2}};
+    const contract each = with(shared, [](contract& c) { c.time.per_attempt = true; });
     const char* slow = "primary.create=fail(io_error,2s) replica.create=hang";
     const run_result done = run_under(slow, falling_back(3s), each);
     EXPECT_TRUE(holds(done));
@@ -157,10 +157,8 @@ TEST(deadline_per_attempt, gives_each_of_them_its_own)
 
 TEST(deadline_per_attempt, demands_one_of_each)
 {
-    const contract each{.create_timeout = 3s,
-        .create_attempts = 2,
-        .deadline_per_attempt = true,
-        .unbounded = {phase::close}};
+    const contract each{
+        .time = {.create = 3s, .per_attempt = true, .unbounded = {phase::close}}, .attempts = {.create = 2}};
     const char* late = "primary.create=fail(io_error) replica.create=delay(4s)";
     EXPECT_TRUE(holds(run_under(late, falling_back(3s), each)));
     EXPECT_TRUE(breaks_only(run_under(late, falling_back({}), each), "honours_timeout"));
@@ -197,7 +195,7 @@ mishap::adapter hedging(bool closes_the_loser)
 
 TEST(create_attempts, permits_rivals_that_share_one_deadline)
 {
-    const contract promises{.create_timeout = 5s, .create_attempts = 2, .unbounded = {phase::close}};
+    const contract promises{.time = {.create = 5s, .unbounded = {phase::close}}, .attempts = {.create = 2}};
     for (const char* plan :
         {"conn.create=delay(2s)", "conn.create=hang", "conn.create=hang conn.create#2=delay(4s)",
             "conn.create=fail(io_error,5s) conn.create#2=delay(4s)",
@@ -209,7 +207,7 @@ TEST(create_attempts, permits_rivals_that_share_one_deadline)
 
 TEST(create_attempts, demands_closing_the_rival_that_lost)
 {
-    const contract promises{.create_timeout = 5s, .create_attempts = 2, .unbounded = {phase::close}};
+    const contract promises{.time = {.create = 5s, .unbounded = {phase::close}}, .attempts = {.create = 2}};
     const char* both_come = "conn.create=late(2s)";
     EXPECT_TRUE(holds(run_under(both_come, hedging(true), promises)));
     EXPECT_TRUE(breaks_only(run_under(both_come, hedging(false), promises), "closes_everything"));
@@ -244,7 +242,7 @@ mishap::adapter closing_in(int attempts)
 
 TEST(close_attempts, permits_closing_again_what_did_not_close)
 {
-    const contract twice = with(patient, [](contract& c) { c.close_attempts = 2; });
+    const contract twice = with(patient, [](contract& c) { c.attempts.close = 2; });
     EXPECT_TRUE(holds(run_under("resource.close=fail(io_error)", closing_in(2), twice)));
     EXPECT_TRUE(breaks_only(run_under("resource.close=fail(io_error)", closing_in(2)), "closes_once"));
     EXPECT_TRUE(breaks_only(
@@ -264,7 +262,7 @@ TEST(idempotent_close, permits_closing_what_is_closed)
     };
     EXPECT_TRUE(breaks_only(run_under("", closes_twice), "closes_once"));
     EXPECT_TRUE(
-        holds(run_under("", closes_twice, with(patient, [](contract& c) { c.idempotent_close = true; }))));
+        holds(run_under("", closes_twice, with(patient, [](contract& c) { c.closing.idempotent = true; }))));
 }
 
 // Time ----------------------------------------------------------------------------------------------------
@@ -303,7 +301,7 @@ mishap::adapter bounding(
 
 TEST(use_timeout, demands_that_a_use_is_given_up)
 {
-    const contract promises{.use_timeout = 5s, .unbounded = {phase::create, phase::close}};
+    const contract promises{.time = {.use = 5s, .unbounded = {phase::create, phase::close}}};
     for (const char* plan : {"resource.query=hang", "resource.query=delay(6s)"}) {
         EXPECT_TRUE(holds(run_under(plan, bounding(5s, {}), promises))) << plan;
         EXPECT_TRUE(breaks_only(run_under(plan, bounding(4s, {}), promises), "honours_timeout")) << plan;
@@ -316,7 +314,7 @@ TEST(use_timeout, demands_that_a_use_is_given_up)
 
 TEST(whole_timeout, demands_that_all_work_is_given_up)
 {
-    const contract promises{.whole_timeout = 5s, .unbounded = {phase::close}};
+    const contract promises{.time = {.whole = 5s, .unbounded = {phase::close}}};
     for (const char* plan : {"resource.query=hang", "resource.create=hang", "resource.query=delay(6s)",
              "resource.create=delay(3s) resource.query=delay(3s)"}) {
         EXPECT_TRUE(holds(run_under(plan, bounding({}, 5s), promises))) << plan;
@@ -328,7 +326,7 @@ TEST(whole_timeout, demands_that_all_work_is_given_up)
 
 TEST(whole_timeout, is_tried_by_sweeps_at_creates_and_uses)
 {
-    const contract promises{.whole_timeout = 5s, .unbounded = {phase::close}};
+    const contract promises{.time = {.whole = 5s, .unbounded = {phase::close}}};
     const mishap::sweep_options delays{
         .perturbations = 1, .kinds = {mishap::fault::delay(mishap::duration(0))}};
     const auto right = mishap::sweep({"right", bounding({}, 5s), promises}, delays);
@@ -369,8 +367,9 @@ TEST(closing_counts, demands_a_free_slot_only_when_the_close_has_ended)
         };
     };
     const contract promises{
-        .unbounded = {phase::create, phase::close, phase::acquire, phase::other}, .capacity = 1};
-    const contract counts = with(promises, [](contract& c) { c.closing_counts = true; });
+        .time = {.unbounded = {phase::create, phase::close, phase::acquire, phase::other}},
+        .capacity = {.resources = 1}};
+    const contract counts = with(promises, [](contract& c) { c.capacity.closing_counts = true; });
     EXPECT_TRUE(run_under("c0/session.close=delay(1s)", pool(false), counts).violates("within_capacity"));
     EXPECT_FALSE(run_under("c0/session.close=delay(1s)", pool(false), promises).violates("within_capacity"));
     EXPECT_TRUE(holds(run_under("c0/session.close=delay(1s)", pool(true), counts)));
@@ -426,8 +425,8 @@ mishap::adapter sharing(bool tells)
 TEST(shared, lets_all_be_told_of_what_broke_it)
 {
     const contract promises = with(patient, [](contract& c) {
-        c.clients = 2;
-        c.shared = c.pipelined = true;
+        c.capacity.clients = 2;
+        c.capacity.shared = c.work.pipelined = true;
     });
     const char* plan = "c0/conn.use=fail(connection_reset,1s) c1/conn.use=delay(2s)";
     const run_result done = run_under(plan, sharing(true), promises);
@@ -475,11 +474,9 @@ mishap::adapter taking_turns_within(std::chrono::nanoseconds patience)
 
 TEST(acquire_timeout, is_kept_although_the_timer_starts_some_steps_after_the_client)
 {
-    const contract promises{.acquire_timeout = 5s,
-        .unbounded = {phase::create, phase::close},
-        .capacity = 1,
-        .clients = 2,
-        .keeps_broken = true};
+    const contract promises{.time = {.acquire = 5s, .unbounded = {phase::create, phase::close}},
+        .capacity = {.resources = 1, .clients = 2},
+        .work = {.keeps_broken = true}};
     EXPECT_TRUE(
         holds(run_under("c0/resource.use=delay(5s) step_cost(1us)", taking_turns_within(5s), promises)));
     for (const char* plan : {"c0/resource.use=hang", "c0/resource.use=hang step_cost(1us)",
@@ -508,8 +505,9 @@ TEST(keeps_broken, permits_lending_what_is_broken)
             session->force_close();
         };
     };
-    const contract promises{.unbounded = {phase::create, phase::close}, .capacity = 1, .clients = 2};
-    const contract keeps = with(promises, [](contract& c) { c.keeps_broken = true; });
+    const contract promises{
+        .time = {.unbounded = {phase::create, phase::close}}, .capacity = {.resources = 1, .clients = 2}};
+    const contract keeps = with(promises, [](contract& c) { c.work.keeps_broken = true; });
     const char* plan = "sequential c0/session.use=fail(connection_reset)";
     EXPECT_TRUE(breaks_only(run_under(plan, lending(false), promises), "discards_broken"));
     EXPECT_TRUE(holds(run_under(plan, lending(true), promises)));
@@ -554,8 +552,8 @@ TEST(fair, lets_who_is_being_served_be_overtaken)
             }
         };
     };
-    const contract promises{
-        .unbounded = {phase::create, phase::close, phase::other}, .capacity = 2, .clients = 2, .fair = true};
+    const contract promises{.time = {.unbounded = {phase::create, phase::close, phase::other}},
+        .capacity = {.resources = 2, .clients = 2, .fair = true}};
     EXPECT_TRUE(holds(run_under("", pool(false), promises)));
     for (const char* plan : {"c0/session.ping=fail(io_error)", "c0/session.ping=delay(1s)"}) {
         const run_result done = run_under(plan, pool(false), promises);
@@ -570,8 +568,8 @@ TEST(survives_deaf, demands_giving_up_what_does_not_listen)
 {
     // Waits for what it cancelled, as structured concurrency asks.
     const auto waits = bounding({}, 5s);
-    const contract structured{.whole_timeout = 5s, .unbounded = {phase::close}};
-    const contract survives = with(structured, [](contract& c) { c.survives_deaf = true; });
+    const contract structured{.time = {.whole = 5s, .unbounded = {phase::close}}};
+    const contract survives = with(structured, [](contract& c) { c.work.survives_deaf = true; });
     const mishap::manager under_test("waits", waits, structured);
     EXPECT_TRUE(mishap::sweep(under_test, {.perturbations = 1}).holds());
     const auto strict = mishap::sweep(under_test, {.perturbations = 1, .contract = survives});
@@ -581,9 +579,10 @@ TEST(survives_deaf, demands_giving_up_what_does_not_listen)
 
 TEST(contract, refuses_terms_that_cannot_be_meant)
 {
-    for (const contract& bad : {contract{.create_attempts = 0}, contract{.close_attempts = 0},
-             contract{.use_timeout = 0s}, contract{.whole_timeout = -1s}, contract{.suppresses = {"nothing"}},
-             contract{.translates = {{"io_error", "nothing"}}}})
+    for (const contract& bad : {contract{.attempts = {.create = 0}}, contract{.attempts = {.close = 0}},
+             contract{.time = {.use = 0s}}, contract{.time = {.whole = -1s}},
+             contract{.errors = {.suppresses = {"nothing"}}},
+             contract{.errors = {.translates = {{"io_error", "nothing"}}}}})
         EXPECT_FALSE(mishap::contradiction(bad).empty());
 }
 

@@ -46,7 +46,7 @@ TEST(suppresses, permits_swallowing_what_it_names_and_nothing_else)
         };
         co_await with_cleanup(work, [&] { return resource.close(); });
     };
-    const contract promises = with(patient, [](contract& c) { c.suppresses = {"value_error"}; });
+    const contract promises = with(patient, [](contract& c) { c.errors.suppresses = {"value_error"}; });
     EXPECT_TRUE(holds(run_under("resource.use=fail(value_error)", tolerant, promises)));
     EXPECT_TRUE(holds(run_under("body=fail(value_error)", tolerant, promises)));
     EXPECT_TRUE(breaks_only(run_under("resource.use=fail(value_error)", tolerant), "swallows_no_error"));
@@ -91,10 +91,11 @@ mishap::adapter breaking(breaker how)
 
 TEST(refuses, permits_turning_clients_away_for_a_while_and_not_for_ever)
 {
-    const contract strict{.unbounded = {phase::create, phase::close}, .capacity = 3, .clients = 3};
+    const contract strict{
+        .time = {.unbounded = {phase::create, phase::close}}, .capacity = {.resources = 3, .clients = 3}};
     const contract promises = with(strict, [](contract& c) {
-        c.refuses = {"value_error"};
-        c.recovery_time = 20s;
+        c.errors.refuses = {"value_error"};
+        c.time.recovery = 20s;
     });
     const char* plan = "c0/resource.create=fail(io_error) sequential";
     EXPECT_TRUE(holds(run_under(plan, breaking({}), promises)));
@@ -151,15 +152,13 @@ mishap::adapter queueing(std::size_t room, bool forgets)
 
 TEST(waiters, demands_that_a_waiting_line_never_shrinks)
 {
-    const contract promises{.unbounded = {phase::create, phase::close, phase::acquire},
-        .capacity = 1,
-        .waiters = 1,
-        .clients = 3,
-        .refuses = {"value_error"}};
+    const contract promises{.time = {.unbounded = {phase::create, phase::close, phase::acquire}},
+        .capacity = {.resources = 1, .clients = 3, .waiters = 1},
+        .errors = {.refuses = {"value_error"}}};
     EXPECT_TRUE(holds_under_any_two_faults(queueing(1, false), promises));
     EXPECT_FALSE(holds_under_any_two_faults(queueing(1, true), promises));
     EXPECT_TRUE(run_under("", queueing(1, false), with(promises, [](contract& c) {
-        c.refuses.clear();
+        c.errors.refuses.clear();
     })).violates("invents_no_error"));
 }
 
@@ -212,7 +211,7 @@ mishap::adapter committing(bool hides)
 
 TEST(body_attempts, lets_what_kept_another_attempt_from_being_made_be_told)
 {
-    const contract thrice = with(patient, [](contract& c) { c.body_attempts = 3; });
+    const contract thrice = with(patient, [](contract& c) { c.attempts.body = 3; });
     const char* plan = "session.commit=fail(io_error) session.begin#2=fail(foreign)";
     const run_result done = run_under(plan, committing(false), thrice);
     EXPECT_TRUE(holds(done));
@@ -261,8 +260,8 @@ mishap::adapter renewing(bool tells)
 
 TEST(checks_are_told, demands_that_the_client_learns_of_a_check_that_failed)
 {
-    const contract own_affair = with(patient, [](contract& c) { c.pipelined = true; });
-    const contract told = with(own_affair, [](contract& c) { c.checks_are_told = true; });
+    const contract own_affair = with(patient, [](contract& c) { c.work.pipelined = true; });
+    const contract told = with(own_affair, [](contract& c) { c.errors.checks_are_told = true; });
     const char* plan = "resource.use=delay(3s) resource.renew=fail(io_error)";
     const run_result done = run_under(plan, renewing(true), told);
     EXPECT_TRUE(holds(done));
@@ -276,10 +275,10 @@ TEST(checks_are_told, demands_that_the_client_learns_of_a_check_that_failed)
 TEST(checks_are_told, speaks_of_a_check_that_was_given_up_too)
 {
     const contract own_affair = with(patient, [](contract& c) {
-        c.pipelined = true;
-        c.other_timeout = 1s;
+        c.work.pipelined = true;
+        c.time.other = 1s;
     });
-    const contract told = with(own_affair, [](contract& c) { c.checks_are_told = true; });
+    const contract told = with(own_affair, [](contract& c) { c.errors.checks_are_told = true; });
     const char* plan = "resource.use=delay(9s) resource.renew=hang";
     const run_result done = run_under(plan, renewing(true), told);
     EXPECT_TRUE(holds(done));
@@ -309,7 +308,7 @@ TEST(translates, lets_an_error_become_another)
     const auto invalid = translating(std::make_exception_ptr(std::invalid_argument("cannot be read")));
     const auto other = translating(std::make_exception_ptr(std::runtime_error("something else")));
     const contract promises = with(patient, [](contract& c) {
-        c.translates = {{"io_error", "value_error"}};
+        c.errors.translates = {{"io_error", "value_error"}};
     });
     const char* plan = "resource.use=fail(io_error)";
     EXPECT_TRUE(holds(run_under(plan, invalid, promises)));
@@ -342,11 +341,11 @@ TEST(translates, speaks_of_errors_wherever_they_come_from)
             std::rethrow_exception(error ? error : of_close);
     };
     contract promises = patient;
-    promises.reports_cleanup_errors = true;
+    promises.errors.reports_cleanup = true;
     const char* both = "resource.use=fail(foreign) resource.close=fail(io_error)";
     EXPECT_TRUE(breaks_only(run_under("resource.close=fail(io_error)", closes_badly), "invents_no_error"));
     EXPECT_TRUE(breaks_only(run_under(both, closes_badly, promises), "reports_cleanup_errors"));
-    promises.translates = {{"io_error", "value_error"}};
+    promises.errors.translates = {{"io_error", "value_error"}};
     EXPECT_TRUE(holds(run_under("resource.close=fail(io_error)", closes_badly, promises)));
     EXPECT_TRUE(holds(run_under(both, closes_badly, promises)));
 }
@@ -368,11 +367,11 @@ TEST(reports_cleanup_errors, holds_for_what_is_closed_in_the_background)
         };
     };
     contract promises = patient;
-    promises.clients = 2;
-    promises.shared = promises.pipelined = promises.keeps_broken = true;
+    promises.capacity.clients = 2;
+    promises.capacity.shared = promises.work.pipelined = promises.work.keeps_broken = true;
     const char* plan = "bg/resource.close=fail(io_error)";
     EXPECT_TRUE(holds(run_under(plan, shutting_down(false), promises)));
-    promises.reports_cleanup_errors = true;
+    promises.errors.reports_cleanup = true;
     EXPECT_TRUE(breaks_only(run_under(plan, shutting_down(false), promises), "swallows_no_error"));
     EXPECT_TRUE(holds(run_under(plan, shutting_down(true), promises)));
 }
@@ -401,7 +400,7 @@ TEST(unwrap, finds_the_cause_inside_an_error_of_the_managers_own)
         };
     };
     const contract promises = with(patient, [](contract& c) {
-        c.unwrap = [](const std::exception_ptr& thrown) -> std::exception_ptr {
+        c.errors.unwrap = [](const std::exception_ptr& thrown) -> std::exception_ptr {
             try {
                 std::rethrow_exception(thrown);
             } catch (const service_error& e) {
@@ -429,7 +428,7 @@ TEST(errors, are_found_inside_what_an_or_of_two_throws)
         };
         co_await with_cleanup([&] { return env.body(body)(resource); }, [&] { return resource.close(); });
     };
-    const contract promises = with(patient, [](contract& c) { c.pipelined = true; });
+    const contract promises = with(patient, [](contract& c) { c.work.pipelined = true; });
     const run_result done =
         run_under("resource.query=fail(io_error) resource.other=fail(foreign)", either, promises);
     EXPECT_TRUE(holds(done));

@@ -177,7 +177,7 @@ TEST(equivalent, compares_each_client)
             });
         };
         contract promises = patient;
-        promises.clients = 3;
+        promises.capacity.clients = 3;
         return {std::move(name), serve, promises};
     };
     EXPECT_THAT(mishap::equivalent(several("one", -1), several("other", -1), {.perturbations = 1}), Holds());

@@ -205,7 +205,7 @@ TEST(balanced_statistics, counts_over_all_clients)
         };
     };
     contract promises = patient;
-    promises.clients = 2;
+    promises.capacity.clients = 2;
     EXPECT_TRUE(survives_any_two_mishaps(several(counts::rightly), promises));
     EXPECT_TRUE(
         breaks_only(run_under("c1/session.use=fail(io_error)", several(counts::forgets_on_error), promises),

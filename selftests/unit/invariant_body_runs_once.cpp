@@ -62,7 +62,7 @@ awaitable<void> again_if_it_fails(environment& env, mock_resource& resource)
 contract permitting(std::uint32_t attempts)
 {
     contract promises = patient;
-    promises.body_attempts = attempts;
+    promises.attempts.body = attempts;
     return promises;
 }
 
@@ -202,7 +202,7 @@ awaitable<void> commits_somehow(environment& env, mock_resource& session)
 TEST(body_runs_once, permits_running_the_body_again_after_its_commit_failed)
 {
     contract twice_at_most = permitting(2);
-    twice_at_most.unbounded.push_back(phase::other);
+    twice_at_most.time.unbounded.push_back(phase::other);
     const char* plan = "resource.commit=fail(io_error)";
     const run_result done = run_under(plan, lending(commits_somehow), twice_at_most);
     EXPECT_TRUE(holds(done));
@@ -225,7 +225,7 @@ TEST(body_runs_once, blames_runs_side_by_side)
         co_await (env.body()(resource) && env.body()(resource));
     };
     contract promises = patient;
-    promises.pipelined = true;
+    promises.work.pipelined = true;
     EXPECT_TRUE(run_under("resource.use#2=delay(1s)", lending(hedges), promises).violates("body_runs_once"));
 }
 
@@ -346,7 +346,7 @@ TEST(body_runs_once, counts_each_client_by_itself)
         };
     };
     contract promises = patient;
-    promises.clients = 3;
+    promises.capacity.clients = 3;
     EXPECT_TRUE(holds(run_under("", several(false), promises)));
     const run_result done = run_under("", several(true), promises);
     EXPECT_TRUE(breaks_only(done, "body_runs_once"));

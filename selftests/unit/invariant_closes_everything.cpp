@@ -128,9 +128,9 @@ mishap::adapter closing(bool forces)
 
 TEST(closes_everything, blames_what_is_not_forced_to_close_where_that_is_promised)
 {
-    const contract silent{.close_timeout = 5s, .unbounded = {phase::create}};
+    const contract silent{.time = {.close = 5s, .unbounded = {phase::create}}};
     contract promises = silent;
-    promises.forces_close = true;
+    promises.closing.forced = true;
     for (const char* plan : {"resource.close=fail(io_error)", "resource.close=hang"}) {
         const run_result done = run_under(plan, closing(false), promises);
         EXPECT_TRUE(breaks_only(done, "closes_everything")) << plan;

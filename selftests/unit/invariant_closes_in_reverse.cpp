@@ -73,7 +73,7 @@ TEST(closes_in_reverse, holds_for_who_closes_the_inner_one_first)
 TEST(closes_in_reverse, permits_any_order_where_the_contract_says_so)
 {
     contract promises = patient;
-    promises.closes_in_any_order = true;
+    promises.closing.any_order = true;
     EXPECT_TRUE(holds_under_any_two_faults(nested(false), promises));
 }
 
@@ -154,7 +154,7 @@ TEST(closes_in_reverse, does_not_judge_what_was_opened_at_once)
 TEST(closes_in_reverse, judges_destructors_too)
 {
     contract by_destruction = patient;
-    by_destruction.closed_by = mishap::closing::destruction;
+    by_destruction.closing.by = mishap::closing::destruction;
     const auto scoped = [](bool in_reverse) -> mishap::adapter {
         return [in_reverse](environment& env) -> awaitable<void> {
             auto outer = std::make_unique<mock_resource>("outer");
@@ -183,7 +183,7 @@ TEST(closes_in_reverse, does_not_compare_resources_of_different_clients)
         });
     };
     contract promises = patient;
-    promises.clients = 3;
+    promises.capacity.clients = 3;
     EXPECT_TRUE(holds(run_under("c1/session.use=delay(1s)", several, promises)));
     EXPECT_TRUE(holds(run_under("c0/session.use=delay(1s) arrive(c1 10ms)", several, promises)));
 }

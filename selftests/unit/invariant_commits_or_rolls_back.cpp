@@ -15,7 +15,7 @@ namespace {
 using namespace selftest;
 using namespace boost::asio::experimental::awaitable_operators;
 
-const contract transactional{.unbounded = {phase::create, phase::close, phase::other}};
+const contract transactional{.time = {.unbounded = {phase::create, phase::close, phase::other}}};
 
 bool is_cancellation(const std::exception_ptr& error)
 {
@@ -183,7 +183,7 @@ TEST(commits_or_rolls_back, blames_a_commit_while_the_body_runs)
         co_await session.close();
     };
     contract pipelined = transactional;
-    pipelined.pipelined = true;
+    pipelined.work.pipelined = true;
     const run_result done = run_under("session.use=delay(1s)", impatient, pipelined);
     EXPECT_TRUE(breaks_only(done, "commits_or_rolls_back"));
     EXPECT_EQ(sentence_of(done), "session.commit#1 was started before the body returned");
@@ -220,7 +220,7 @@ TEST(commits_or_rolls_back, does_not_blame_who_drops_a_broken_session)
 TEST(commits_or_rolls_back, permits_leaving_it_to_the_close_where_the_contract_says_so)
 {
     contract closing_ends_it = transactional;
-    closing_ends_it.close_rolls_back = true;
+    closing_ends_it.closing.rolls_back = true;
     EXPECT_TRUE(survives_any_two_mishaps({.drops_always = true}, closing_ends_it));
 }
 
@@ -259,7 +259,7 @@ mishap::adapter one_session_for_all(bool rolls_back)
 TEST(commits_or_rolls_back, blames_who_leaves_a_transaction_to_the_next_client)
 {
     contract several = transactional;
-    several.clients = 2;
+    several.capacity.clients = 2;
     const std::string_view plan = "c0/session.use=fail(io_error) clients(2) sequential";
     EXPECT_TRUE(holds(run_under(plan, one_session_for_all(true), several)));
     const run_result done = run_under(plan, one_session_for_all(false), several);

@@ -21,7 +21,7 @@ namespace {
 
 using namespace selftest;
 
-contract unbounded_in(std::vector<phase> phases) { return {.unbounded = std::move(phases)}; }
+contract unbounded_in(std::vector<phase> phases) { return {.time = {.unbounded = std::move(phases)}}; }
 
 TEST(completes, blames_hanging_in_create_without_a_promise)
 {
@@ -166,14 +166,14 @@ mishap::adapter lending_in_turn(bool wakes)
 TEST(completes, blames_a_client_that_sleeps_while_a_resource_is_idle)
 {
     contract in_turn = unbounded_in({phase::create, phase::close, phase::acquire});
-    in_turn.capacity = 1;
-    in_turn.clients = 2;
+    in_turn.capacity.resources = 1;
+    in_turn.capacity.clients = 2;
     const run_result done = run_under("", lending_in_turn(false), in_turn);
     EXPECT_TRUE(breaks_only(done, "completes"));
     EXPECT_EQ(sentence_of(done), "client 1 waits for ever although bg/session#1 is idle");
     EXPECT_TRUE(holds(run_under("", lending_in_turn(true), in_turn)));
     EXPECT_TRUE(holds(run_under("c0/session.use=hang", lending_in_turn(true), in_turn)));
-    in_turn.keyed = true;
+    in_turn.capacity.keyed = true;
     EXPECT_TRUE(holds(run_under("", lending_in_turn(false), in_turn)));
 }
 
@@ -211,7 +211,7 @@ mishap::adapter meeting(bool tells)
 TEST(completes, blames_a_client_whose_body_waits_for_nothing_that_could_happen)
 {
     contract two = patient;
-    two.clients = 2;
+    two.capacity.clients = 2;
     EXPECT_TRUE(breaks_only(run_under("", meeting(false), two), "completes"));
     EXPECT_TRUE(holds(run_under("", meeting(true), two)));
     EXPECT_TRUE(holds(run_under("c0/session.query=hang", meeting(true), two)));
@@ -266,7 +266,7 @@ mishap::adapter pinging_meanwhile(std::chrono::nanoseconds close_timeout)
 
 TEST(completes, who_is_stuck_until_the_horizon_may_still_close_within_its_deadline)
 {
-    const contract two{.close_timeout = 5s, .unbounded = {phase::create}, .clients = 2};
+    const contract two{.time = {.close = 5s, .unbounded = {phase::create}}, .capacity = {.clients = 2}};
     const mishap::limits minute{.horizon = 1min};
     for (const char* plan :
         {"c0/session.use=hang c0/session.close=delay(3s)", "c0/session.use=hang c0/session.close=hang"}) {
@@ -334,7 +334,7 @@ mishap::adapter pinging_beside(bool waits)
 TEST(no_stray_work, blames_a_ping_beside_the_body_that_is_left_under_way)
 {
     contract promises = patient;
-    promises.pipelined = true;
+    promises.work.pipelined = true;
     const char* hangs = "body=delay(2.5s) resource.ping=hang";
     EXPECT_TRUE(holds(run_under(hangs, pinging_beside(true), promises)));
     const run_result done = run_under(hangs, pinging_beside(false), promises);

@@ -123,7 +123,7 @@ void complains_always(environment& env, const error& first, const error& of_clos
 contract with_policy(mishap::close_error_policy of_close)
 {
     contract promises = patient;
-    promises.close_error = of_close;
+    promises.errors.close = of_close;
     return promises;
 }
 
@@ -392,8 +392,8 @@ TEST(invents_no_error, what_fails_at_the_end_of_a_run_is_not_made_up)
 {
     // Client 1 comes when whatever hangs fails at once: nobody cancels it, and no fault of the plan failed.
     contract promises = patient;
-    promises.unbounded.push_back(phase::acquire);
-    promises.clients = 2;
+    promises.time.unbounded.push_back(phase::acquire);
+    promises.capacity.clients = 2;
     const auto serve_all = [](environment& env) -> awaitable<void> {
         co_await env.clients([](mishap::client& client) -> awaitable<void> {
             mock_resource resource;
@@ -466,9 +466,9 @@ mishap::adapter watching(policy decide)
 contract watched()
 {
     contract promises = patient;
-    promises.clients = 2;
-    promises.shared = true;
-    promises.pipelined = true;
+    promises.capacity.clients = 2;
+    promises.capacity.shared = true;
+    promises.work.pipelined = true;
     return promises;
 }
 

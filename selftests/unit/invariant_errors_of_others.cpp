@@ -54,7 +54,7 @@ mishap::adapter remembering(bool of_all)
 TEST(invents_no_error, blames_passing_on_what_failed_for_another_client)
 {
     contract promises = patient;
-    promises.clients = 2;
+    promises.capacity.clients = 2;
     const run_result done = run_under("c0/resource.use=fail(io_error)", remembering(true), promises);
     EXPECT_TRUE(breaks_first(done, "invents_no_error"));
     EXPECT_EQ(sentence_of(done),
@@ -118,10 +118,10 @@ mishap::adapter opening_for_all(std::function<error(const error&)> tells)
 TEST(invents_no_error, who_waits_for_what_is_opened_in_the_background_may_be_told_of_its_time_out)
 {
     contract promises = patient;
-    promises.unbounded.push_back(phase::acquire);
-    promises.other_timeout = 1s;
-    promises.clients = 2;
-    promises.shared = promises.pipelined = true;
+    promises.time.unbounded.push_back(phase::acquire);
+    promises.time.other = 1s;
+    promises.capacity.clients = 2;
+    promises.capacity.shared = promises.work.pipelined = true;
     const auto as_it_is = opening_for_all([](const error& failed) { return failed; });
     const auto made_up =
         opening_for_all([](const error&) { return std::make_exception_ptr(std::runtime_error("not open")); });
@@ -165,7 +165,7 @@ mishap::adapter closing_in_the_background(bool logs)
 
 TEST(swallows_no_error, a_close_error_may_be_lost_with_the_world)
 {
-    const contract promises{.close_timeout = 2s, .unbounded = {phase::create}, .grace = 10s};
+    const contract promises{.time = {.close = 2s, .grace = 10s, .unbounded = {phase::create}}};
     for (const char* plan : {"resource.close=fail(io_error)",
              "resource.close=fail(io_error) abandon(world after resource.close#1)",
              "resource.close=fail(io_error) abandon(world queued resource.close#1 +1)"})

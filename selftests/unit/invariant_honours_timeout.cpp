@@ -32,7 +32,7 @@ namespace {
 
 using namespace selftest;
 
-const contract bounded_close{.close_timeout = T, .unbounded = {phase::create}};
+const contract bounded_close{.time = {.close = T, .unbounded = {phase::create}}};
 
 // How long ------------------------------------------------------------------------------------------------
 
@@ -49,9 +49,9 @@ TEST(honours_timeout, does_not_blame_a_permitted_refusal_at_the_very_deadline)
         co_await deadline.async_wait(asio::use_awaitable);
         throw std::invalid_argument("the queue is full");
     };
-    contract promises{.acquire_timeout = T};
+    contract promises{.time = {.acquire = T}};
     EXPECT_TRUE(breaks_first(run_under("", refuses, promises), "honours_timeout"));
-    promises.refuses = {"value_error"};
+    promises.errors.refuses = {"value_error"};
     EXPECT_TRUE(holds(run_under("", refuses, promises)));
 }
 
@@ -193,7 +193,7 @@ TEST(honours_timeout, the_contract_says_which_errors_mean_time_out)
     const auto says_invalid = timing_out_with(std::make_exception_ptr(std::invalid_argument("too late")));
     contract promises = bounded_create;
     EXPECT_TRUE(breaks_only(run_under("resource.create=hang", says_invalid, promises), "honours_timeout"));
-    promises.timeout_errors = {"value_error"};
+    promises.time.errors = {"value_error"};
     EXPECT_TRUE(holds(run_under("resource.create=hang", says_invalid, promises)));
     EXPECT_TRUE(
         breaks_only(run_under("resource.create=hang", creating_within(T), promises), "honours_timeout"));
@@ -317,7 +317,7 @@ mishap::adapter closing_detached(std::optional<std::chrono::nanoseconds> timeout
 
 TEST(honours_timeout, a_detached_close_is_given_up_at_its_deadline)
 {
-    contract promises{.close_timeout = 2s, .unbounded = {phase::create}, .grace = 10s};
+    contract promises{.time = {.close = 2s, .grace = 10s, .unbounded = {phase::create}}};
     for (const char* plan :
         {"", "resource.close=hang", "resource.close=delay(1s)", "resource.close=fail(io_error)"})
         EXPECT_TRUE(holds(run_under(plan, closing_detached(2s), promises))) << plan;
@@ -328,7 +328,7 @@ TEST(honours_timeout, a_detached_close_is_given_up_at_its_deadline)
     EXPECT_TRUE(breaks_only(
         run_under("resource.close=hang", closing_detached(2s + 2us), promises), "honours_timeout"));
     EXPECT_TRUE(holds_under_any_two_faults(closing_detached(2s), promises));
-    promises.grace = 2s;
+    promises.time.grace = 2s;
     for (const char* plan :
         {"resource.close=hang", "resource.close=late(2s)", "resource.close=late(2.000001s)"})
         EXPECT_TRUE(holds(run_under(plan, closing_detached(2s), promises))) << plan;
@@ -374,7 +374,7 @@ mishap::adapter lending_in_turn(asio::steady_timer::duration patience)
 
 TEST(honours_timeout, who_waits_in_line_gives_up_at_the_deadline)
 {
-    const contract in_turn{.create_timeout = T, .acquire_timeout = T, .capacity = 1, .clients = 2};
+    const contract in_turn{.time = {.create = T, .acquire = T}, .capacity = {.resources = 1, .clients = 2}};
     EXPECT_TRUE(holds(run_under("c0/resource.use=hang", lending_in_turn(T), in_turn)));
     EXPECT_TRUE(
         breaks_only(run_under("c0/resource.use=hang", lending_in_turn(T + 2us), in_turn), "honours_timeout"));
@@ -382,7 +382,7 @@ TEST(honours_timeout, who_waits_in_line_gives_up_at_the_deadline)
 
 TEST(honours_timeout, who_waits_in_line_without_a_deadline_is_blamed_although_there_is_room_in_the_end)
 {
-    const contract in_turn{.create_timeout = T, .acquire_timeout = T, .capacity = 1, .clients = 2};
+    const contract in_turn{.time = {.create = T, .acquire = T}, .capacity = {.resources = 1, .clients = 2}};
     const auto patient = lending_in_turn(asio::steady_timer::duration::max());
     EXPECT_TRUE(holds(run_under("", patient, in_turn)));
     EXPECT_TRUE(breaks_only(run_under("c0/resource.use=hang", patient, in_turn), "honours_timeout"));
@@ -443,11 +443,9 @@ mishap::adapter handing_on(bool trusts_the_timer)
 
 TEST(honours_timeout, a_sweep_finds_who_takes_its_timer_for_a_time_out_although_it_was_granted)
 {
-    const contract in_turn{.acquire_timeout = T,
-        .unbounded = {phase::create, phase::close},
-        .capacity = 1,
-        .clients = 2,
-        .keeps_broken = true};
+    const contract in_turn{.time = {.acquire = T, .unbounded = {phase::create, phase::close}},
+        .capacity = {.resources = 1, .clients = 2},
+        .work = {.keeps_broken = true}};
     const auto trusts = mishap::sweep({"trusts", handing_on(true), in_turn}, {.perturbations = 1});
     EXPECT_TRUE(trusts.violates("recovers"));
     const auto asks = mishap::sweep({"asks", handing_on(false), in_turn}, {.perturbations = 1});

@@ -66,7 +66,7 @@ mishap::adapter committing_within(std::chrono::nanoseconds timeout)
 }
 
 const contract bounded_other{
-    .other_timeout = T, .unbounded = {phase::create, phase::close}, .close_rolls_back = true};
+    .time = {.other = T, .unbounded = {phase::create, phase::close}}, .closing = {.rolls_back = true}};
 
 TEST(honours_timeout, a_step_of_the_managers_is_given_up_at_its_deadline)
 {
@@ -98,7 +98,7 @@ TEST(honours_timeout, a_step_of_the_managers_is_given_up_at_its_deadline)
 TEST(honours_timeout, a_step_that_the_contract_does_not_bound_is_given_up_when_the_manager_likes)
 {
     contract silent = bounded_other;
-    silent.other_timeout.reset();
+    silent.time.other.reset();
     for (const auto timeout : {1s, 7s})
         EXPECT_TRUE(holds(run_under("resource.begin=hang", stepping_within(timeout, begins), silent)));
     const auto cries_wolf = [](mock_resource& resource) -> awaitable<void> {
@@ -141,7 +141,7 @@ mishap::adapter dialling(std::chrono::nanoseconds pause, bool swallows = false)
     };
 }
 
-const contract two_attempts{.create_timeout = T, .create_attempts = 2, .unbounded = {phase::close}};
+const contract two_attempts{.time = {.create = T, .unbounded = {phase::close}}, .attempts = {.create = 2}};
 
 TEST(honours_timeout, attempts_may_be_cancelled_between_them)
 {
@@ -236,10 +236,10 @@ awaitable<void> warms_up(environment& env)
 TEST(honours_timeout, what_is_opened_in_the_background_has_each_its_deadline)
 {
     contract two = bounded_create;
-    two.clients = 2;
-    two.closes_in_any_order = true;
+    two.capacity.clients = 2;
+    two.closing.any_order = true;
     EXPECT_TRUE(holds_under_any_two_faults(warms_up, two));
-    two.create_timeout = T - 2us;
+    two.time.create = T - 2us;
     EXPECT_TRUE(breaks_only(run_under("bg/session.create=hang", warms_up, two), "honours_timeout"));
 }
 
@@ -265,7 +265,7 @@ mishap::adapter acquiring_within(std::chrono::nanoseconds timeout)
 
 TEST(honours_timeout, who_gives_up_waiting_in_time_may_clean_up_slowly)
 {
-    const contract promises{.close_timeout = T, .acquire_timeout = T, .unbounded = {phase::create}};
+    const contract promises{.time = {.close = T, .acquire = T, .unbounded = {phase::create}}};
     const char* plan = "session.create=hang gateway.close=delay(3s)";
     const run_result done = run_under(plan, acquiring_within(T), promises);
     ASSERT_TRUE(holds(done));
@@ -324,8 +324,8 @@ mishap::adapter keeping_alive(std::chrono::nanoseconds patience)
 TEST(honours_timeout, a_ping_beside_the_body_may_end_it_and_ends_with_it)
 {
     contract promises = patient;
-    promises.pipelined = true;
-    promises.other_timeout = T;
+    promises.work.pipelined = true;
+    promises.time.other = T;
     const char* hangs = "session.use=hang session.ping=hang";
     const run_result done = run_under(hangs, keeping_alive(T), promises);
     EXPECT_TRUE(holds(done));

@@ -12,7 +12,7 @@ using namespace selftest;
 
 using namespace boost::asio::experimental::awaitable_operators;
 
-contract nothing_bounded() { return {.unbounded = {phase::create, phase::close, phase::other}}; }
+contract nothing_bounded() { return {.time = {.unbounded = {phase::create, phase::close, phase::other}}}; }
 
 awaitable<void> two_uses_at_once(environment&)
 {
@@ -32,7 +32,7 @@ TEST(one_at_a_time, blames_overlapping_uses)
 TEST(one_at_a_time, permits_them_where_they_are_declared_pipelined)
 {
     contract pipelined = nothing_bounded();
-    pipelined.pipelined = true;
+    pipelined.work.pipelined = true;
     EXPECT_TRUE(holds(run_under("resource.read=delay(1s)", two_uses_at_once, pipelined)));
 }
 

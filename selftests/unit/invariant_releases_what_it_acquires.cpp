@@ -11,7 +11,7 @@ namespace {
 
 using namespace selftest;
 
-const contract locking{.unbounded = {phase::create, phase::close, phase::other}};
+const contract locking{.time = {.unbounded = {phase::create, phase::close, phase::other}}};
 
 /// In what a manager differs from the right one.
 struct lock_habits
@@ -100,7 +100,7 @@ TEST(releases_what_it_acquires, blames_who_keeps_it_when_the_body_fails)
             "session.close#1 was started before what session.acquire#1 acquired was released");
     }
     contract lenient = locking;
-    lenient.close_rolls_back = true;
+    lenient.closing.rolls_back = true;
     EXPECT_TRUE(holds(run_locking("session.use=fail(io_error)", forgets, lenient)));
     EXPECT_TRUE(
         holds(run_locking("session.use=fail(connection_reset)", forgets))); // nobody hears it any more
@@ -199,9 +199,9 @@ mishap::adapter lending_in_turn(bool releases)
 
 TEST(releases_what_it_acquires, blames_who_lends_on_what_is_still_held)
 {
-    const contract promises{.unbounded = {phase::acquire, phase::create, phase::close, phase::other},
-        .capacity = 1,
-        .clients = 2};
+    const contract promises{
+        .time = {.unbounded = {phase::acquire, phase::create, phase::close, phase::other}},
+        .capacity = {.resources = 1, .clients = 2}};
     EXPECT_TRUE(holds(run_under("sequential", lending_in_turn(true), promises)));
     const run_result done = run_under("sequential", lending_in_turn(false), promises);
     EXPECT_TRUE(breaks_only(done, rule));

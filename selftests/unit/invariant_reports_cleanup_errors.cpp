@@ -36,7 +36,7 @@ mishap::adapter logging(bool logs)
 contract promised()
 {
     contract promises = patient;
-    promises.reports_cleanup_errors = true;
+    promises.errors.reports_cleanup = true;
     return promises;
 }
 
@@ -69,7 +69,7 @@ TEST(reports_cleanup_errors, demands_nothing_that_was_not_promised)
 TEST(reports_cleanup_errors, holds_those_to_it_whose_close_errors_are_reported)
 {
     contract reported = patient;
-    reported.close_error = mishap::close_error_policy::reported;
+    reported.errors.close = mishap::close_error_policy::reported;
     EXPECT_TRUE(breaks_only(run_under(both_fail, logging(false), reported), "reports_cleanup_errors"));
     EXPECT_TRUE(holds(run_under(both_fail, logging(true), reported)));
 }

@@ -103,7 +103,7 @@ TEST(validates_first, holds_for_a_manager_that_is_refused_as_a_whole)
         });
     };
     contract promises = patient;
-    promises.clients = 2;
+    promises.capacity.clients = 2;
     EXPECT_TRUE(holds(run_under("with(size=0) invalid(size)", pool, promises)));
 }
 

@@ -15,10 +15,10 @@ using namespace std::chrono_literals;
 namespace {
 constexpr int line = __LINE__;
 }
-MISHAP_CONTRACT(promises_first){.create_timeout = 5s};
+MISHAP_CONTRACT(promises_first){.time = {.create = 5s}};
 MISHAP_MANAGER(promises_first, mishap::environment& env) { co_await env.body()(); }
 MISHAP_MANAGER(promises_last, mishap::environment& env) { co_await env.body()(); }
-MISHAP_CONTRACT(promises_last){.close_timeout = 6s, .uses = {"query", "query"}};
+MISHAP_CONTRACT(promises_last){.time = {.close = 6s}, .work = {.uses = {"query", "query"}}};
 MISHAP_MANAGER(promises_nothing, mishap::environment& env) { co_await env.body()(); }
 
 namespace {
@@ -37,11 +37,11 @@ TEST(manager, is_found_by_name_with_its_place)
 
 TEST(manager, has_its_contract_whichever_came_first)
 {
-    EXPECT_EQ(mishap::get_manager("promises_first").promises.create_timeout, 5s);
-    EXPECT_EQ(mishap::get_manager("promises_last").promises.close_timeout, 6s);
-    EXPECT_EQ(
-        mishap::get_manager("promises_last").promises.uses, (std::vector<std::string>{"query", "query"}));
-    EXPECT_EQ(mishap::get_manager("promises_nothing").promises.create_timeout, std::nullopt);
+    EXPECT_EQ(mishap::get_manager("promises_first").promises.time.create, 5s);
+    EXPECT_EQ(mishap::get_manager("promises_last").promises.time.close, 6s);
+    EXPECT_EQ(mishap::get_manager("promises_last").promises.work.uses,
+        (std::vector<std::string>{"query", "query"}));
+    EXPECT_EQ(mishap::get_manager("promises_nothing").promises.time.create, std::nullopt);
 }
 
 TEST(manager, names_are_listed_in_order)
@@ -70,7 +70,7 @@ TEST(manager, a_second_of_one_name_is_an_error_and_the_first_stays)
         errors.back().find("elsewhere.cpp:7: a manager named 'promises_first' is registered already at "), 0u)
         << errors.back();
     EXPECT_TRUE(errors.back().ends_with("manager.cpp:" + std::to_string(line + 3))) << errors.back();
-    EXPECT_EQ(mishap::get_manager("promises_first").promises.create_timeout, 5s);
+    EXPECT_EQ(mishap::get_manager("promises_first").promises.time.create, 5s);
 }
 
 TEST(manager, a_contract_of_nobody_is_an_error)

@@ -129,11 +129,11 @@ awaitable<void> uses_something_odd(environment&)
     co_await odd.close();
 }
 
-MISHAP_CONTRACT(asking){.unbounded = {phase::create, phase::close}, .uses = {"ask"}};
+MISHAP_CONTRACT(asking){.time = {.unbounded = {phase::create, phase::close}}, .work = {.uses = {"ask"}}};
 MISHAP_MANAGER(asking, environment& env) { co_await asks_twice(env); }
 
 /// Where the resource is left open, besides.
-MISHAP_CONTRACT(leaking){.unbounded = {phase::create, phase::close}};
+MISHAP_CONTRACT(leaking){.time = {.unbounded = {phase::create, phase::close}}};
 MISHAP_MANAGER(leaking, environment& env)
 {
     mock_resource session("session");
@@ -143,7 +143,7 @@ MISHAP_MANAGER(leaking, environment& env)
 }
 
 /// Where its client never comes back.
-MISHAP_CONTRACT(hanging){.unbounded = {phase::create}};
+MISHAP_CONTRACT(hanging){.time = {.unbounded = {phase::create}}};
 MISHAP_MANAGER(hanging, environment& env)
 {
     mock_resource session("session");

@@ -201,11 +201,11 @@ TEST(environment, finds_the_resource_in_whatever_is_lent)
 TEST(environment, the_scripted_body_makes_the_uses_of_the_contract)
 {
     contract promises = patient;
-    promises.uses = {"begin", "query", "query", "commit"};
+    promises.work.uses = {"begin", "query", "query", "commit"};
     EXPECT_EQ(operations_of(run_under("", right, promises)),
         (std::vector<std::string>{"resource.create#1", "resource.begin#1", "resource.query#1",
             "resource.query#2", "resource.commit#1", "resource.close#1"}));
-    promises.uses = {};
+    promises.work.uses = {};
     EXPECT_EQ(operations_of(run_under("", right, promises)),
         (std::vector<std::string>{"resource.create#1", "resource.close#1"}));
 }

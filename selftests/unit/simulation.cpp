@@ -436,7 +436,7 @@ TEST(run, outside_of_one_there_is_no_environment)
 TEST(run, a_contract_that_contradicts_itself_is_refused)
 {
     EXPECT_THROW(
-        run_under("", right, {.create_timeout = 5s, .unbounded = {phase::create}}), std::logic_error);
+        run_under("", right, {.time = {.create = 5s, .unbounded = {phase::create}}}), std::logic_error);
     EXPECT_THROW(run_under("", nullptr), std::logic_error);
 }
 

@@ -153,10 +153,9 @@ mishap::adapter connecting(std::optional<std::chrono::nanoseconds> pause)
 
 TEST(sweep, finds_who_connects_without_a_pause_during_an_outage)
 {
-    const contract promises{.create_attempts = 1'000,
-        .acquire_timeout = 10s,
-        .unbounded = {phase::create, phase::close},
-        .capacity = 1};
+    const contract promises{.time = {.acquire = 10s, .unbounded = {phase::create, phase::close}},
+        .capacity = {.resources = 1},
+        .attempts = {.create = 1'000}};
     const auto hasty = mishap::sweep(
         {"hasty", connecting({}), promises}, {.perturbations = 1, .limits = {.steps_max = 2'000}});
     EXPECT_TRUE(hasty.violates("livelock"));
@@ -203,7 +202,7 @@ mishap::adapter creating_in(int attempts)
 TEST(sweep, finds_who_makes_an_attempt_too_many_with_one_perturbation)
 {
     contract thrice = patient;
-    thrice.create_attempts = 3;
+    thrice.attempts.create = 3;
     const auto stubborn = mishap::sweep({"stubborn", creating_in(4), thrice}, {.perturbations = 1});
     EXPECT_TRUE(stubborn.violates("preserves_error"));
     EXPECT_NE(plan_against(stubborn, "preserves_error").find("create#4=fail(io_error)"), std::string::npos)
@@ -242,8 +241,8 @@ mishap::adapter pinging_what_was_idle(bool replaces)
     };
 }
 
-const contract unhurried{
-    .unbounded = {phase::create, phase::close, phase::acquire, phase::other}, .capacity = 1};
+const contract unhurried{.time = {.unbounded = {phase::create, phase::close, phase::acquire, phase::other}},
+    .capacity = {.resources = 1}};
 
 TEST(sweep, lets_a_client_come_when_what_is_idle_has_grown_old)
 {

@@ -79,7 +79,7 @@ public:
 
 } // namespace
 
-MISHAP_CONTRACT(lease){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(lease){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(lease, mishap::environment& env)
 {
@@ -88,7 +88,7 @@ MISHAP_MANAGER(lease, mishap::environment& env)
     co_await holder.hold(env.body(), log);
 }
 
-MISHAP_CONTRACT(lease_wrong){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(lease_wrong){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(lease_wrong, mishap::environment& env)
 {

@@ -29,7 +29,7 @@ mishap::awaitable<void> wrong(mishap::environment& env)
     co_await app::with_session_wrong(session, env.body(&work));
 }
 
-const mishap::contract promises{.unbounded = {mishap::phase::create, mishap::phase::close}};
+const mishap::contract promises{.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 } // namespace
 

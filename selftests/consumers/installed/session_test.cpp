@@ -4,7 +4,7 @@
 
 #include <mishap/environment.hpp>
 
-MISHAP_CONTRACT(session){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(session){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(session, mishap::environment& env)
 {
@@ -13,7 +13,7 @@ MISHAP_MANAGER(session, mishap::environment& env)
     co_await app::with_session(session, env.body(), log);
 }
 
-MISHAP_CONTRACT(session_wrong){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(session_wrong){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(session_wrong, mishap::environment& env)
 {

@@ -75,8 +75,8 @@ private:
 
 } // namespace
 
-MISHAP_CONTRACT(writer){
-    .unbounded = {mishap::phase::create, mishap::phase::close}, .uses = {"write", "write"}};
+MISHAP_CONTRACT(writer){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}},
+    .work = {.uses = {"write", "write"}}};
 
 MISHAP_MANAGER(writer, mishap::environment& env)
 {
@@ -86,7 +86,8 @@ MISHAP_MANAGER(writer, mishap::environment& env)
     co_await app::write_file(file, write, warn);
 }
 
-MISHAP_CONTRACT(writer_wrong){.unbounded = {mishap::phase::create, mishap::phase::close}, .uses = {"write"}};
+MISHAP_CONTRACT(writer_wrong){
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close}}, .work = {.uses = {"write"}}};
 
 MISHAP_MANAGER(writer_wrong, mishap::environment& env)
 {

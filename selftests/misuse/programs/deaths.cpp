@@ -96,7 +96,7 @@ const std::vector<std::pair<const char*, void (*)()>> ways{
 
 const bool registered = [] {
     for (const auto& [name, way] : ways) {
-        mishap::contract promises{.unbounded = {mishap::phase::create, mishap::phase::close}};
+        mishap::contract promises{.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
         mishap::register_manager({name,
             [way = way](environment& env) -> awaitable<void> {
                 mishap::mock_resource session("session");

@@ -42,15 +42,15 @@ mishap::awaitable<void> with_session(mishap::environment& env)
 
 } // namespace
 
-MISHAP_CONTRACT(session){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(session){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(session, mishap::environment& env) { co_await with_session(env); }
 
-MISHAP_CONTRACT(contradicting){.close_timeout = 5s, .unbounded = {mishap::phase::close}};
+MISHAP_CONTRACT(contradicting){.time = {.close = 5s, .unbounded = {mishap::phase::close}}};
 
 MISHAP_MANAGER(contradicting, mishap::environment& env) { co_await with_session(env); }
 
-MISHAP_CONTRACT(with_setting){.unbounded = {mishap::phase::create, mishap::phase::close}};
+MISHAP_CONTRACT(with_setting){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 MISHAP_MANAGER(with_setting, mishap::environment& env)
 {

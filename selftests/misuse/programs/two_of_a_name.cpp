@@ -18,4 +18,4 @@ MISHAP_INVARIANT(
     closes_once, "what mishap itself says", const mishap::evidence&, std::vector<mishap::violation>&)
 {}
 
-MISHAP_CONTRACT(sesion){.uses = {"query"}};
+MISHAP_CONTRACT(sesion){.work = {.uses = {"query"}}};

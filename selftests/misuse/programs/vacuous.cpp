@@ -50,10 +50,9 @@ awaitable<void> with_session(mishap::scripted_body work, std::function<void()> m
 awaitable<void> serve(client& one) { co_await with_session(one.body()); }
 
 const mishap::contract of_two{
-    .unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::acquire},
-    .capacity = 2,
-    .clients = 2};
-const mishap::contract of_one{.unbounded = {mishap::phase::create, mishap::phase::close}};
+    .time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::acquire}},
+    .capacity = {.resources = 2, .clients = 2}};
+const mishap::contract of_one{.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 const bool registered = [] {
     const auto add = [](std::string name, const mishap::contract& promises, mishap::adapter run) {
