@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// What every campaign does with a run: count it, and keep the first plan of each violation.
+/// What every campaign does with a run: count it, and keep what it broke.
+
+#include "bugs.hpp"
 
 #include "simulation/run.hpp"
 
@@ -55,18 +57,14 @@ public:
     /// Errors: throws `misuse_error` for a setting that nobody ever asked for.
     campaign_result finish();
 
+    /// Whether the manager asks for a setting of that name; tries it with that value.
+    bool reads(const std::string& setting, const std::string& value);
+
     campaign_result& result() noexcept { return result_; }
     const contract& promises() const noexcept { return promises_; }
     bool nondeterministic() const noexcept { return nondeterministic_; }
 
 private:
-    struct broken
-    {
-        violation example;
-        symbol kind;
-        fault_plan plan;
-    };
-
     struct cell
     {
         symbol kind;
@@ -84,7 +82,7 @@ private:
     runner runner_;
     campaign_result result_;
     std::function<void(run_result&)> judge_also_;
-    std::vector<broken> broken_;
+    bugs bugs_;
     std::vector<cell> cells_;
     fault_plan settings_; ///< of every run; nothing else of it counts
     const runner* also_reads_ = nullptr;
@@ -96,12 +94,5 @@ private:
 /// The runs of a sweep, and those of a random campaign.
 void sweep_into(campaign&, const sweep_options&);
 void draw_into(campaign&, const random_options&);
-
-/// Plans that are simpler than this one in one respect, simplest first: a perturbation less, then a fault of
-/// a simpler kind.
-///
-/// The order is that of greedy delta debugging: A. Zeller, R. Hildebrandt, "Simplifying and Isolating
-/// Failure-Inducing Input", IEEE TSE 28 (2002).
-std::vector<fault_plan> simpler_plans(const fault_plan&, const contract&);
 
 } // namespace mishap::detail

@@ -18,14 +18,14 @@ const symbol breaking{"connection_reset"};
 /// cancel it, so `late` is `delay`, and `cancel` strikes at the boundary after its step.
 bool fits_blocking_call(fault_kind kind)
 {
-    return kind != fault_kind::hang && kind != fault_kind::deaf && kind != fault_kind::late &&
-           kind != fault_kind::cancel;
+    return !fault{.kind = kind}.hangs() && !fault{.kind = kind}.cancels_client() && kind != fault_kind::late;
 }
 
 std::vector<fault> default_kinds()
 {
     return {fault::fail("io_error"), fault::fail("foreign"), fault::fail_after_effect("io_error"),
-        fault::hang(), fault::delay(duration(0)), fault::late(duration(0)), fault::cancel()};
+        fault::hang(), fault::delay(duration(0)), fault::late(duration(0)), fault::cancel(),
+        fault::cancel_after_effect(), fault::hang_after_effect()};
 }
 
 bool holds_back(const fault_plan& plan, const operation_id& at)
@@ -38,9 +38,12 @@ bool holds_back(const fault_plan& plan, const operation_id& at)
 
 menu::menu(const sweep_options& options, const contract& promises)
     : promises_(promises), by_default_(options.kinds.empty()),
-      kinds_(by_default_ ? default_kinds() : options.kinds), abandons_(options.abandon),
-      deviates_(options.deviate),
-      a_while_(std::min<duration>(std::chrono::minutes(1), options.limits.horizon / 4))
+      kinds_(by_default_ ? default_kinds() : options.kinds),
+      abandons_(options.abandon || (by_default_ && promises.work.abandonable)),
+      deviates_(options.deviate || (by_default_ && promises.work.abandonable)),
+      a_while_(std::min<duration>(
+          std::max<duration>(std::chrono::minutes(1), 2 * promises.time.recovery.value_or(duration(0))),
+          options.limits.horizon / 4))
 {
     if (by_default_ && promises_.work.survives_deaf) {
         kinds_.push_back(fault::deaf());
@@ -105,31 +108,105 @@ fault menu::told_apart(const fault_plan& plan, const fault& kind) const
     return changed;
 }
 
-std::optional<std::pair<place, perturbation>> menu::outage(
-    const fault_plan& plan, const trace& happened, index from) const
+std::vector<perturbation> menu::plain_choices(const place& here, const fault_plan& plan) const
 {
-    if (!by_default_ || !plan.perturbations.empty() ||
-        (!promises_.serves_clients() && promises_.attempts.create == 1))
-        return std::nullopt;
-    const auto first = std::find_if(happened.operations.begin(), happened.operations.end(),
-        [](const operation_record& op) { return op.role == role::create && !op.in_probe; });
-    if (first == happened.operations.end() || first->started == none || first->position < from)
-        return std::nullopt;
-    place where{.position = first->position,
-        .id = first->id,
-        .what = first->role,
-        .prefix_hash = first->prefix_hash,
-        .step = happened.events[first->started].step};
+    std::vector<perturbation> all;
+    if (here.boundary)
+        return all;
+    for (const fault& kind : kinds_)
+        if (kind == fault::fail(plain) || kind == fault::hang() || kind == fault::cancel())
+            if (!fit(kind, here).empty())
+                all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, kind)}});
+    return all;
+}
+
+std::vector<perturbation> menu::choices_at(
+    const place& here, std::span<const duration> instants, const fault_plan& plan) const
+{
+    std::vector<perturbation> all;
+    for (const duration when : instants) {
+        const auto& known = here.deadlines;
+        if (std::find(known.begin(), known.end(), when) != known.end())
+            continue;
+        for (const fault& what : {fault::late(when), fault::fail(plain, when)})
+            all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, what)}});
+    }
+    return all;
+}
+
+bool menu::tries_again() const noexcept
+{
+    return promises_.serves_clients() || promises_.attempts.create > 1 || promises_.attempts.body > 1 ||
+           promises_.attempts.close > 1;
+}
+
+std::vector<menu::outage> menu::outages(
+    const fault_plan& plan, const trace& happened, index from, index arrival) const
+{
+    std::vector<outage> all;
+    const bool fails = std::find(kinds_.begin(), kinds_.end(), fault::fail(plain)) != kinds_.end();
+    if (!fails || !by_default_ || !plan.perturbations.empty() || !tries_again())
+        return all;
     // Where clients wait without a deadline they would do so until the horizon.
     constexpr std::uint32_t a_dozen = 12;
     const bool bounded = promises_.time.acquire || promises_.time.whole || promises_.attempts.create > 1;
-    repetition all{.every_lane = true};
-    if (!bounded)
-        all.last = a_dozen;
-    operation_id every = first->id;
-    every.occurrence = 1;
-    every.lane = 0; // of any
-    return std::pair{where, perturbation{.at = every, .what = operation_fault{fault::fail(plain), all}}};
+    const auto strikes = [&](const operation_id& at, bool every_lane) {
+        operation_id first = at;
+        first.occurrence = first.attempt = 1;
+        if (every_lane)
+            first.lane = 0; // of any
+        repetition repeats{.every_lane = every_lane};
+        if (!bounded)
+            repeats.last = a_dozen;
+        return perturbation{.at = first, .what = operation_fault{fault::fail(plain), repeats}};
+    };
+    const auto place_of = [&](const operation_record& op) {
+        return place{.position = op.position,
+            .id = op.id,
+            .what = op.role,
+            .prefix_hash = op.prefix_hash,
+            .step = happened.events[op.started].step};
+    };
+    lane last = 0;
+    for (const operation_record& op : happened.operations)
+        if (!op.in_probe)
+            last = std::max(last, op.id.lane);
+    std::vector<operation_id> names; // of what has its outage
+    std::vector<perturbation> peer_gone;
+    const operation_record* first_of_last = nullptr;
+    for (const operation_record& op : happened.operations) {
+        if (op.in_probe || op.started == none || op.role == role::force_close || op.role == role::body)
+            continue;
+        if (arrival != none && op.id.lane == last && op.position >= arrival && !first_of_last)
+            first_of_last = &op;
+        const bool known = std::any_of(names.begin(), names.end(),
+            [&](const operation_id& id) { return id.kind == op.id.kind && id.name == op.id.name; });
+        if (known)
+            continue;
+        names.push_back(op.id);
+        if (op.role != role::close) {
+            operation_id mine = op.id;
+            mine.lane = last;
+            peer_gone.push_back(strikes(mine, false));
+        }
+        if (op.position < from)
+            continue;
+        outage& one = all.emplace_back(outage{place_of(op), {}});
+        if (arrival == none) {
+            one.what.push_back(strikes(op.id, true));
+            continue;
+        }
+        // Whoever came before meets it, and nobody else.
+        for (lane client = background_lane; client < last; ++client) {
+            operation_id theirs = op.id;
+            theirs.lane = client;
+            one.what.push_back(strikes(theirs, false));
+        }
+    }
+    // What was left idle is of no use any more, and nothing new is to be had.
+    if (first_of_last)
+        all.push_back({place_of(*first_of_last), std::move(peer_gone)});
+    return all;
 }
 
 /// What a kind means at an operation of that role; nothing where it means nothing.
@@ -146,6 +223,15 @@ std::vector<fault> menu::fit(const fault& kind, const place& here) const
         if (here.what == role::close || here.what == role::commit)
             return {kind};
         return by_default_ ? std::vector<fault>() : std::vector<fault>{kind};
+    case fault_kind::cancel_after_effect:
+    case fault_kind::hang_after_effect: {
+        // What a client or its deadline gave up may have come about all the same.
+        const bool begins =
+            here.what == role::begin || here.what == role::acquire || here.what == role::commit;
+        const bool fits = begins || (!by_default_ && here.what != role::create);
+        return fits && (here.id.lane >= 0 || !kind.cancels_client()) ? std::vector<fault>{kind}
+                                                                     : std::vector<fault>();
+    }
     case fault_kind::empty:
         return here.what == role::create ? std::vector<fault>{kind} : std::vector<fault>();
     case fault_kind::cancel:
@@ -200,7 +286,9 @@ std::string menu::description() const
             : kind.kind == fault_kind::late && kind.after == duration(0)
                 ? "late at the deadline and by a microsecond"
             : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
-                                              : to_string(kind));
+            : by_default_ && kind.loses_reply() && kind.kind != fault_kind::fail_after_effect
+                ? to_string(kind) + " (begins, acquires, commits)"
+                : to_string(kind));
     return fmt::format("{}", fmt::join(words, ", "));
 }
 

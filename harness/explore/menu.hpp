@@ -5,9 +5,8 @@
 
 #include <mishap/explore.hpp>
 
-#include <optional>
+#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace mishap::detail {
@@ -21,13 +20,32 @@ public:
     /// Everything that is tried at that place of a run under that plan, one perturbation more each.
     std::vector<perturbation> choices(const place&, const std::vector<presence>&, const fault_plan&) const;
 
-    /// The peer is down for good: every create fails, from the first of a run in which nothing else went
-    /// wrong yet. That shows who tries again without a pause, or one time too often. Nothing where nobody
-    /// tries again.
-    std::optional<std::pair<place, perturbation>> outage(const fault_plan&, const trace&, index from) const;
+    /// The plainest of them, one of each sort: what goes wrong before others come is only to leave its trace.
+    std::vector<perturbation> plain_choices(const place&, const fault_plan&) const;
+
+    /// What comes at an instant at which the run was seen to wake up, from the operation's start: where the
+    /// contract gives no deadline, the manager's own timers are deadlines, too.
+    std::vector<perturbation> choices_at(
+        const place&, std::span<const duration> instants, const fault_plan&) const;
+
+    /// Everything of one sort fails at once.
+    struct outage
+    {
+        place where; ///< that of the first that fails
+        std::vector<perturbation> what;
+    };
+
+    /// Outages of every operation, from the first of a run in which nothing else went wrong yet: that shows
+    /// who tries again without a pause, or one time too often. Nothing where nobody tries again.
+    ///
+    /// Where one client comes later than all others, at `arrival`, an outage is over by then, or begins.
+    std::vector<outage> outages(const fault_plan&, const trace&, index from, index arrival) const;
 
     /// Whether clients are interrupted at boundaries.
     bool interrupts() const noexcept { return cancels_ || abandons_; }
+    bool abandons() const noexcept { return abandons_; }
+    bool deviates() const noexcept { return deviates_; }
+    bool is_default() const noexcept { return by_default_; }
 
     /// Long enough for idle resources to grow old, and for what goes on in the background.
     duration a_while() const noexcept { return a_while_; }
@@ -37,6 +55,7 @@ public:
 private:
     std::vector<fault> fit(const fault& kind, const place&) const;
     fault told_apart(const fault_plan&, const fault& kind) const;
+    bool tries_again() const noexcept;
 
     contract promises_;
     bool by_default_; ///< nobody asked for certain kinds

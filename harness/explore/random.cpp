@@ -39,8 +39,9 @@ fault_plan draw_plan(rc::Random random, const std::vector<fault_kind>& kinds)
         const auto what = static_cast<fault_kind>(kind);
         // Deafness blames every manager that waits for what it cancelled, so it has to be asked for; and
         // whether there are null handles at all, only the user knows.
-        const bool on_request =
-            what == fault_kind::deaf || what == fault_kind::late || what == fault_kind::empty;
+        const bool on_request = what == fault_kind::deaf || what == fault_kind::late ||
+                                what == fault_kind::empty || what == fault_kind::cancel_after_effect ||
+                                what == fault_kind::hang_after_effect;
         return (kinds.empty() && !on_request) || std::find(kinds.begin(), kinds.end(), what) != kinds.end();
     };
     // First tier: which kinds take part at all, a coin each; a campaign in which every kind always takes part
@@ -194,8 +195,11 @@ rc::Gen<fault_plan> arbitrary_plan(std::vector<fault_kind> kinds)
 
 void showValue(const fault_plan& plan, std::ostream& out) { out << to_string(plan); }
 
-void detail::draw_into(campaign& campaign, const random_options& options)
+void detail::draw_into(campaign& campaign, const random_options& asked)
 {
+    random_options options = asked;
+    if (options.kinds.empty() && campaign.promises().work.abandonable)
+        options.abandon = options.deviate = true;
     const parameters p = read_parameters(options);
     const auto plans = arbitrary_plan(options.kinds);
     rc::Random random(p.seed);

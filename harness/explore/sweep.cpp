@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace mishap {
 
@@ -15,8 +16,8 @@ namespace {
 class sweeper
 {
 public:
-    sweeper(detail::campaign& campaign, const sweep_options& options)
-        : campaign_(campaign), options_(options), menu_(options, campaign.promises())
+    sweeper(detail::campaign& campaign, const sweep_options& options, const contract& promises)
+        : campaign_(campaign), options_(options), promises_(promises), menu_(options, promises)
     {}
 
     void sweep()
@@ -27,26 +28,42 @@ public:
         plan.step_cost = options_.step_cost;
         plan.clients = options_.clients;
         plan.arrivals = options_.arrivals;
-        if ((campaign_.promises().serves_clients() || options_.clients > 1) && clients() > 1)
+        if ((promises_.serves_clients() || options_.clients > 1) && clients() > 1)
             visit_in_turns(plan);
         visit(plan, 0, options_.perturbations, nullptr);
         if (options_.perturbations == 0)
             campaign_.wants_no_faults();
-        campaign_result& result = campaign_.result();
-        result.complete = !bounded_ && !repeated_ && limited_ == 0 && !campaign_.nondeterministic();
-        result.covered = fmt::format("{} for at most {} of: {}; schedule: fifo{}",
-            result.complete ? "complete" : "incomplete", options_.perturbations, description(),
-            options_.deviate ? " and deviations by a step" : "");
+    }
+
+    bool is_complete() const
+    {
+        return !bounded_ && !repeated_ && limited_ == 0 && !campaign_.nondeterministic();
+    }
+
+    /// What was tried, and why not all of it.
+    std::string covered(bool complete) const
+    {
+        std::string text =
+            fmt::format("{} for at most {} of: {}; schedule: fifo{}", complete ? "complete" : "incomplete",
+                options_.perturbations, description(), menu_.deviates() ? " and deviations by a step" : "");
         if (bounded_)
-            result.covered +=
-                lost_ >= detail::lost_max
-                    ? fmt::format("; stopped after {} runs that had to be left where they stood", lost_)
-                    : fmt::format("; stopped at {} runs", options_.runs_max);
+            text += lost_ >= detail::lost_max
+                        ? fmt::format("; stopped after {} runs that had to be left where they stood", lost_)
+                        : fmt::format("; stopped at {} runs", options_.runs_max);
         if (repeated_)
-            result.covered +=
-                fmt::format("; of equal operations only the first {}", options_.occurrences_max);
+            text += fmt::format("; of equal operations only the first {}", options_.occurrences_max);
         if (limited_)
-            result.covered += fmt::format("; {} runs were cut short by the limit of steps", limited_);
+            text += fmt::format("; {} runs were cut short by the limit of steps", limited_);
+        return text;
+    }
+
+    /// What finds bugs and was not asked for.
+    std::string untried() const
+    {
+        return menu_.abandons() || !menu_.is_default()
+                   ? std::string()
+                   : "abandoning clients, other schedules: `abandonable: true` in the contract, or "
+                     "`--also abandon,deviate`";
     }
 
 private:
@@ -54,31 +71,42 @@ private:
     /// smallest go first, and whatever they leave is for all clients at once.
     void visit_in_turns(fault_plan plan)
     {
-        const auto visit_within = [&](unsigned share, index from) {
+        const auto visit_within = [&](unsigned share) {
             const std::uint64_t used = campaign_.result().runs;
             runs_max_ = used + (options_.runs_max - std::min(used, options_.runs_max)) / share;
-            visit(plan, from, options_.perturbations, nullptr);
+            visit(plan, 0, options_.perturbations, nullptr);
             runs_max_ = options_.runs_max;
         };
         plan.arrivals.clear();
-        // The last one comes when what the others left has lain idle for a while: from then on things go
-        // wrong.
-        plan.arrivals[static_cast<lane>(clients() - 1)] = menu_.a_while();
-        visit_within(4, none);
+        // The last one comes when what the others left has lain idle for a while, be it whole or broken: so
+        // long that whatever waits for a time has come to its end.
+        after_gap_ = true;
+        const auto last = static_cast<lane>(clients() - 1);
+        plan.arrivals[last] = menu_.a_while();
+        visit_within(4);
+        if (longest_wait_ > menu_.a_while()) {
+            // Asio asks for no more than five minutes at a time, so nobody can tell what is meant by them.
+            const duration longer = longest_wait_ < std::chrono::minutes(5)
+                                        ? longest_wait_ + std::chrono::seconds(1)
+                                        : duration(std::chrono::hours(1));
+            plan.arrivals[last] = std::min(longer, options_.limits.horizon / 2);
+            visit_within(4);
+        }
+        after_gap_ = false;
         plan.arrivals.clear();
         // A newcomer comes just when something is given back for which others wait.
         plan.relay = true;
         if (clients() > 2)
-            visit_within(3, 0);
+            visit_within(3);
         plan.relay = false;
         // All of them reuse what the first ones left.
         plan.sequential = true;
-        visit_within(2, 0);
+        visit_within(2);
     }
 
     std::uint32_t clients() const
     {
-        return options_.clients != 0 ? options_.clients : campaign_.promises().default_clients();
+        return options_.clients != 0 ? options_.clients : promises_.default_clients();
     }
 
     /// What a sweep keeps of a run.
@@ -87,7 +115,10 @@ private:
         bool ends_here = false;
         std::optional<trace> diverged = {}; ///< what came before the new fault is not as in the parent's run
         detail::places where = {};
-        std::optional<std::pair<detail::place, perturbation>> outage = {};
+        std::vector<detail::menu::outage> outages = {};
+        index arrival = none; ///< of the client that comes later than all others
+        /// When the run woke up while the new fault kept its operation under way, from its start.
+        std::vector<duration> instants = {};
     };
 
     outlook look(const run_result& done, const fault_plan& plan, index from, unsigned left,
@@ -104,34 +135,60 @@ private:
                 return ahead;
             }
         }
-        if (from == none) {
+        if (after_gap_) {
             const auto& all = done.trace.outcomes;
-            from = all.empty() ? 0 : all[std::min<std::size_t>(clients(), all.size()) - 1].started;
-            if (from == none) { // it never came
+            ahead.arrival =
+                all.empty() ? none : all[std::min<std::size_t>(clients(), all.size()) - 1].started;
+            if (ahead.arrival == none) { // it never came
                 ahead.ends_here = true;
                 return ahead;
             }
+            if (plan.perturbations.empty())
+                longest_wait_ = std::max(longest_wait_, done.trace.longest_wait);
+            if (from == none)
+                from = ahead.arrival;
         }
+        if (branch && plan.perturbations.size() == 1)
+            ahead.instants = instants_of(done.trace, branch->id);
         limited_ += done.violates("livelock");
         lost_ += done.trace.cut_off != none;
         ahead.ends_here = left == 0;
         if (ahead.ends_here)
             return ahead;
         ahead.where = detail::list_places(
-            done.trace, plan, campaign_.promises(), from, options_.occurrences_max, menu_.interrupts());
-        ahead.outage = menu_.outage(plan, done.trace, from);
+            done.trace, plan, promises_, from, options_.occurrences_max, menu_.interrupts());
+        ahead.outages = menu_.outages(plan, done.trace, from, ahead.arrival);
         return ahead;
     }
 
+    /// The first two that the clock was advanced to while that operation was under way.
+    static std::vector<duration> instants_of(const trace& happened, const operation_id& id)
+    {
+        constexpr std::size_t at_most = 2;
+        std::vector<duration> found;
+        for (const operation_record& op : happened.operations) {
+            if (!(op.id == id) || op.started == none || !op.fault.hangs())
+                continue;
+            const duration from = happened.time_of(op.started);
+            const duration to = op.completed == none ? from : happened.time_of(op.completed);
+            for (const duration when : happened.instants)
+                if (when > from && when <= to && found.size() < at_most)
+                    found.push_back(when - from);
+            break;
+        }
+        return found;
+    }
+
     /// Runs a plan, then every plan that adds one perturbation at or after `from` in this run's own trace;
-    /// from `none`, at or after the arrival of the last client.
-    void visit(fault_plan& plan, index from, unsigned left, const detail::place* branch)
+    /// from `none`, at or after the arrival of the last client. Returns at which instants the run woke up
+    /// while the last perturbation kept its operation under way.
+    std::vector<duration> visit(fault_plan& plan, index from, unsigned left, const detail::place* branch)
     {
         if (campaign_.nondeterministic())
-            return;
+            return {};
         if (campaign_.result().runs >= runs_max_ || lost_ >= detail::lost_max) {
             bounded_ = true;
-            return;
+            return {};
         }
         const outlook ahead =
             campaign_.run(plan, [&](const run_result& done) { return look(done, plan, from, left, branch); });
@@ -140,39 +197,61 @@ private:
                 campaign_.found_nondeterminism(
                     plan, fmt::format("with one more fault, at {}, what came before it changed",
                               to_string(branch->id)));
-            return;
+            return {};
         }
         if (ahead.ends_here)
-            return;
+            return ahead.instants;
         repeated_ = repeated_ || ahead.where.repeated;
-        const auto add = [&](const perturbation& one, const detail::place& here) {
-            plan.perturbations.push_back(one);
-            visit(plan, one.is_fault() ? here.position + 1 : here.position, left - 1, &here);
-            plan.perturbations.pop_back();
+        const bool first = plan.perturbations.empty();
+        const auto is_early = [&](const detail::place& here) {
+            return first && after_gap_ && here.position < ahead.arrival;
         };
-        if (ahead.outage) {
+        const auto add = [&](const std::vector<perturbation>& more, const detail::place& here) {
+            const std::size_t before = plan.perturbations.size();
+            plan.perturbations.insert(plan.perturbations.end(), more.begin(), more.end());
+            // What follows a failure, a while later, is what this way of coming is for.
+            const index next = is_early(here)            ? none
+                               : more.front().is_fault() ? here.position + 1
+                                                         : here.position;
+            auto instants = visit(plan, next, left - 1, &here);
+            plan.perturbations.resize(before);
+            return instants;
+        };
+        for (const detail::menu::outage& one : ahead.outages) {
             tried_outage_ = true;
-            add(ahead.outage->second, ahead.outage->first);
+            add(one.what, one.where);
         }
-        for (const detail::place& here : ahead.where.all)
-            for (const perturbation& one : menu_.choices(here, ahead.where.clients, plan))
-                add(one, here);
+        for (const detail::place& here : ahead.where.all) {
+            std::vector<duration> instants;
+            const auto choices = is_early(here) ? menu_.plain_choices(here, plan)
+                                                : menu_.choices(here, ahead.where.clients, plan);
+            for (const perturbation& one : choices)
+                if (auto woken = add({one}, here); !woken.empty())
+                    instants = std::move(woken);
+            if (first && menu_.is_default() && !is_early(here))
+                for (const perturbation& one : menu_.choices_at(here, instants, plan))
+                    add({one}, here);
+        }
+        return ahead.instants;
     }
 
     std::string description() const
     {
         std::string text = menu_.description();
         if (tried_outage_)
-            text += ", an outage in which every create fails";
-        if (options_.abandon)
+            text += ", outages in which every operation of one name fails";
+        if (menu_.abandons())
             text += ", abandonment of any client, and of the world, at any step";
         return text;
     }
 
     detail::campaign& campaign_;
     const sweep_options& options_;
+    const contract& promises_;
     detail::menu menu_;
     std::uint64_t runs_max_ = options_.runs_max;
+    bool after_gap_ = false; ///< the last client comes later than all others
+    duration longest_wait_{0};
     bool bounded_ = false;
     bool tried_outage_ = false;
     bool repeated_ = false;
@@ -182,7 +261,32 @@ private:
 
 } // namespace
 
-void detail::sweep_into(campaign& into, const sweep_options& options) { sweeper(into, options).sweep(); }
+void detail::sweep_into(campaign& into, const sweep_options& options)
+{
+    const contract& promises = into.promises();
+    sweeper all(into, options, promises);
+    bool complete = true;
+    std::string also;
+    // What three things going wrong find where there are two of something, one finds where there is only one.
+    const bool several =
+        promises.capacity.resources.value_or(1) > 1 && !options.settings.contains("capacity");
+    if (several && into.reads("capacity", "1")) {
+        contract of_one = promises;
+        of_one.capacity.resources = 1;
+        sweep_options alone = options;
+        alone.settings["capacity"] = "1";
+        alone.runs_max = options.runs_max / 3;
+        sweeper small(into, alone, of_one);
+        small.sweep();
+        complete = small.is_complete();
+        also = complete ? "; with a capacity of 1, too" : "; with a capacity of 1, too, as far as it went";
+    }
+    all.sweep();
+    campaign_result& result = into.result();
+    result.complete = complete && all.is_complete();
+    result.covered = all.covered(result.complete) + also;
+    result.untried = all.untried();
+}
 
 campaign_result sweep(const manager& under_test, const sweep_options& options)
 {

@@ -21,6 +21,8 @@ constexpr behaviour table[fault_kinds] = {
     {fault_kind::empty, ends::soon, false, true, true, false, true},
     {fault_kind::bad_alloc, ends::within_its_start, true, true, true, false, false},
     {fault_kind::cancel, ends::after_a_strike, false, true, true, false, false},
+    {fault_kind::cancel_after_effect, ends::after_a_strike, false, true, true, true, false},
+    {fault_kind::hang_after_effect, ends::never, false, true, false, true, false},
 };
 
 static_assert(std::all_of(std::begin(table), std::end(table),

@@ -27,7 +27,7 @@ struct behaviour
     bool listens;
     /// A synchronous call can do the same, since it ends.
     bool can_block;
-    /// It took effect although it failed: its reply was lost.
+    /// It took effect although it failed or was given up: its reply was lost.
     bool loses_reply;
     /// A create that succeeds yields no resource.
     bool yields_nothing;

@@ -60,6 +60,10 @@ std::optional<fault> draw(const lazy_faults& lazy, const contract& promises, con
         return fault::bad_alloc();
     case fault_kind::cancel:
         return fault::cancel();
+    case fault_kind::cancel_after_effect:
+        return fault::cancel_after_effect();
+    case fault_kind::hang_after_effect:
+        return fault::hang_after_effect();
     case fault_kind::late:
         return fault::late(draw_duration(promises, op, parameter));
     case fault_kind::fail_after_effect:

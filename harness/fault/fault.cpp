@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "behaviour.hpp"
+
 #include <mishap/duration.hpp>
 #include <mishap/error.hpp>
 #include <mishap/fault.hpp>
@@ -36,6 +38,10 @@ constexpr fault_description table[fault_kinds] = {
     {fault_kind::cancel, "cancel", false, false, true,
         "the client is cancelled while this operation is pending: `terminal` (default), `partial` or "
         "`total`"},
+    {fault_kind::cancel_after_effect, "cancel after effect", false, false, true,
+        "takes effect, and its client is cancelled while it is pending, so that nobody is told"},
+    {fault_kind::hang_after_effect, "hang after effect", false, false, false,
+        "takes effect, but never completes: its reply was lost; stops when cancelled"},
 };
 
 const fault_description& row(fault_kind kind) { return table[static_cast<std::size_t>(kind)]; }
@@ -122,6 +128,15 @@ std::string_view to_string(cancellation type) noexcept
     }
     return "?";
 }
+
+bool fault::hangs() const noexcept { return detail::behaviour_of(kind).when == detail::ends::never; }
+
+bool fault::cancels_client() const noexcept
+{
+    return detail::behaviour_of(kind).when == detail::ends::after_a_strike;
+}
+
+bool fault::loses_reply() const noexcept { return detail::behaviour_of(kind).loses_reply; }
 
 std::string to_string(const fault& f)
 {

@@ -78,10 +78,17 @@ std::string to_word(const operation_id& at, const deviation& d)
         d.steps == 1 ? "" : fmt::format(" +{}", d.steps));
 }
 
+/// As many kinds as the first lines knew, with `ok`.
+constexpr std::size_t first_kinds = 11;
+
 std::string to_word(const lazy_faults& lazy)
 {
+    // Kinds that came later are written where they take part, so that old lines keep their meaning.
+    std::size_t kinds = fault_kinds;
+    while (kinds > first_kinds && lazy.weights[kinds - 1] == 0)
+        --kinds;
     std::string weights;
-    for (std::size_t kind = 1; kind < fault_kinds; ++kind)
+    for (std::size_t kind = 1; kind < kinds; ++kind)
         weights += fmt::format("{}{}", kind == 1 ? "" : ":", lazy.weights[kind]);
     return fmt::format("random({:016x},{},{},{})", lazy.seed, lazy.per_mille, weights, lazy.at_most);
 }
@@ -100,9 +107,9 @@ lazy_faults parse_lazy(const word& arguments)
         throw input_error(
             fmt::format("'{}' is no rate: it counts in a thousand", parts[1].text), parts[1].offset);
     const auto weights = split_at(parts[2].text, ':', parts[2].offset);
-    if (weights.size() != fault_kinds - 1)
+    if (weights.size() < first_kinds - 1 || weights.size() >= fault_kinds)
         throw input_error(
-            fmt::format("'{}' needs {} weights", parts[2].text, fault_kinds - 1), parts[2].offset);
+            fmt::format("'{}' needs {} weights", parts[2].text, first_kinds - 1), parts[2].offset);
     for (std::size_t i = 0; i < weights.size(); ++i)
         lazy.weights[i + 1] = parse_number<std::uint8_t>(weights[i].text, weights[i].offset);
     lazy.at_most = parse_number<std::uint32_t>(parts[3].text, parts[3].offset);

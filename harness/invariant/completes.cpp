@@ -76,10 +76,17 @@ public:
                     to_string(e_.trace.time_of(op.cancel_requested)));
             items.push_back(std::move(item));
         }
+        // What others wait for is often held by a client inside its body.
+        for (const body_record& body : e_.trace.bodies)
+            if (e_.trace.outcomes.size() > 1 && body.resource != none && body.entered < stuck &&
+                (body.left == none || body.left > stuck))
+                items.push_back(fmt::format("{} holds {} since {}", name_of_client(e_, body.lane),
+                    name_of_resource(e_, body.resource), to_string(e_.trace.time_of(body.entered))));
         std::set<std::string> works; // a coroutine alone has several tokens
         for (const work_record& work : e_.trace.stuck_work)
-            works.insert(fmt::format("a coroutine, timer or handler of lane {} since {} (step {})",
-                lane_name(work.lane), to_string(work.since), work.step));
+            if (!has_gone(work.lane, stuck))
+                works.insert(fmt::format("a coroutine, timer or handler of lane {} since {} (step {})",
+                    lane_name(work.lane), to_string(work.since), work.step));
         items.insert(items.end(), works.begin(), works.end());
         const std::size_t left_out = items.size() - std::min(items.size(), listed_max);
         items.resize(items.size() - left_out);
@@ -94,6 +101,12 @@ public:
     }
 
 private:
+    /// Whether the client of that lane had ended by that event: nobody waits for what it left behind.
+    bool has_gone(lane in, index at) const
+    {
+        return e_.account.has_client(in) && e_.trace.outcomes[static_cast<std::size_t>(in)].ended < at;
+    }
+
     const evidence& e_;
     index first_in_vain_ = none;
     std::vector<index> ended_in_vain_;
@@ -146,9 +159,13 @@ void judge_starved(const evidence& e, lane in, scene& run, violations& found)
     if (e.plan.step_cost != duration(0) &&
         std::any_of(mine.operations.begin(), mine.operations.end(), is_woken))
         return;
-    // A pool may open one at a time; and it may well wait before it tries again what has just failed, but
-    // not for most of the time that a client has.
-    const index failed = run.last_vain_end_by(before);
+    // A pool may open one at a time; and it may well wait before it tries again what has just failed, be it a
+    // create or the check of what was created, but not for most of the time that a client has.
+    index failed = run.last_vain_end_by(before);
+    for (const index i : mine.operations)
+        if (const operation_record& op = e.trace.operations[i];
+            op.result == result::failed && op.completed <= before && op.role == role::maintenance)
+            failed = failed == none ? op.completed : std::max(failed, op.completed);
     const bool waits_to_retry =
         failed != none && e.trace.time_of(failed) > limit - *e.contract.time.acquire / 2;
     const std::string what =

@@ -40,6 +40,9 @@ known end_of(const operation_record& op, index by)
     return op.cancel_requested < op.completed ? known::unclear : known::success;
 }
 
+/// Whether it took effect although its caller was told otherwise: it was given up, or its reply was lost.
+bool came_about_unseen(const operation_record& op) { return op.took_effect() && op.result != result::ok; }
+
 class judge_of_session
 {
 public:
@@ -80,6 +83,11 @@ private:
                 fmt::format("{} was started inside the transaction of {}", name_of(e_, i),
                     name_of(e_, current_.begin)),
                 "begins again", "a commit or a rollback first");
+        if (is_left_open(op(i).started))
+            return blame(i,
+                fmt::format("{} was started although {} had taken effect when it was given up",
+                    name_of(e_, i), name_of(e_, current_.begin)),
+                "begins again", "a rollback or a close first");
         if (!ends_by(op(i).started))
             return false;
         current_ = {.begin = i};
@@ -173,7 +181,7 @@ private:
     bool ends_by(index at)
     {
         if (!is_owed(at))
-            return true;
+            return is_undone(at);
         const operation_record& begun = op(current_.begin);
         if (const body_record* again = lent_again(at))
             return blame(current_.begin,
@@ -197,6 +205,31 @@ private:
             fmt::format("{} was started with the transaction of {} neither committed nor rolled back",
                 name_of(e_, *close), name_of(e_, current_.begin)),
             "closes all the same", "a commit or a rollback first, since the session was not broken");
+    }
+
+    /// A begin that was given up may have come about all the same. Whether nobody has undone it by that
+    /// event.
+    bool is_left_open(index at) const
+    {
+        if (current_.begin == none || !came_about_unseen(op(current_.begin)) || current_.commit != none ||
+            current_.rollback != none)
+            return false;
+        const auto& closes = e_.account.resources()[session_].closes;
+        return std::none_of(closes.begin(), closes.end(),
+            [&](index i) { return op(i).started > op(current_.begin).started && op(i).started < at; });
+    }
+
+    /// Until then, the session is nobody else's.
+    bool is_undone(index at)
+    {
+        const body_record* const again = current_.begin == none ? nullptr : lent_again(at);
+        if (!again || !is_left_open(again->entered))
+            return true;
+        return blame(current_.begin,
+            fmt::format("{} was lent to {} although {} had taken effect when it was given up",
+                name_of_resource(e_, session_), name_of_client(e_, again->lane), name_of(e_, current_.begin)),
+            "begins, although nobody is told", "a rollback or a close before it is lent again",
+            again->entered);
     }
 
     void ends() { ends_by(static_cast<index>(e_.trace.events.size())); }
@@ -295,6 +328,12 @@ public:
                 return;
         }
         const bool by_destruction = e_.contract.closing.by != closing::operation;
+        const auto end = static_cast<index>(e_.trace.events.size());
+        for (const index held : acquired_)
+            if (const body_record* again = lent_on(held, end); again && came_about_unseen(op(held))) {
+                blame_lent(held, *again);
+                return;
+            }
         for (const index held : acquired_)
             if (!by_destruction && is_owed(held, static_cast<index>(e_.trace.events.size()))) {
                 blame(held, fmt::format("what {} acquired was never released", name_of(e_, held)), none);
@@ -336,7 +375,8 @@ private:
                     fmt::format("{} more", name_of(e_, i)), resource_));
             return false;
         }
-        if (const body_record* again = lent_on(*held, now.started); again && is_owed(*held, again->entered)) {
+        if (const body_record* again = lent_on(*held, now.started);
+            again && (is_owed(*held, again->entered) || came_about_unseen(op(*held)))) {
             blame_lent(*held, *again);
             return false;
         }
@@ -352,13 +392,14 @@ private:
     {
         const index now = op(i).started;
         for (const index held : acquired_) {
-            if (!is_owed(held, now))
+            const bool unseen = came_about_unseen(op(held));
+            if (!is_owed(held, now) && !unseen)
                 continue;
             if (const body_record* again = lent_on(held, now)) {
                 blame_lent(held, *again);
                 return false;
             }
-            if (op(i).role == role::force_close || e_.contract.closing.rolls_back ||
+            if (unseen || op(i).role == role::force_close || e_.contract.closing.rolls_back ||
                 e_.account.resources()[resource_].broke <= now)
                 continue;
             blame(held,
@@ -413,7 +454,7 @@ private:
     void blame(index held, std::string sentence, index why)
     {
         violation v = detail::blame(op(held).id.lane, role::release, std::move(sentence),
-            {{op(held).delivered, "acquires"}},
+            {{op(held).completed, "acquires"}},
             "one release for each acquire that succeeded, before the resource goes on", "it is still held",
             resource_);
         if (why != none)

@@ -100,11 +100,8 @@ std::string interruptions(std::string_view key, const fault_plan& plan, interrup
 
 std::string to_scenario(const counterexample& c)
 {
-    const auto& all = c.minimal.verdict.violations;
-    const auto broken =
-        std::find_if(all.begin(), all.end(), [&](const violation& v) { return v.invariant == c.invariant; });
     std::string text = fmt::format("mishap: 1\nmanager: {}\nabout: {}\n", scalar(c.minimal.manager),
-        in_quotes(fmt::format("breaks {}: {}", c.invariant, broken == all.end() ? "" : broken->sentence)));
+        in_quotes(fmt::format("breaks {}: {}", c.invariant, c.broken() ? c.broken()->sentence : "")));
     if (!c.equivalent_to.empty())
         text += fmt::format("equivalent_to: {}\n", scalar(c.equivalent_to));
     if (!c.contract_terms.empty()) {

@@ -84,6 +84,8 @@ std::optional<row> describe_event(const run_result& run, index i)
         const std::string who = op.role == role::body ? name_of_body(run, e.lane) : to_string(happened, op);
         if (op.fault.kind == fault_kind::hang)
             return row{who, "hangs"};
+        if (op.fault.kind == fault_kind::hang_after_effect)
+            return row{who, "takes effect, and hangs"};
         if (op.fault.kind == fault_kind::deaf)
             return row{who, "hangs, and ignores being cancelled"};
         if (op.fault.takes_time())
@@ -121,7 +123,8 @@ std::optional<row> describe_event(const run_result& run, index i)
                                                                                  : "fails",
                                 op.failed_with().text())};
         case result::aborted:
-            return row{who, "is cancelled"};
+            return row{who, op.fault.kind == fault_kind::cancel_after_effect ? "is cancelled, but took effect"
+                                                                             : "is cancelled"};
         case result::peer_gone:
             return row{who, "fails: its peer is gone"};
         case result::abandoned:
@@ -134,13 +137,17 @@ std::optional<row> describe_event(const run_result& run, index i)
         if (happened.outcomes.size() > 1 && happened.bodies[e.subject].resource != none)
             return row{fmt::format("client {}", e.lane),
                 fmt::format("holds {}", resource_name(happened, happened.bodies[e.subject].resource))};
-        return std::nullopt;
+        return row{name_of_body(run, e.lane), "begins"};
     case event_kind::body_left: {
         const body_record& body = happened.bodies[e.subject];
         // An error that mishap did not raise is the body's own news.
         if (body.error && find_source(happened, body.error) == none)
             return row{name_of_body(run, e.lane), fmt::format("throws {}", describe(body.error))};
-        return std::nullopt;
+        // Where it failed by itself, its failure says that it ended.
+        if (const index source = body.error ? find_source(happened, body.error) : none;
+            source != none && happened.operations[source].role == role::body)
+            return std::nullopt;
+        return row{name_of_body(run, e.lane), "ends"};
     }
     case event_kind::reported: {
         const std::exception_ptr& error = happened.reports[e.subject].error;
@@ -198,6 +205,30 @@ std::string file_line(const std::string& file, const std::string& replay_command
     return fmt::format("{}{}run {}", program, program.empty() ? "" : " ", file);
 }
 
+/// A defect of the Asio in use that may well explain a client which waits although its operation has failed;
+/// empty where nothing hints at it.
+std::string known_defect(const run_result& run, const violation& v)
+{
+    const trace& happened = run.trace;
+    const bool waits = v.invariant == "completes" || v.invariant == "honours_timeout";
+    if (!waits || v.lane < 0 || static_cast<std::size_t>(v.lane) >= happened.outcomes.size())
+        return {};
+    const outcome& client = happened.outcomes[static_cast<std::size_t>(v.lane)];
+    const index until = client.stuck != none ? client.stuck : client.ended;
+    const operation_record* last = nullptr;
+    for (const operation_record& op : happened.operations)
+        if (op.id.lane == v.lane && op.started != none && op.started < until)
+            last = &op;
+    const bool failed = last && last->result == result::failed && last->delivered < until;
+    if (until == none || !failed ||
+        (client.stuck == none && happened.time_of(last->delivered) == happened.time_of(until)))
+        return {};
+    return fmt::format(
+        "{} waits on after {} has failed, as Asio's `a || b` does: it waits for b when a throws",
+        happened.outcomes.size() > 1 ? fmt::format("client {}", v.lane) : "the client",
+        to_string(happened, *last));
+}
+
 std::string render(const run_result& run, const violation& v, const fault_plan& plan,
     const std::string& remark, const report_options& options)
 {
@@ -208,6 +239,8 @@ std::string render(const run_result& run, const violation& v, const fault_plan& 
     text += fmt::format("  plan      {}{}\n", plan_line(plan), remark);
     if (!v.expected.empty())
         text += fmt::format("  expected  {}\n  actual    {}\n", v.expected, v.actual);
+    if (const std::string note = known_defect(run, v); !note.empty())
+        text += fmt::format("  note      {}\n", note);
     const std::string lines = timeline(run, &v);
     bool first = true;
     for (std::size_t at = 0; at < lines.size();) {
@@ -378,14 +411,11 @@ std::string report(const run_result& run, const violation& v, const report_optio
 
 std::string report(const counterexample& c, const report_options& options)
 {
-    const auto& all = c.minimal.verdict.violations;
-    const auto broken =
-        std::find_if(all.begin(), all.end(), [&](const violation& v) { return v.invariant == c.invariant; });
     violation fallback{.invariant = c.invariant,
         .sentence = "the violation was seen once, and not again when the same plan was run again",
         .expected = "equal plans give equal runs",
         .actual = "this manager is not deterministic"};
-    const violation& v = broken == all.end() ? fallback : *broken;
+    const violation& v = c.broken() ? *c.broken() : fallback;
     std::string remark;
     if (c.found.perturbations.size() > c.minimal.fired.perturbations.size())
         remark = fmt::format("      ({} of {} faults matter{})", c.minimal.fired.perturbations.size(),
@@ -402,12 +432,16 @@ std::string summary(const campaign_result& result)
         detail::counted(result.runs, "run"), detail::counted(result.fired, "fault"),
         detail::counted(result.violating_runs, "run"));
     text += fmt::format("  covered   {}\n", result.covered);
+    if (!result.untried.empty())
+        text += fmt::format("  untried   {}\n", result.untried);
     if (!result.invalid.empty())
         text += fmt::format("  invalid   {}\n", result.invalid);
     if (!result.counterexamples.empty()) {
         text += "  broken    ";
         for (std::size_t i = 0; i < result.counterexamples.size(); ++i)
             text += (i ? ", " : "") + result.counterexamples[i].invariant;
+        if (result.untold != 0)
+            text += fmt::format(", and {} more in other ways", result.untold);
         text += '\n';
     }
     if (result.coverage.empty())

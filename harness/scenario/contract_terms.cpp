@@ -150,6 +150,10 @@ constexpr key_row<contract> terms[] = {
     {"survives_deaf", "true|false", "false",
         "what ignores being cancelled is given up, too; sweeps then have `deaf` and a long `late`",
         [](const value& v, contract& c) { c.work.survives_deaf = v.flag(); }, "work.survives_deaf"},
+    {"abandonable", "true|false", "false",
+        "clients may be destroyed where they are suspended; sweeps then abandon them, and depart from first "
+        "come, first served, by default",
+        [](const value& v, contract& c) { c.work.abandonable = v.flag(); }, "work.abandonable"},
     {"executor", "single_threaded|concurrent", "single_threaded", "whether ready handlers keep their order",
         [](const value& v, contract& c) {
             c.work.executor = static_cast<executor_model>(v.word("executor model"));

@@ -114,13 +114,16 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
         [](const value& v, sweep_options& o) { o.perturbations = v.number<unsigned>(); }},
     {"kinds", "[KIND, ...]",
         "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes and commits), `hang`, "
-        "`delay`, `late`, `cancel`; with a capacity, `fail connection_reset` (uses and pings)",
+        "`delay`, `late`, `cancel`, `cancel after effect` and `hang after effect` (begins, acquires, commits); "
+        "with a capacity, `fail connection_reset` (uses and pings)",
         "what an operation may do instead; a bare `delay` stands for each deadline T that passes meanwhile "
         "(its own, its client's, and that of those who wait) and 1 us before the nearest, or for a minute at "
         "a use with no deadline; a bare `late` for the nearest T and 1 us after it; `cancel` also for "
         "cancelling any client after any step",
         [](const value& v, sweep_options& o) { o.kinds = read_kinds(v); }},
-    {"abandon", "true|false", "false", "also abandon every client, and the world, after every step",
+    {"abandon", "true|false", "false",
+        "also abandon every client, and the world, after every step; by default where the contract is "
+        "`abandonable`",
         [](const value& v, sweep_options& o) { o.abandon = v.flag(); }},
     {"deviate", "true|false", "false",
         "also let every other client take a step before each operation completes",
@@ -143,7 +146,9 @@ constexpr key_row<random_options> keys_of_random[] = {
             for (const fault& kind : read_kinds(v))
                 o.kinds.push_back(kind.kind);
         }},
-    {"abandon", "true|false", "false", "also draw clients, and at times the world, to be abandoned",
+    {"abandon", "true|false", "false",
+        "also draw clients, and at times the world, to be abandoned; by default where the contract is "
+        "`abandonable`",
         [](const value& v, random_options& o) { o.abandon = v.flag(); }},
     {"deviate", "true|false", "false", "also draw departures from first come, first served",
         [](const value& v, random_options& o) { o.deviate = v.flag(); }},

@@ -266,9 +266,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         for (counterexample& c : campaign.counterexamples) {
             c.contract_terms = s.contract_terms;
             c.invariants = s.invariants;
-            if (std::find(result.broken.begin(), result.broken.end(), c.invariant) != result.broken.end())
-                continue;
-            result.broken.push_back(c.invariant);
+            if (std::find(result.broken.begin(), result.broken.end(), c.invariant) == result.broken.end())
+                result.broken.push_back(c.invariant);
             if (!s.expect.violates.empty())
                 continue;
             report_options told{.location = location(s), .replay_command = options.replay_command};

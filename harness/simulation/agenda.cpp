@@ -19,6 +19,7 @@ void agenda::begin(duration horizon) noexcept
     order_ = 0;
     clock_.now = last_active_ = duration(0);
     clock_.horizon = horizon_ = horizon;
+    clock_.numbers_drawn = 0;
 }
 
 void agenda::add(entry what)

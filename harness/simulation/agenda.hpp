@@ -28,7 +28,7 @@ public:
 
     explicit agenda(seam& clock) noexcept : clock_(clock) {}
 
-    /// A run begins, at virtual time 0.
+    /// A run begins, at virtual time 0 and with the first random number.
     void begin(duration horizon) noexcept;
 
     void add_end(duration at, index operation) { add({at, 0, operation, 0}); }

@@ -203,7 +203,8 @@ void operations::update_ledger(const operation_record& op)
         const bool exists = op.result == result::ok && !behaviour_of(op.fault.kind).yields_nothing;
         target.life = exists ? life::open : life::absent;
         target.ever_open = target.ever_open || exists;
-    } else if (op.role == role::close && (op.result == result::ok || op.result == result::failed)) {
+    } else if (op.role == role::close &&
+               (op.result == result::ok || op.result == result::failed || op.fault.loses_reply())) {
         if (target.ever_open)
             target.life = life::closed;
     } else if (op.role == role::close && contract_->closing.by != closing::operation) {

@@ -39,9 +39,8 @@ result operations::take_effect(index operation, const real_effect& effect, resul
     operation_record& op = at(operation);
     // As in the ledger: of a create whose reply was lost nothing is left that anybody could close.
     const behaviour& does = behaviour_of(op.fault.kind);
-    const bool takes_effect = op.role == role::create
-                                  ? how == result::ok && !does.yields_nothing
-                                  : how == result::ok || (how == result::failed && does.loses_reply);
+    const bool takes_effect = op.role == role::create ? how == result::ok && !does.yields_nothing
+                                                      : how == result::ok || does.loses_reply;
     if (!takes_effect)
         return how;
     // It may block, start threads and ask the real clock: virtual time stands still meanwhile.
@@ -53,7 +52,8 @@ result operations::take_effect(index operation, const real_effect& effect, resul
         error = std::current_exception();
     }
     active_seam() = simulating;
-    if (!error)
+    // Whoever was cancelled is not told how it ended.
+    if (!error || (how != result::ok && how != result::failed))
         return how;
     // Nothing that it started can have added an operation: the record is where it was.
     op.error = error;

@@ -59,6 +59,14 @@ void recorder::add_outside(event_kind kind, const char* call) noexcept
     add(kind, running, static_cast<index>(trace_->outside_calls.size() - 1));
 }
 
+void recorder::note_instant()
+{
+    constexpr std::size_t at_most = 256;
+    auto& instants = trace_->instants;
+    if (instants.size() < at_most && (instants.empty() || instants.back() != clock_.now))
+        instants.push_back(clock_.now);
+}
+
 void recorder::add_strike(std::size_t which, const perturbation& what, index at)
 {
     fired_[which] = true;

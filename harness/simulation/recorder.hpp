@@ -9,6 +9,7 @@
 #include <mishap/plan.hpp>
 #include <mishap/trace.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -65,6 +66,16 @@ public:
     void add_expectation(expectation_record failed);
     void add_note(std::string_view text);
     void add_outside(event_kind kind, const char* call) noexcept;
+
+    // How time passes.
+    /// Asio waits for a timer until then.
+    void note_armed(duration until) noexcept
+    {
+        if (until > clock_.now)
+            trace_->longest_wait = std::max(trace_->longest_wait, until - clock_.now);
+    }
+    /// The clock was advanced to now.
+    void note_instant();
 
     // What of the plan came up.
     void mark_fired(std::size_t which) noexcept { fired_[which] = true; }

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -70,6 +71,7 @@ runner::runner(const manager& under_test, contract promises, limits bounds, choo
                                  "epoll_wait of this program are not mishap's. Link mishap::mishap into the "
                                  "program itself, and define none of these functions elsewhere");
     result_.manager = under_test.name;
+    capacity_ = promises.capacity.resources;
     result_.contract = std::move(promises);
 }
 
@@ -130,6 +132,18 @@ std::string runner::about_unread(const std::string& setting) const
         manager_->name.empty() ? "this manager" : manager_->name, unknown_word("setting", setting, read));
 }
 
+/// A pool that is told how large it is promises no more than that.
+std::optional<std::uint32_t> runner::capacity_of(const fault_plan& plan) const
+{
+    const auto told = plan.settings.find("capacity");
+    if (!capacity_ || told == plan.settings.end() || plan.invalid_settings.contains("capacity"))
+        return capacity_;
+    std::uint32_t number = 0;
+    const char* const end = told->second.data() + told->second.size();
+    const auto [stopped, error] = std::from_chars(told->second.data(), end, number);
+    return error == std::errc() && stopped == end && number > 0 ? number : capacity_;
+}
+
 run_result& runner::run(const fault_plan& plan)
 {
     if (world::current())
@@ -143,6 +157,7 @@ run_result& runner::run(const fault_plan& plan)
                               " is to be refused, but the plan gives it no value: add it to `settings`");
     if (&plan != &result_.plan)
         result_.plan = plan;
+    result_.contract.capacity.resources = capacity_of(result_.plan);
     usage_of_run() = {.gives_settings = !result_.plan.settings.empty()};
     thread_world().run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);
     collect_fired(result_.trace, result_.plan, result_.fired);

@@ -3,6 +3,8 @@
 
 #include <mishap/run.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -18,7 +20,8 @@ public:
     runner(const manager& under_test, contract promises, limits bounds, chooser* order = nullptr,
         std::span<const std::string> only = {});
 
-    /// Runs a plan and judges it; the result is overwritten by the next run.
+    /// Runs a plan and judges it; the result is overwritten by the next run. A setting `capacity` of the plan
+    /// is the contract's, where that has one.
     ///
     /// Errors: throws `misuse_error` where the run misused mishap itself.
     run_result& run(const fault_plan& plan);
@@ -35,8 +38,10 @@ public:
 
 private:
     void check_usage();
+    std::optional<std::uint32_t> capacity_of(const fault_plan&) const;
 
     const manager* manager_;
+    std::optional<std::uint32_t> capacity_; ///< of the contract
     limits bounds_;
     chooser* order_;
     std::vector<const invariant*> only_;

@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace mishap::network {
@@ -75,6 +77,8 @@ struct seam
     duration horizon = duration::max();
     seam_observer* observer = nullptr;
     bool in_child = false; ///< a process that code under test forked: it ends with its run
+    /// Random numbers that were drawn, of the one sequence that there is.
+    std::uint64_t numbers_drawn = 0;
     std::vector<reactor> reactors;
     /// Null until the first socket is made.
     network::kernel* network = nullptr;

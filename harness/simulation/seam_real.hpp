@@ -32,11 +32,15 @@ inline bool is_sanitizer(const void* caller) noexcept
 
 // Naming these pulls the other parts of the seam out of the archive together with the first.
 void link_readiness() noexcept;
+void link_random() noexcept;
 void link_sockets() noexcept;
 void link_threads() noexcept;
 
 timespec to_timespec(duration) noexcept;
 duration to_duration(const timespec&) noexcept;
+
+/// What the kernel's `getrandom` does. Returns how many bytes it wrote: all of them.
+long draw_random_bytes(seam& here, void* into, std::size_t size) noexcept;
 
 /// A call that blocks the thread waits until something happens in the network, or until that time. Returns
 /// false where the time has come or nothing can ever happen, and true where something may have changed.

@@ -199,6 +199,8 @@ long syscall(long number, ...) noexcept
         value = va_arg(list, long);
     va_end(list);
     static const auto next = real<long (*)(long, ...) noexcept>("syscall");
+    if (auto* here = active_seam(); here && number == SYS_getrandom)
+        return draw_random_bytes(*here, reinterpret_cast<void*>(a[0]), static_cast<std::size_t>(a[1]));
     if (auto* here = active_seam(); here && number == SYS_futex) {
         const int operation = static_cast<int>(a[1]) & FUTEX_CMD_MASK;
         auto* const address = reinterpret_cast<int*>(a[0]);

@@ -332,7 +332,11 @@ bool world::poll_reactor()
 
 bool world::advance(duration limit)
 {
-    const agenda::next next = agenda_.step(limit, !handlers_.context().stopped());
+    const bool timers_count = !handlers_.context().stopped();
+    record_.note_armed(timers_count ? seam_.reactors.front().expiry : seam_.now);
+    const agenda::next next = agenda_.step(limit, timers_count);
+    if (next != agenda::next::nothing)
+        record_.note_instant();
     if (seam_.now > instant_) {
         instant_ = seam_.now;
         steps_at_instant_ = record_->steps;

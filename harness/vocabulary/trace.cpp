@@ -125,6 +125,8 @@ void trace::clear()
     stuck_work.clear();
     ticks.clear();
     stray_work.clear();
+    instants.clear();
+    longest_wait = duration(0);
     stray_reactor = false;
     unwrap = nullptr;
     world_abandoned = cut_off = none;

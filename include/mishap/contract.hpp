@@ -201,6 +201,9 @@ struct work_terms
     /// Demands that the manager gives up what ignores being cancelled, too; sweeps then have `deaf` and a
     /// long `late` among their default kinds. Structured concurrency asks to wait for it instead.
     bool survives_deaf = false;
+    /// Demands that clients may be destroyed where they are suspended, and the world with them, at any step.
+    /// Sweeps and random campaigns then abandon clients and depart from first come, first served by default.
+    bool abandonable = false;
     executor_model executor = executor_model::single_threaded;
 };
 

@@ -33,6 +33,15 @@ struct counterexample
     std::uint64_t shrink_runs = 0;
     /// The minimal plan, run again, gave another trace.
     bool nondeterministic = false;
+    /// Which of the minimal run's violations this is about.
+    std::size_t which = 0;
+
+    /// What was broken; null where the violation was not seen again.
+    const violation* broken() const noexcept
+    {
+        const auto& all = minimal.verdict.violations;
+        return which < all.size() && all[which].invariant == invariant ? &all[which] : nullptr;
+    }
 };
 
 /// How often faults of one kind at one operation were planned, and fired.
@@ -52,12 +61,13 @@ struct sweep_options
     /// At most so many perturbations in one run.
     unsigned perturbations = 2;
     /// What an operation may do instead of succeeding; empty means the default kinds: `fail io_error`,
-    /// `fail foreign`, `fail after effect` (closes and commits), `hang`, `delay`, `late`, `cancel`, and, for
-    /// managers with a capacity, `fail connection_reset` (uses and pings). A `delay` of zero
-    /// stands for the nearest deadline T that passes while the operation is under way, and 1 us before it,
-    /// and for all later ones: its own, its client's, and those of clients that wait. A `late` of zero stands
-    /// for the nearest T and 1 us after it. Where there is no deadline, a use is delayed by a minute, for
-    /// what goes on in the background. `cancel` also cancels every client after every step.
+    /// `fail foreign`, `fail after effect` (closes and commits), `hang`, `delay`, `late`, `cancel`, `cancel
+    /// after effect` and `hang after effect` (begins, acquires and commits), and, for managers with a
+    /// capacity, `fail connection_reset` (uses and pings). A `delay` of zero stands for the nearest deadline
+    /// T that passes while the operation is under way, and 1 us before it, and for all later ones: its own,
+    /// its client's, and those of clients that wait. A `late` of zero stands for the nearest T and 1 us after
+    /// it. Where there is no deadline, a use is delayed by a minute, for what goes on in the background.
+    /// `cancel` also cancels every client after every step.
     std::vector<fault> kinds = {};
     /// Of operations that differ only in their number (a ping every ten seconds, while a body hangs), so many
     /// are struck, and clients are interrupted only until then; the result says "incomplete" if there are
@@ -68,9 +78,10 @@ struct sweep_options
     std::map<std::string, std::string, std::less<>> settings = {};
     /// As in `fault_plan`.
     std::set<std::string, std::less<>> invalid_settings = {};
-    /// Also abandons every client, and the world, after every step.
+    /// Also abandons every client, and the world, after every step; by default where the contract is
+    /// `abandonable`.
     bool abandon = false;
-    /// Also lets every other client take a step before each operation completes.
+    /// Also lets every other client take a step before each operation completes; likewise.
     bool deviate = false;
     /// As in `fault_plan`.
     duration step_cost{0};
@@ -94,9 +105,10 @@ struct random_options
     std::map<std::string, std::string, std::less<>> settings = {};
     /// As in `fault_plan`.
     std::set<std::string, std::less<>> invalid_settings = {};
-    /// Also draws clients, and at times the world, to be abandoned.
+    /// Also draws clients, and at times the world, to be abandoned; by default where the contract is
+    /// `abandonable`.
     bool abandon = false;
-    /// Also draws departures from first come, first served.
+    /// Also draws departures from first come, first served; likewise.
     bool deviate = false;
     /// As in `fault_plan`; arrivals that are not given are drawn.
     duration step_cost{0};
@@ -115,14 +127,19 @@ struct campaign_result
     std::string manager;
     /// "complete for at most 2 perturbations of …", or why it is not.
     std::string covered;
+    /// What was not tried although it finds bugs, and how to try it; empty where it was.
+    std::string untried = {};
     bool complete = false;
     std::uint64_t runs = 0;
     std::uint64_t fired = 0;
     std::uint64_t violating_runs = 0;
     std::optional<std::uint64_t> seed;
     mishap::coverage coverage;
-    /// One per invariant that broke, in the order of `invariants()`.
+    /// One for each different bug, the plainest first: different by invariant, role, kind of resource and the
+    /// operation at which the last thing went wrong.
     std::vector<counterexample> counterexamples;
+    /// Different bugs beyond the first ten, which are not told.
+    std::uint64_t untold = 0;
     /// Why the campaign cannot count, though nothing broke (no fault ever fired).
     std::string invalid;
     /// `MISHAP_REPLAY` asked for one run instead of the campaign.

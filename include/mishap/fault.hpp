@@ -26,9 +26,11 @@ enum class fault_kind : std::uint8_t
     empty,
     bad_alloc,
     cancel,
+    cancel_after_effect,
+    hang_after_effect,
 };
 
-inline constexpr std::size_t fault_kinds = 11;
+inline constexpr std::size_t fault_kinds = 13;
 
 /// How much a cancelled operation may have done, as Asio's `cancellation_type` has it.
 enum class cancellation : std::uint8_t
@@ -63,7 +65,7 @@ struct fault
     symbol error = {};
     /// For `delay` and `late`, and for what fails: how long it takes.
     duration after = {};
-    /// For `cancel`: how the client is cancelled.
+    /// For `cancel` and `cancel_after_effect`: how the client is cancelled.
     cancellation type = cancellation::terminal;
 
     static fault fail(symbol error, duration after = {}) { return {fault_kind::fail, error, after}; }
@@ -78,6 +80,11 @@ struct fault
     {
         return {fault_kind::cancel, {}, {}, type};
     }
+    static fault cancel_after_effect(cancellation type = cancellation::terminal)
+    {
+        return {fault_kind::cancel_after_effect, {}, {}, type};
+    }
+    static fault hang_after_effect() { return {fault_kind::hang_after_effect, {}, {}}; }
     static fault hang() { return {fault_kind::hang, {}, {}}; }
     static fault empty() { return {fault_kind::empty, {}, {}}; }
     static fault bad_alloc() { return {fault_kind::bad_alloc, {}, {}}; }
@@ -88,6 +95,13 @@ struct fault
     {
         return kind == fault_kind::delay || kind == fault_kind::late || after != duration(0);
     }
+
+    /// Whether it never ends by itself.
+    bool hangs() const noexcept;
+    /// Whether the operation's client is cancelled while it is pending.
+    bool cancels_client() const noexcept;
+    /// Whether it takes effect although its caller is told otherwise.
+    bool loses_reply() const noexcept;
 
     friend bool operator==(const fault&, const fault&) noexcept = default;
 };

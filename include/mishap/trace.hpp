@@ -129,6 +129,12 @@ struct operation_record
     index position = none;         ///< how many events had happened before it started
     std::uint64_t prefix_hash = 0; ///< of everything that happened before it started
 
+    /// Whether it had its effect, also where its caller was told otherwise, because the reply was lost.
+    bool took_effect() const noexcept
+    {
+        return result == result::ok || (fault.loses_reply() && !fails_body && completed != none);
+    }
+
     /// The name of the registered error that was delivered here; empty where it succeeded, was cancelled or
     /// failed otherwise.
     symbol failed_with() const noexcept
@@ -309,7 +315,11 @@ struct trace
     std::vector<work_record> stuck_work; ///< what was pending when the run was found stuck
     std::vector<tick_record> ticks;      ///< what went on periodically then
     std::vector<work_record> stray_work; ///< what was left after the grace
-    bool stray_reactor = false;          ///< the io_context itself still had something pending then
+    /// To which the clock was advanced, in order, up to a few hundred: what timers were armed.
+    std::vector<duration> instants;
+    /// The longest time that the run was about to wait for a timer; Asio asks for no more than five minutes.
+    duration longest_wait{0};
+    bool stray_reactor = false; ///< the io_context itself still had something pending then
     /// The contract's own way to find an error inside another, or null.
     std::exception_ptr (*unwrap)(const std::exception_ptr&) = nullptr;
     index world_abandoned = none; ///< the event after which nothing ran any more
