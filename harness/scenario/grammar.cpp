@@ -114,8 +114,8 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
         [](const value& v, sweep_options& o) { o.perturbations = v.number<unsigned>(); }},
     {"kinds", "[KIND, ...]",
         "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes and commits), `hang`, "
-        "`delay`, `late`, `cancel`, `cancel after effect` and `hang after effect` (begins, acquires, commits); "
-        "with a capacity, `fail connection_reset` (uses and pings)",
+        "`delay`, `late`, `cancel`, `cancel after effect` and `hang after effect` (begins, acquires, "
+        "commits); with a capacity, `fail connection_reset` (uses and pings)",
         "what an operation may do instead; a bare `delay` stands for each deadline T that passes meanwhile "
         "(its own, its client's, and that of those who wait) and 1 us before the nearest, or for a minute at "
         "a use with no deadline; a bare `late` for the nearest T and 1 us after it; `cancel` also for "

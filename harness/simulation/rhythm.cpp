@@ -23,7 +23,7 @@ constexpr std::uint64_t calls_before_reading = 16;
 /// that is taken for waiting.
 constexpr int periods_of_work = 10'000;
 /// Deadlines beyond that are not waited for; it keeps sums of them from overflowing.
-constexpr duration longest_wait = std::chrono::hours(24 * 365);
+constexpr duration longest_asked = std::chrono::hours(24 * 365);
 /// More than so many different things are no ticks.
 constexpr std::size_t ticks_max = 256;
 
@@ -60,7 +60,7 @@ void rhythm::begin(const contract& promises) noexcept
     const auto consider = [&](const std::optional<duration>& timeout, std::uint32_t times = 1) {
         if (timeout && *timeout > duration(0))
             longest_deadline_ = std::max(
-                longest_deadline_, *timeout * std::min<duration::rep>(times, longest_wait / *timeout));
+                longest_deadline_, *timeout * std::min<duration::rep>(times, longest_asked / *timeout));
         if (timeout)
             longest_deadline_ = std::max(longest_deadline_, *timeout);
     };
@@ -71,7 +71,7 @@ void rhythm::begin(const contract& promises) noexcept
     consider(promises.time.acquire);
     consider(promises.time.whole);
     consider(promises.time.recovery);
-    longest_deadline_ = std::min(longest_deadline_, longest_wait);
+    longest_deadline_ = std::min(longest_deadline_, longest_asked);
 }
 
 void rhythm::restart(duration now) noexcept

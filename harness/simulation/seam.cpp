@@ -22,7 +22,7 @@ namespace {
 constinit thread_local seam* active = nullptr;
 
 /// Asio never waits longer than this, and arms its timerfd anew when it wakes.
-constexpr duration longest_wait = std::chrono::minutes(5);
+constexpr duration asio_waits_at_most = std::chrono::minutes(5);
 
 bool is_interrupter(const epoll_event& event) noexcept
 {
@@ -219,7 +219,7 @@ int timerfd_settime(int descriptor, int flags, const itimerspec* value, itimersp
                               std::chrono::nanoseconds(value->it_value.tv_nsec);
             // Asio arms an absolute time in the distant past to mean "now".
             reactor->expiry = here->now + ((flags & TFD_TIMER_ABSTIME) ? mishap::duration(0) : wait);
-            reactor->capped = wait >= mishap::detail::longest_wait && !(flags & TFD_TIMER_ABSTIME);
+            reactor->capped = wait >= mishap::detail::asio_waits_at_most && !(flags & TFD_TIMER_ABSTIME);
             if (old)
                 *old = {};
             return 0;

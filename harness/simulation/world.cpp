@@ -335,20 +335,15 @@ bool world::advance(duration limit)
     const bool timers_count = !handlers_.context().stopped();
     record_.note_armed(timers_count ? seam_.reactors.front().expiry : seam_.now);
     const agenda::next next = agenda_.step(limit, timers_count);
-    if (next != agenda::next::nothing)
-        record_.note_instant();
     if (seam_.now > instant_) {
         instant_ = seam_.now;
         steps_at_instant_ = record_->steps;
     }
-    switch (next) {
-    case agenda::next::nothing:
+    if (next == agenda::next::nothing)
         return false;
-    case agenda::next::timer:
+    record_.note_instant();
+    if (next == agenda::next::timer)
         return true;
-    case agenda::next::entries:
-        break;
-    }
     while (const auto due = agenda_.take_due()) {
         if (due->operation == none) {
             clients_.arrive(due->client);

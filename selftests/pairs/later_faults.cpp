@@ -113,7 +113,7 @@ const registration recovers_after_a_fault{{.invariant = "recovers",
 
 /// Asks again where no answer came within 3 s. No term of the contract says so: only the run shows the timer.
 /// An answer of that very instant comes when the timer's handler is queued already, and cannot be cancelled.
-const registration no_use_after_close{{.invariant = "no_use_after_close",
+const registration no_use_after_close_in_time{{.invariant = "no_use_after_close",
     .wrong = "asks_again_when_the_answer_came_with_the_timer",
     .twin = "looks_whether_the_answer_came_with_the_timer",
     .promises = {.time = {.unbounded = {phase::create, phase::close}}, .work = {.pipelined = true}},

@@ -269,16 +269,25 @@ TEST(randomness, is_the_same_in_each_run)
     });
 }
 
+namespace {
+
+void draw_different_numbers()
+{
+    std::random_device device;
+    const auto first = device();
+    EXPECT_NE(first, device());
+    unsigned number = 0;
+    EXPECT_EQ(::getentropy(&number, sizeof number), 0);
+    EXPECT_NE(number, first);
+}
+
+} // namespace
+
 TEST(randomness, gives_different_numbers_within_a_run)
 {
-    const auto drawing = [](environment& env) -> awaitable<void> {
-        std::random_device device;
-        const auto first = device();
-        EXPECT_NE(first, device());
-        unsigned number = 0;
-        EXPECT_EQ(::getentropy(&number, sizeof number), 0);
-        EXPECT_NE(number, first);
-        co_await right(env);
+    const auto drawing = [](environment& env) {
+        draw_different_numbers();
+        return right(env);
     };
     EXPECT_TRUE(holds(mishap::run({"drawing", drawing, patient}, {})));
     // Outside of a run nothing is replaced.
