@@ -21,6 +21,7 @@ const std::vector<option> known_options = {
     {"--class", true, "the class whose constructor acquires and whose destructor cleans up"},
     {"--function", true, "a function that lends to a callback, in place of a class"},
     {"--map", true, "a file with rows of your own: call NAME = REPLACEMENT, type NAME = REPLACEMENT"},
+    {"--namespace", true, "where the result stands (default: where the original does)"},
     {"--output", true, "the file to write (default: async_NAME.hpp)"},
     {"--compile-commands", true, "the folder of compile_commands.json (default: the nearest above the header)"},
     {"--dry-run", false, "print what would be written"},
@@ -181,10 +182,12 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
         const head heads = head_of(in, *body, body->body.begin);
         std::string piece;
         if (one->destructor) {
-            const rewritten closing = here.body(*body);
+            const rewritten closing = here.closing_body(*body);
             note(closing);
             piece = "boost::asio::awaitable<void> close()\n    " + as_coroutine(closing);
             has_destructor = true;
+        } else if (one->constructor && body->body.parts.empty()) {
+            continue; // it takes over what is open already
         } else if (one->constructor) {
             // What the initialisers keep is read from where it is kept; the rest is passed to open() again.
             std::string parameters;
@@ -327,6 +330,8 @@ int convert(const std::vector<std::string>& given)
     }
     for (const mapping::row& row : map.types)
         made.text = with_word(made.text, row.from, row.to);
+    if (asked.has("--namespace"))
+        scope = asked.value("--namespace");
     std::string text(scaffold_converted);
     const auto put = [&text](std::string_view mark, const std::string& by) {
         for (std::size_t at = 0; (at = text.find(mark, at)) != std::string::npos; at += by.size())

@@ -157,6 +157,37 @@ rewritten rewriter::body(const function& of)
     return std::move(result_);
 }
 
+rewritten rewriter::closing_body(const function& of)
+{
+    std::size_t waits = 0;
+    for (const node& statement : of.body.parts)
+        waits += awaits(of, statement);
+    if (waits < 2)
+        return body(of);
+    result_ = {};
+    std::string text = "{\n        std::exception_ptr first_error;\n";
+    for (const node& statement : of.body.parts) {
+        const std::string done = as_statement(of, statement);
+        if (!awaits(of, statement))
+            text += "        " + done + "\n";
+        else
+            text += "        try {\n            " + done +
+                    "\n        } catch (...) {\n            if (!first_error)\n"
+                    "                first_error = std::current_exception();\n        }\n";
+    }
+    result_.text = text + "        if (first_error)\n            std::rethrow_exception(first_error);\n    }";
+    return std::move(result_);
+}
+
+/// Rendered, with the semicolon that an expression's extent lacks.
+std::string rewriter::as_statement(const function& of, const node& at)
+{
+    std::string text = render(of, at, shape::block);
+    if (!text.ends_with('}') && !text.ends_with(';'))
+        text += ';';
+    return text;
+}
+
 std::string rewriter::render_parts(const function& of, const node& at)
 {
     const std::string& text = in_.file_of(of).text();
@@ -211,15 +242,14 @@ std::string rewriter::render_attempt(const function& of, const node& at)
     const bool rethrows = !block.parts.empty() && block.parts.back().kind == shape::raise && block.parts.back().parts.empty();
     std::string inside;
     for (std::size_t i = 0; i + (rethrows ? 1 : 0) < block.parts.size(); ++i)
-        inside += "        " + render(of, block.parts[i], shape::block) + ";\n";
+        inside += "        try {\n            " + as_statement(of, block.parts[i]) +
+                  "\n        } catch (...) {\n            // The first error is the caller's.\n        }\n";
     std::string text = "std::exception_ptr first_error;\n    try ";
     text += render(of, at.parts[0], shape::attempt);
     text += " catch (...) {\n        first_error = std::current_exception();\n    }\n    if (first_error) {\n"
             "        co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());\n";
     if (rethrows)
-        text += "        try {\n" + inside +
-                "        } catch (...) {\n            // The first error is the caller's.\n        }\n"
-                "        std::rethrow_exception(first_error);\n";
+        text += inside + "        std::rethrow_exception(first_error);\n";
     else
         text += inside;
     result_.awaits = true;

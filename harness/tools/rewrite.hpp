@@ -52,11 +52,16 @@ public:
     /// The body of a function, braces included.
     rewritten body(const function& of);
 
+    /// Likewise for a destructor: a clean-up that fails does not keep the next one from running, and the first error is
+    /// thrown at the end.
+    rewritten closing_body(const function& of);
+
     /// True if the tree has a call that will be awaited.
     bool awaits(const function& of, const node& tree);
 
 private:
     std::string render(const function& of, const node& at, shape parent);
+    std::string as_statement(const function& of, const node& at);
     std::string render_parts(const function& of, const node& at);
     std::string render_attempt(const function& of, const node& at);
     std::string render_call(const function& of, const node& at, const std::string& replacement);

@@ -303,12 +303,18 @@ struct allowance
 std::vector<allowance> allowances_in(std::string_view line)
 {
     std::vector<allowance> found;
+    // The comment itself, and not a string that looks like one.
     constexpr std::string_view mark = "mishap: allow(";
-    const std::size_t comment = line.find("//");
-    if (comment == std::string_view::npos)
-        return found;
-    const std::size_t begin = line.find(mark, comment);
-    if (begin == std::string_view::npos)
+    bool quoted = false;
+    std::size_t comment = 0;
+    for (; comment + 1 < line.size(); ++comment) {
+        if (line[comment] == '"' && (comment == 0 || line[comment - 1] != '\\'))
+            quoted = !quoted;
+        if (!quoted && line[comment] == '/' && line[comment + 1] == '/')
+            break;
+    }
+    const std::size_t begin = line.find_first_not_of(" /", comment);
+    if (begin == std::string_view::npos || comment + 1 >= line.size() || line.substr(begin, mark.size()) != mark)
         return found;
     const std::size_t names = begin + mark.size();
     const std::size_t end = line.find(')', names);
