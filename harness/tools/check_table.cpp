@@ -1,5 +1,5 @@
-// Every check: its name, its sentence, the wrong and the right code, and the rule that blames it in a run. The
-// reference is printed from here, and the tests run each check over its own two pieces of code.
+// Every check: its name, its sentence, the wrong and the right code, and the rule that blames it in a run.
+// The reference is printed from here, and the tests run each check over its own two pieces of code.
 
 #include "checks.hpp"
 
@@ -9,7 +9,8 @@ namespace {
 
 constexpr check table[] = {
     {"cleanup-skipped",
-        "An exception, or a path that leaves early, skips a clean-up that needs `co_await`, which no destructor can do.",
+        "An exception, or a path that leaves early, skips a clean-up that needs `co_await`, which no "
+        "destructor can do.",
         R"(asio::awaitable<void> wrong(session& s)
 {
     co_await s.open();
@@ -36,7 +37,8 @@ constexpr check table[] = {
         std::rethrow_exception(error);
 })",
         "closes_everything"},
-    {"close-replaces-error", "A clean-up may throw while an earlier error is held: the caller then sees the wrong one.",
+    {"close-replaces-error",
+        "A clean-up may throw while an earlier error is held: the caller then sees the wrong one.",
         R"(asio::awaitable<void> wrong(session& s)
 {
     std::exception_ptr error;
@@ -71,7 +73,8 @@ constexpr check table[] = {
 })",
         "preserves_error"},
     {"unshielded-cleanup",
-        "In a cancelled coroutine each `co_await` throws at once, so a clean-up must switch cancellation off first.",
+        "In a cancelled coroutine each `co_await` throws at once, so a clean-up must switch cancellation off "
+        "first.",
         R"(asio::awaitable<void> wrong(session& s, std::function<void(std::exception_ptr)> log)
 {
     co_await s.open();
@@ -148,7 +151,8 @@ constexpr check table[] = {
 })",
         "closes_only_what_exists"},
     {"or-as-timeout",
-        "`a || b` waits for the timer when the operation throws, and drops a result that arrives together with it.",
+        "`a || b` waits for the timer when the operation throws, and drops a result that arrives together "
+        "with it.",
         R"(asio::awaitable<void> wrong(session& s)
 {
     using namespace asio::experimental::awaitable_operators;
@@ -160,7 +164,8 @@ constexpr check table[] = {
     co_await with_deadline([&] { return s.open(); }, std::chrono::seconds(5));
 })",
         "honours_timeout"},
-    {"detached-cleanup", "A clean-up that nobody waits for has no deadline either: it may outlive what it uses.",
+    {"detached-cleanup",
+        "A clean-up that nobody waits for has no deadline either: it may outlive what it uses.",
         R"(void wrong(asio::any_io_executor executor, std::shared_ptr<session> s)
 {
     asio::co_spawn(executor, [s]() -> asio::awaitable<void> { co_await s->close(); }, asio::detached);
@@ -223,7 +228,9 @@ constexpr check table[] = {
     void wait_until_closed() { closed.get(); } // called by whoever runs on another thread
 };)",
         "blocks_the_thread"},
-    {"permit-lost", "A permit, a lock, a counter or an entry is taken before a `co_await` and given back only on success.",
+    {"permit-lost",
+        "A permit, a lock, a counter or an entry is taken before a `co_await` and given back only on "
+        "success.",
         R"(struct wrong
 {
     int in_use = 0;
@@ -293,7 +300,8 @@ constexpr check table[] = {
     }
 };)",
         "completes"},
-    {"discarded-release", "`unique_ptr::release()` frees nothing: where its result is dropped, the object leaks.",
+    {"discarded-release",
+        "`unique_ptr::release()` frees nothing: where its result is dropped, the object leaks.",
         R"(void wrong(std::unique_ptr<int> p)
 {
     p.release();
@@ -304,7 +312,8 @@ constexpr check table[] = {
 })",
         "closes_everything"},
     {"timeout-restarted",
-        "A relative time-out that a loop starts anew with each round: wake-ups put the deadline off for ever.",
+        "A relative time-out that a loop starts anew with each round: wake-ups put the deadline off for "
+        "ever.",
         R"(bool wrong(
     std::mutex& mutex, std::condition_variable& changed, const bool& ready, std::chrono::seconds timeout)
 {
@@ -322,7 +331,8 @@ constexpr check table[] = {
 })",
         "honours_timeout"},
     {"handler-before-cleanup",
-        "A completion handler runs before the clean-up: it may come back, or destroy the object that called it.",
+        "A completion handler runs before the clean-up: it may come back, or destroy the object that called "
+        "it.",
         R"(struct wrong
 {
     std::map<int, int> pending;
@@ -394,7 +404,8 @@ constexpr check table[] = {
 })",
         "validates_first"},
     {"unbounded-call",
-        "A call that can hang has no deadline: a shutdown that waits for its peer, or a time-out that is never read.",
+        "A call that can hang has no deadline: a shutdown that waits for its peer, or a time-out that is "
+        "never read.",
         R"(asio::awaitable<void> wrong(session& s, std::chrono::seconds timeout)
 {
     co_await s.open();

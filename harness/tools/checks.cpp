@@ -9,10 +9,7 @@ namespace mishap::tools {
 
 namespace {
 
-auto order(const finding& of)
-{
-    return std::tie(of.where.file, of.where.offset, of.check);
-}
+auto order(const finding& of) { return std::tie(of.where.file, of.where.offset, of.check); }
 
 } // namespace
 
@@ -99,7 +96,8 @@ std::vector<const function*> finder::callees(const function& of, const node& cal
         if (!one.defined || one.name != callee(call) || one.parameters.size() < given || one.name.empty())
             continue;
         const bool same_class = !of.owner.empty() && one.owner == of.owner;
-        const bool same_namespace = one.owner.empty() && !one.scope.empty() && of.scope.starts_with(one.scope);
+        const bool same_namespace =
+            one.owner.empty() && !one.scope.empty() && of.scope.starts_with(one.scope);
         if (same_class || same_namespace)
             found.push_back(&one);
     }

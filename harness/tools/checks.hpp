@@ -69,8 +69,8 @@ public:
     note note_at(const function& of, const node& at, std::string text) const;
     std::vector<finding> take() && { return std::move(found_); }
 
-    /// The functions that a call may mean: by clang's resolution, else by name and number of arguments in the same
-    /// class or namespace.
+    /// The functions that a call may mean: by clang's resolution, else by name and number of arguments in the
+    /// same class or namespace.
     std::vector<const function*> callees(const function& of, const node& call) const;
     /// The type that an object was declared with, without const and reference; empty where it is unknown.
     std::string declared_type(const function& of, const node& object) const;

@@ -22,7 +22,8 @@ bool has_type(const node* of, std::string_view part)
     return at->type.find(part) != std::string::npos;
 }
 
-/// The types of a function's locals, its parameters and its class's members: a use does not always carry its type.
+/// The types of a function's locals, its parameters and its class's members: a use does not always carry its
+/// type.
 std::string type_of_object(const finder& in, const function& of, const node& object)
 {
     if (!object.type.empty() && object.type != "auto" && object.type.find("dependent") == std::string::npos)
@@ -53,7 +54,8 @@ bool is_timer_wait(const finder& in, const function& of, const node& tree, int d
         const node* const object = object_of(below);
         if (callee(below) == "async_wait" && object) {
             const std::string type = type_of_object(in, of, *object);
-            found = type.find("timer") != std::string::npos || object_path(*object).find("timer") != std::string::npos;
+            found = type.find("timer") != std::string::npos ||
+                    object_path(*object).find("timer") != std::string::npos;
         } else if (depth < 2 && !object) {
             // A helper that does nothing but wait, and perhaps complains afterwards.
             for (const function* const called : in.callees(of, below)) {
@@ -99,7 +101,8 @@ bool awaits_clean_up(const finder& in, const function& of, const node& tree, int
         if (below.kind == shape::await && !below.parts.empty())
             walk(below.parts[0], [&](const node& inside) {
                 const role means = role_of(callee(inside));
-                found = found || (inside.kind == shape::call && means.does == part::cleans_up && means.of == family::lifetime);
+                found = found || (inside.kind == shape::call && means.does == part::cleans_up &&
+                                     means.of == family::lifetime);
                 return !found;
             });
         if (!found && below.kind == shape::call && depth < 2)
@@ -123,7 +126,8 @@ void check_or_timeout(finder& into, const function& of, const node& await)
             return true;
         const node& operation = below.parts[left ? 1 : 0];
         into.add("or-as-timeout", of, below,
-                "`||` is no time-out: when the operation throws, it waits for the timer, and a result that comes late "
+                "`||` is no time-out: when the operation throws, it waits for the timer, and a result that "
+                "comes late "
                 "is dropped")
             .path.push_back(into.note_at(of, operation, "the operation that is to have a time-out"));
         return false;
@@ -141,9 +145,14 @@ bool is_effect_free(const node& block)
         case shape::assign:
         case shape::step:
         case shape::await:
-        case shape::dispose: effect = true; break;
-        case shape::leave: effect = effect || !below.parts.empty(); break;
-        default: break;
+        case shape::dispose:
+            effect = true;
+            break;
+        case shape::leave:
+            effect = effect || !below.parts.empty();
+            break;
+        default:
+            break;
         }
         return !effect;
     });
@@ -180,8 +189,8 @@ void check_swallowed(finder& into, const function& of, const node& attempt)
 
 bool is_scoped_lock(const node& declared)
 {
-    for (const std::string_view type : {"std::lock_guard<", "std::unique_lock<", "std::scoped_lock<", "std::shared_lock<",
-             "boost::lock_guard<", "boost::unique_lock<"})
+    for (const std::string_view type : {"std::lock_guard<", "std::unique_lock<", "std::scoped_lock<",
+             "std::shared_lock<", "boost::lock_guard<", "boost::unique_lock<"})
         if (declared.type.find(type) == 0)
             return true;
     return false;
@@ -251,7 +260,8 @@ void check_discarded_release(finder& into, const function& of, const node& block
         });
         if (!given)
             into.add("discarded-release", of, statement,
-                fmt::format("`release()` gives ownership away and frees nothing: what `{}` points to leaks", path));
+                fmt::format(
+                    "`release()` gives ownership away and frees nothing: what `{}` points to leaks", path));
     }
 }
 
@@ -285,14 +295,16 @@ void check_restarted(finder& into, const function& of, const node& loop)
         const node* const object = object_of(below);
         if (!object)
             return true;
-        const bool condition = callee(below) == "wait_for" && below.parts.size() == 3 &&
-                               type_of_object(into, of, *object).find("condition_variable") != std::string::npos;
+        const bool condition =
+            callee(below) == "wait_for" && below.parts.size() == 3 &&
+            type_of_object(into, of, *object).find("condition_variable") != std::string::npos;
         const bool timer = callee(below) == "expires_after" && below.parts.size() == 2 && of.coroutine &&
                            contains(loop, shape::await) && !contains(loop, shape::attempt);
         if ((condition && never_changes(below.parts[2])) ||
             (timer && never_changes(below.parts[1]) && !loop.parts[0].constant))
             into.add("timeout-restarted", of, below,
-                "each round of the loop waits for the whole time-out again: wake-ups put the deadline off for ever");
+                "each round of the loop waits for the whole time-out again: wake-ups put the deadline off "
+                "for ever");
         return true;
     });
 }
@@ -300,7 +312,8 @@ void check_restarted(finder& into, const function& of, const node& loop)
 bool is_handler_name(std::string_view name)
 {
     const std::string plain = plain_name(name);
-    for (const std::string_view word : {"handler", "callback", "cb", "completion", "on_complete", "on_done", "done"})
+    for (const std::string_view word :
+        {"handler", "callback", "cb", "completion", "on_complete", "on_done", "done"})
         if (plain == word || plain.ends_with("_" + std::string(word)))
             return true;
     return false;
@@ -337,7 +350,8 @@ void check_early_handler(finder& into, const function& of, const node& block)
             if (member.empty())
                 continue;
             into.add("handler-before-cleanup", of, statement,
-                    fmt::format("`{}` is called while `{}` is not cleaned up yet: it may come back and find it in use, "
+                    fmt::format("`{}` is called while `{}` is not cleaned up yet: it may come back and find "
+                                "it in use, "
                                 "or destroy this object",
                         path.substr(path.rfind('.') + 1), member.substr(5)))
                 .path.push_back(into.note_at(of, block.parts[j], "the clean-up comes only here"));
@@ -377,15 +391,16 @@ void check_late_validation(finder& into, const function& of)
         bool only_parameters = true;
         walk(statement.parts[0], [&](const node& below) {
             if (below.kind == shape::name && below.target.find('@') != std::string::npos)
-                only_parameters = only_parameters &&
-                                  std::any_of(of.parameters.begin(), of.parameters.end(),
-                                      [&](const parameter& one) { return one.name == below.name; });
+                only_parameters =
+                    only_parameters && std::any_of(of.parameters.begin(), of.parameters.end(),
+                                           [&](const parameter& one) { return one.name == below.name; });
             if (below.kind == shape::member && below.parts.empty())
                 only_parameters = false;
             return only_parameters;
         });
         if (only_parameters)
-            into.add("validates-late", of, statement, "what the caller passed is checked only after something was created")
+            into.add("validates-late", of, statement,
+                    "what the caller passed is checked only after something was created")
                 .path.push_back(into.note_at(of, *created, "created here"));
     }
 }
@@ -397,11 +412,13 @@ void check_lent_twice(finder& into, const function& of, const node& block)
     for (const node& statement : block.parts) {
         if (statement.kind == shape::yield && of.result.find("context<") != std::string::npos) {
             if (yielded)
-                into.add("lends-twice", of, statement, "this lends a second time, and the body would run twice")
+                into.add("lends-twice", of, statement,
+                        "this lends a second time, and the body would run twice")
                     .path.push_back(into.note_at(of, *yielded, "lent here first"));
             yielded = &statement;
         }
-        if (statement.kind != shape::await || statement.parts.empty() || statement.parts[0].kind != shape::call)
+        if (statement.kind != shape::await || statement.parts.empty() ||
+            statement.parts[0].kind != shape::call)
             continue;
         const std::string_view name = callee(statement.parts[0]);
         const bool is_parameter = std::any_of(of.parameters.begin(), of.parameters.end(),
@@ -428,15 +445,15 @@ void check_waiters(finder& into, const function& of)
             return true;
         const node* const object = object_of(below);
         const std::string_view name = callee(below);
-        const bool inserts = name == "push_back" || name == "insert" || name == "emplace_back" || name == "push";
+        const bool inserts =
+            name == "push_back" || name == "insert" || name == "emplace_back" || name == "push";
         if (object && !inserted && inserts && object_path(*object).starts_with("this."))
             for (std::size_t i = 1; i < below.parts.size(); ++i) {
                 const node& argument = below.parts[i];
                 if (argument.kind != shape::unary || argument.name != "&" || argument.parts.empty() ||
                     argument.parts[0].kind != shape::name)
                     continue;
-                const class_type* const type =
-                    into.class_named(type_of_object(into, of, argument.parts[0]));
+                const class_type* const type = into.class_named(type_of_object(into, of, argument.parts[0]));
                 if (type && type->has_destructor)
                     continue;
                 inserted = &below;
@@ -453,7 +470,8 @@ void check_waiters(finder& into, const function& of)
     });
     if (inserted && waits && !leaves)
         into.add("waiter-keeps-place", of, *inserted,
-            fmt::format("who is cancelled, or gives up, stays in `{}`: the next wake-up is lost on it", line.substr(5)));
+            fmt::format("who is cancelled, or gives up, stays in `{}`: the next wake-up is lost on it",
+                line.substr(5)));
 }
 
 void check_unbounded(finder& into, const function& of)
@@ -467,7 +485,8 @@ void check_unbounded(finder& into, const function& of)
             type_of_object(into, of, *object).find("ssl::stream") == std::string::npos ||
             is_bounded(into, of, of.body))
             return true;
-        into.add("unbounded-call", of, below, "a peer that never answers keeps this shutdown waiting for ever");
+        into.add(
+            "unbounded-call", of, below, "a peer that never answers keeps this shutdown waiting for ever");
         return true;
     });
     for (const parameter& one : of.parameters) {
@@ -482,7 +501,8 @@ void check_unbounded(finder& into, const function& of)
             node at;
             at.begin = of.where.offset;
             at.end = of.where.offset + static_cast<unsigned>(of.name.size());
-            into.add("unbounded-call", of, at, fmt::format("`{}` is never used: what waits here has no deadline", one.name));
+            into.add("unbounded-call", of, at,
+                fmt::format("`{}` is never used: what waits here has no deadline", one.name));
         }
     }
 }
@@ -491,8 +511,8 @@ void check_unbounded(finder& into, const function& of)
 bool is_whole(const unit& in, const class_type& type)
 {
     std::string owner = type.name;
-    const bool has_private = std::any_of(
-        type.fields.begin(), type.fields.end(), [](const field& one) { return !one.is_public; });
+    const bool has_private =
+        std::any_of(type.fields.begin(), type.fields.end(), [](const field& one) { return !one.is_public; });
     if (!has_private) {
         const std::size_t end = owner.rfind("::");
         if (end == std::string::npos)
@@ -504,7 +524,8 @@ bool is_whole(const unit& in, const class_type& type)
     for (const function& one : in.functions)
         if (one.owner == owner && !one.target.empty())
             (one.defined ? defined : declared).insert(one.target);
-    return !defined.empty() && std::includes(defined.begin(), defined.end(), declared.begin(), declared.end());
+    return !defined.empty() &&
+           std::includes(defined.begin(), defined.end(), declared.begin(), declared.end());
 }
 
 } // namespace
@@ -564,8 +585,8 @@ void check_destructors(finder& into)
                 return false;
             }
             if (below.kind == shape::raise)
-                into.add(
-                    "throwing-destructor", of, below, "an exception that leaves a destructor ends the program");
+                into.add("throwing-destructor", of, below,
+                    "an exception that leaves a destructor ends the program");
             if (below.kind != shape::call)
                 return true;
             const std::string_view name = callee(below);
@@ -589,8 +610,8 @@ void check_destructors(finder& into)
 void check_classes(finder& into)
 {
     for (const class_type& type : into.in().classes) {
-        // A time-out that is stored and never looked at, beside others that are. Only where all code that may look at
-        // it is here: the class's own, or that of the class which it is nested in.
+        // A time-out that is stored and never looked at, beside others that are. Only where all code that may
+        // look at it is here: the class's own, or that of the class which it is nested in.
         std::vector<const field*> unread;
         bool some_read = false;
         for (const field& one : type.fields) {
@@ -615,7 +636,9 @@ void check_classes(finder& into)
                 mark.begin = one->where.offset;
                 mark.end = mark.begin + static_cast<unsigned>(one->name.size());
                 into.add("unbounded-call", at, mark,
-                    fmt::format("`{}` is never read, though its neighbours are: what it is for has no deadline", one->name));
+                    fmt::format(
+                        "`{}` is never read, though its neighbours are: what it is for has no deadline",
+                        one->name));
             }
         // A resource that is created and kept, and that nothing in the class ever closes.
         bool closes = type.has_destructor;
@@ -640,7 +663,8 @@ void check_classes(finder& into)
                              (means.does == part::cleans_up && means.of == family::lifetime);
                 }
                 if (below.kind == shape::assign && below.parts.size() == 2 &&
-                    object_path(below.parts[0]).starts_with("this.") && opened.contains(object_path(below.parts[1]))) {
+                    object_path(below.parts[0]).starts_with("this.") &&
+                    opened.contains(object_path(below.parts[1]))) {
                     keeper = &of;
                     kept = &below;
                 }

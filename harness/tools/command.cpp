@@ -66,7 +66,8 @@ std::string help_of(const std::vector<option>& known)
 {
     std::string text;
     for (const option& one : known)
-        text += fmt::format("  {:<24} {}\n", std::string(one.name) + (one.takes_value ? " VALUE" : ""), one.help);
+        text +=
+            fmt::format("  {:<24} {}\n", std::string(one.name) + (one.takes_value ? " VALUE" : ""), one.help);
     return text;
 }
 
@@ -95,9 +96,10 @@ void write_new_file(const std::string& path, const std::string& text)
 {
     std::error_code ignored;
     if (fs::exists(path, ignored))
-        throw usage_error(fmt::format("{}: is there already and is not overwritten; move it away or choose another folder "
-                                      "with --output",
-            path));
+        throw usage_error(
+            fmt::format("{}: is there already and is not overwritten; move it away or choose another folder "
+                        "with --output",
+                path));
     write_file(path, text);
 }
 
@@ -132,16 +134,17 @@ std::string find_commands(const std::string& folder, const std::string& file)
 
 std::vector<std::string> portable_flags(const std::vector<std::string>& command, const std::string& folder)
 {
-    constexpr std::string_view with_value[] = {"-I", "-isystem", "-iquote", "-idirafter", "-D", "-U", "-include", "-imacros",
-        "-x", "--sysroot", "-isysroot"};
-    constexpr std::string_view alone[] = {
-        "-nostdinc", "-nostdinc++", "-pthread", "-fno-exceptions", "-fno-rtti", "-m32", "-m64", "-fchar8_t", "-fno-char8_t"};
+    constexpr std::string_view with_value[] = {"-I", "-isystem", "-iquote", "-idirafter", "-D", "-U",
+        "-include", "-imacros", "-x", "--sysroot", "-isysroot"};
+    constexpr std::string_view alone[] = {"-nostdinc", "-nostdinc++", "-pthread", "-fno-exceptions",
+        "-fno-rtti", "-m32", "-m64", "-fchar8_t", "-fno-char8_t"};
     std::vector<std::string> kept;
     for (std::size_t i = 0; i < command.size(); ++i) {
         std::string word = command[i];
         // MSVC's and clang-cl's spellings.
-        for (const auto& [theirs, ours] : {std::pair<std::string_view, std::string_view>{"/I", "-I"}, {"/D", "-D"},
-                 {"/U", "-U"}, {"/std:", "-std="}, {"/FI", "-include"}, {"/external:I", "-isystem"}})
+        for (const auto& [theirs, ours] :
+            {std::pair<std::string_view, std::string_view>{"/I", "-I"}, {"/D", "-D"}, {"/U", "-U"},
+                {"/std:", "-std="}, {"/FI", "-include"}, {"/external:I", "-isystem"}})
             if (word.starts_with(theirs) && !fs::exists(word))
                 word = std::string(ours) + word.substr(theirs.size());
         if (word == "-std=c++latest")
@@ -156,7 +159,8 @@ std::vector<std::string> portable_flags(const std::vector<std::string>& command,
         }
         for (const std::string_view flag : with_value) {
             if (!word.starts_with(flag) || (flag == "-x" && word != flag) ||
-                (flag == "-I" && word.starts_with("-Wl")) || (flag == "-include" && word.starts_with("-include-pch")))
+                (flag == "-I" && word.starts_with("-Wl")) ||
+                (flag == "-include" && word.starts_with("-include-pch")))
                 continue;
             if (word != flag)
                 kept.push_back(word);
@@ -194,13 +198,15 @@ std::vector<command_line> all_commands(const std::string& folder)
     CXCompilationDatabase_Error error = CXCompilationDatabase_NoError;
     const CXCompilationDatabase database = clang_CompilationDatabase_fromDirectory(folder.c_str(), &error);
     if (error != CXCompilationDatabase_NoError)
-        throw usage_error(fmt::format("{}/compile_commands.json: cannot be read; configure the project anew", folder));
+        throw usage_error(
+            fmt::format("{}/compile_commands.json: cannot be read; configure the project anew", folder));
     std::vector<command_line> all;
     const CXCompileCommands commands = clang_CompilationDatabase_getAllCompileCommands(database);
     const unsigned count = clang_CompileCommands_getSize(commands);
     for (unsigned i = 0; i < count; ++i) {
         const CXCompileCommand one = clang_CompileCommands_getCommand(commands, i);
-        command_line made{text_of(clang_CompileCommand_getFilename(one)), text_of(clang_CompileCommand_getDirectory(one)), {}};
+        command_line made{text_of(clang_CompileCommand_getFilename(one)),
+            text_of(clang_CompileCommand_getDirectory(one)), {}};
         const unsigned words = clang_CompileCommand_getNumArgs(one);
         for (unsigned k = 1; k < words; ++k)
             made.words.push_back(text_of(clang_CompileCommand_getArg(one, k)));
@@ -248,8 +254,8 @@ compile_arguments arguments_for(const std::string& file, const std::string& comm
                 best->file == path ? "" : fmt::format(", as for its neighbour {}", best->file));
         }
     }
-    const bool has_standard = std::any_of(
-        found.flags.begin(), found.flags.end(), [](const std::string& one) { return one.starts_with("-std="); });
+    const bool has_standard = std::any_of(found.flags.begin(), found.flags.end(),
+        [](const std::string& one) { return one.starts_with("-std="); });
     if (!has_standard)
         found.flags.push_back("-std=c++20");
     if (is_header(file))

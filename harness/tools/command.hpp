@@ -8,8 +8,15 @@
 
 namespace mishap::tools {
 
-/// As for `mishap` itself: 2 if any input was bad, else 1 if anything was found, else 3 if there was nothing to do.
-enum exit_code { all_well = 0, something_found = 1, bad_input = 2, nothing_done = 3 };
+/// As for `mishap` itself: 2 if any input was bad, else 1 if anything was found, else 3 if there was nothing
+/// to do.
+enum exit_code
+{
+    all_well = 0,
+    something_found = 1,
+    bad_input = 2,
+    nothing_done = 3
+};
 
 /// What a person wrote cannot be used; the message says why, and what may be written.
 class usage_error : public std::runtime_error
@@ -58,11 +65,12 @@ struct compile_arguments
     std::string source; ///< "compile_commands.json of ...", or another explanation
 };
 
-/// Where compile_commands.json is: `folder` if it is given, else the nearest one in or below a parent of the file.
+/// Where compile_commands.json is: `folder` if it is given, else the nearest one in or below a parent of the
+/// file.
 std::string find_commands(const std::string& folder, const std::string& file);
 
-/// What of a command line any compiler's front end needs: include paths, definitions, the language. Whatever else GCC
-/// or another compiler was told is left out, since clang may refuse it.
+/// What of a command line any compiler's front end needs: include paths, definitions, the language. Whatever
+/// else GCC or another compiler was told is left out, since clang may refuse it.
 std::vector<std::string> portable_flags(const std::vector<std::string>& command, const std::string& folder);
 
 compile_arguments arguments_for(const std::string& file, const std::string& commands_folder);

@@ -23,7 +23,8 @@ const std::vector<option> known_options = {
     {"--map", true, "a file with rows of your own: call NAME = REPLACEMENT, type NAME = REPLACEMENT"},
     {"--namespace", true, "where the result stands (default: where the original does)"},
     {"--output", true, "the file to write (default: async_NAME.hpp)"},
-    {"--compile-commands", true, "the folder of compile_commands.json (default: the nearest above the header)"},
+    {"--compile-commands", true,
+        "the folder of compile_commands.json (default: the nearest above the header)"},
     {"--dry-run", false, "print what would be written"},
     {"--list-map", false, "print the rows that hold without a file"},
     {"--help", false, "print this"},
@@ -52,10 +53,12 @@ std::string with_word(const std::string& text, const std::string& word, const st
 {
     std::string out;
     for (std::size_t at = 0; at < text.size();) {
-        const bool begins = at == 0 || (!std::isalnum(static_cast<unsigned char>(text[at - 1])) && text[at - 1] != '_');
+        const bool begins =
+            at == 0 || (!std::isalnum(static_cast<unsigned char>(text[at - 1])) && text[at - 1] != '_');
         const std::size_t end = at + word.size();
         if (begins && text.compare(at, word.size(), word) == 0 &&
-            (end >= text.size() || (!std::isalnum(static_cast<unsigned char>(text[end])) && text[end] != '_'))) {
+            (end >= text.size() ||
+                (!std::isalnum(static_cast<unsigned char>(text[end])) && text[end] != '_'))) {
             out += by;
             at = end;
         } else {
@@ -148,10 +151,11 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
     const std::string wanted = "async_" + name;
     std::vector<const function*> members;
     for (const function& one : in.functions)
-        if (one.owner == type.name && one.where.file == type.where.file && one.begin >= type.begin && one.end <= type.end &&
-            !one.name.empty())
+        if (one.owner == type.name && one.where.file == type.where.file && one.begin >= type.begin &&
+            one.end <= type.end && !one.name.empty())
             members.push_back(&one);
-    std::sort(members.begin(), members.end(), [](const function* a, const function* b) { return a->begin < b->begin; });
+    std::sort(members.begin(), members.end(),
+        [](const function* a, const function* b) { return a->begin < b->begin; });
 
     // Members that await, and members that call those, until no more come.
     rewriter shared(in, map);
@@ -160,7 +164,8 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
         more = false;
         for (const function* const one : members) {
             const function* const body = definition_of(in, *one);
-            if (!body || one->constructor || one->destructor || waiting.contains(one->name) || !shared.awaits(*body, body->body))
+            if (!body || one->constructor || one->destructor || waiting.contains(one->name) ||
+                !shared.awaits(*body, body->body))
                 continue;
             waiting.insert(one->name);
             shared.add_coroutine(one->name);
@@ -173,7 +178,9 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
     unsigned from = type.begin;
     bool has_destructor = false;
     bool has_open = false;
-    const auto note = [&](const rewritten& body) { made.left.insert(made.left.end(), body.left.begin(), body.left.end()); };
+    const auto note = [&](const rewritten& body) {
+        made.left.insert(made.left.end(), body.left.begin(), body.left.end());
+    };
     for (const function* const one : members) {
         const function* const body = definition_of(in, *one);
         if (!body)
@@ -206,11 +213,13 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
             const head declared = head_of(in, *one, one->defined ? one->body.begin : one->end);
             std::string initialisers = without_trailing_space(heads.after);
             initialisers = with_word(initialisers, "noexcept", "");
-            piece = fmt::format("{}{}{}{} {{}}\n\n    boost::asio::awaitable<void> open({})\n    {}", with_word(declared.before, "inline", ""),
-                name, declared.parameters, initialisers.empty() ? "" : " " + initialisers, parameters, as_coroutine(opening));
+            piece = fmt::format("{}{}{}{} {{}}\n\n    boost::asio::awaitable<void> open({})\n    {}",
+                with_word(declared.before, "inline", ""), name, declared.parameters,
+                initialisers.empty() ? "" : " " + initialisers, parameters, as_coroutine(opening));
             for (const std::string_view verb : {"open(", "connect(", "lock(", "acquire(", "begin(", "login("})
                 if (heads.after.find(verb) != std::string::npos)
-                    made.left.push_back(fmt::format("{}:{}: an initialiser calls {}): move it into the constructor's body first",
+                    made.left.push_back(fmt::format(
+                        "{}:{}: an initialiser calls {}): move it into the constructor's body first",
                         one->where.file, one->where.line, verb));
             has_open = true;
         } else if (waiting.contains(one->name)) {
@@ -218,11 +227,9 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
             note(done);
             std::string after = with_word(heads.after, "noexcept", "");
             after = with_word(after, "override", "");
-            piece = awaitable_head(heads.before.find(name + "::") == std::string::npos
-                                       ? heads.before
-                                       : heads.before.substr(0, heads.before.rfind(name)),
-                        one->result) +
-                    one->name + heads.parameters + without_trailing_space(after) + "\n    " + as_coroutine(done);
+            // What stands in the class, with the parameters' names that the body uses.
+            piece = awaitable_head(head_of(in, *one, one->end).before, one->result) + one->name +
+                    heads.parameters + without_trailing_space(after) + "\n    " + as_coroutine(done);
         } else {
             continue;
         }
@@ -235,13 +242,16 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
     }
     out += text.substr(from, type.end - from);
     if (!has_destructor)
-        made.left.push_back(fmt::format("{}:{}: {} has no destructor that is visible here: write close() by hand",
-            type.where.file, type.where.line, name));
+        made.left.push_back(
+            fmt::format("{}:{}: {} has no destructor that is visible here: write close() by hand",
+                type.where.file, type.where.line, name));
     if (!has_open)
-        made.left.push_back(fmt::format("{}:{}: {} has no constructor with a body that is visible here: write open() by hand",
-            type.where.file, type.where.line, name));
+        made.left.push_back(
+            fmt::format("{}:{}: {} has no constructor with a body that is visible here: write open() by hand",
+                type.where.file, type.where.line, name));
     out = with_word(out, name, wanted);
-    made.text = out + ";\n\n" + std::regex_replace(std::string(scaffold_lend_converted), std::regex("@name@"), wanted);
+    made.text = out + ";\n\n" +
+                std::regex_replace(std::string(scaffold_lend_converted), std::regex("@name@"), wanted);
     return made;
 }
 
@@ -253,8 +263,9 @@ converted convert_function(const unit& in, const function& of, const mapping& ma
     for (const parameter& one : of.parameters) {
         bool called = false;
         walk(of.body, [&](const node& below) {
-            called = called || (below.kind == shape::call && !below.parts.empty() &&
-                                   below.parts.front().kind == shape::name && below.parts.front().name == one.name);
+            called = called ||
+                     (below.kind == shape::call && !below.parts.empty() &&
+                         below.parts.front().kind == shape::name && below.parts.front().name == one.name);
             return !called;
         });
         if (called && !one.name.empty()) {
@@ -263,11 +274,13 @@ converted convert_function(const unit& in, const function& of, const mapping& ma
         }
     }
     if (!lends)
-        made.left.push_back(fmt::format("{}:{}: {} calls none of its parameters: it lends to nobody", of.where.file, of.where.line, of.name));
+        made.left.push_back(fmt::format("{}:{}: {} calls none of its parameters: it lends to nobody",
+            of.where.file, of.where.line, of.name));
     const rewritten body = here.body(of);
     made.left.insert(made.left.end(), body.left.begin(), body.left.end());
     const head heads = head_of(in, of, of.body.begin);
-    made.text = awaitable_head(heads.before, of.result) + "async_" + of.name + heads.parameters + "\n" + as_coroutine(body) + "\n";
+    made.text = awaitable_head(heads.before, of.result) + "async_" + of.name + heads.parameters + "\n" +
+                as_coroutine(body) + "\n";
     return made;
 }
 
@@ -279,8 +292,10 @@ int convert(const std::vector<std::string>& given)
     if (asked.has("--help")) {
         fmt::print("usage: mishap-tools convert --class NAME HEADER [options] [-- COMPILER FLAGS]\n"
                    "       mishap-tools convert --function NAME HEADER [options] [-- COMPILER FLAGS]\n\n"
-                   "Writes the asynchronous form: open() for what the constructor did, close() for the destructor, and a function\n"
-                   "that lends it and closes it whatever happens. What cannot be converted stays, with a comment, and is told.\n\n{}\n"
+                   "Writes the asynchronous form: open() for what the constructor did, close() for the "
+                   "destructor, and a function\n"
+                   "that lends it and closes it whatever happens. What cannot be converted stays, with a "
+                   "comment, and is told.\n\n{}\n"
                    "Exit codes: 2 if any input was bad, 1 if something was left unconverted, else 0.\n",
             help_of(known_options));
         return all_well;
@@ -297,12 +312,14 @@ int convert(const std::vector<std::string>& given)
     const std::string& header = asked.words.front();
     read_file(header);
     std::vector<std::string> flags =
-        asked.rest.empty() ? arguments_for(header, find_commands(asked.value("--compile-commands"), header)).flags
-                           : portable_flags(asked.rest, "");
+        asked.rest.empty()
+            ? arguments_for(header, find_commands(asked.value("--compile-commands"), header)).flags
+            : portable_flags(asked.rest, "");
     flags.insert(flags.begin(), {"-x", "c++"});
     const unit in = read_unit(header, flags);
     for (const diagnostic& one : in.diagnostics)
-        fmt::print(stderr, "{}:{}:{}: warning: {}\n", one.where.file, one.where.line, one.where.column, one.text);
+        fmt::print(
+            stderr, "{}:{}:{}: warning: {}\n", one.where.file, one.where.line, one.where.column, one.text);
 
     converted made;
     std::string name;
@@ -320,10 +337,12 @@ int convert(const std::vector<std::string>& given)
     } else {
         const function* chosen = nullptr;
         for (const function& one : in.functions)
-            if (one.defined && (one.name == asked.value("--function") || one.scope + "::" + one.name == asked.value("--function")))
+            if (one.defined && (one.name == asked.value("--function") ||
+                                   one.scope + "::" + one.name == asked.value("--function")))
                 chosen = &one;
         if (!chosen)
-            throw usage_error(fmt::format("there is no function '{}' with a body in {}", asked.value("--function"), header));
+            throw usage_error(fmt::format(
+                "there is no function '{}' with a body in {}", asked.value("--function"), header));
         name = chosen->name;
         scope = chosen->scope;
         made = convert_function(in, *chosen, map);
@@ -342,7 +361,8 @@ int convert(const std::vector<std::string>& given)
     put("@open_scope@", scope.empty() ? "" : fmt::format("namespace {} {{\n", scope));
     put("@close_scope@", scope.empty() ? "" : fmt::format("\n}} // namespace {}", scope));
     put("@text@", made.text);
-    const std::string output = asked.has("--output") ? asked.value("--output") : fmt::format("async_{}.hpp", name);
+    const std::string output =
+        asked.has("--output") ? asked.value("--output") : fmt::format("async_{}.hpp", name);
     if (asked.has("--dry-run"))
         fmt::print("{}", text);
     else {

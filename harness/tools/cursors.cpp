@@ -10,7 +10,8 @@ namespace {
 std::string_view operator_of(std::string_view name)
 {
     constexpr std::string_view word = "operator";
-    if (!name.starts_with(word) || name.size() == word.size() || is_word(name[word.size()]) || name[word.size()] == ' ')
+    if (!name.starts_with(word) || name.size() == word.size() || is_word(name[word.size()]) ||
+        name[word.size()] == ' ')
         return {};
     return name.substr(word.size());
 }
@@ -57,7 +58,9 @@ node reader::convert(CXCursor cursor, int depth)
         convert_all(made, code_children(cursor), depth);
     };
     switch (clang_getCursorKind(cursor)) {
-    case CXCursor_CompoundStmt: all(shape::block); break;
+    case CXCursor_CompoundStmt:
+        all(shape::block);
+        break;
     case CXCursor_DeclStmt: {
         auto children = code_children(cursor);
         if (children.size() == 1)
@@ -72,18 +75,26 @@ node reader::convert(CXCursor cursor, int depth)
         made.type = canonical_type_of(cursor);
         made.constant = value_of_variable(cursor, 0);
         break;
-    case CXCursor_IfStmt: convert_branch(made, cursor, depth); break;
+    case CXCursor_IfStmt:
+        convert_branch(made, cursor, depth);
+        break;
     case CXCursor_ForStmt:
     case CXCursor_WhileStmt:
     case CXCursor_DoStmt:
-    case CXCursor_CXXForRangeStmt: convert_loop(made, cursor, depth); break;
-    case CXCursor_SwitchStmt: all(shape::choice); break;
+    case CXCursor_CXXForRangeStmt:
+        convert_loop(made, cursor, depth);
+        break;
+    case CXCursor_SwitchStmt:
+        all(shape::choice);
+        break;
     case CXCursor_CaseStmt:
     case CXCursor_DefaultStmt:
         all(shape::label);
         made.name = clang_getCursorKind(cursor) == CXCursor_DefaultStmt ? "default" : "case";
         break;
-    case CXCursor_CXXTryStmt: all(shape::attempt); break;
+    case CXCursor_CXXTryStmt:
+        all(shape::attempt);
+        break;
     case CXCursor_CXXCatchStmt: {
         made.kind = shape::handler;
         made.name = "...";
@@ -98,11 +109,21 @@ node reader::convert(CXCursor cursor, int depth)
         all(shape::leave);
         made.name = "return";
         break;
-    case CXCursor_CXXThrowExpr: all(shape::raise); break;
-    case CXCursor_BreakStmt: made.kind = shape::stop; break;
-    case CXCursor_ContinueStmt: made.kind = shape::go_on; break;
-    case CXCursor_CXXNewExpr: all(shape::allocate); break;
-    case CXCursor_CXXDeleteExpr: all(shape::dispose); break;
+    case CXCursor_CXXThrowExpr:
+        all(shape::raise);
+        break;
+    case CXCursor_BreakStmt:
+        made.kind = shape::stop;
+        break;
+    case CXCursor_ContinueStmt:
+        made.kind = shape::go_on;
+        break;
+    case CXCursor_CXXNewExpr:
+        all(shape::allocate);
+        break;
+    case CXCursor_CXXDeleteExpr:
+        all(shape::dispose);
+        break;
     case CXCursor_LambdaExpr: {
         made.kind = shape::lambda;
         for (const CXCursor& child : code_children(cursor)) {
@@ -116,8 +137,12 @@ node reader::convert(CXCursor cursor, int depth)
             made.type = file_->text().substr(made.begin, made.parts.back().begin - made.begin);
         break;
     }
-    case CXCursor_CallExpr: convert_call(made, cursor, depth); break;
-    case CXCursor_DeclRefExpr: convert_name(made, cursor); break;
+    case CXCursor_CallExpr:
+        convert_call(made, cursor, depth);
+        break;
+    case CXCursor_DeclRefExpr:
+        convert_name(made, cursor);
+        break;
     case CXCursor_MemberRefExpr: {
         made.kind = shape::member;
         made.name = owned(clang_getCursorSpelling(cursor));
@@ -141,7 +166,8 @@ node reader::convert(CXCursor cursor, int depth)
         std::string op = text.substr(made.begin, operand.begin > made.begin ? operand.begin - made.begin : 0);
         if (op.empty() && operand.end < made.end)
             op = text.substr(operand.end, made.end - operand.end);
-        std::erase_if(op, [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0 || c == '(' || c == ')'; });
+        std::erase_if(op,
+            [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0 || c == '(' || c == ')'; });
         made.name = op == "not" ? "!" : op;
         if (made.name == "++" || made.name == "--")
             made.kind = shape::step;
@@ -177,8 +203,12 @@ node reader::convert(CXCursor cursor, int depth)
     case CXCursor_ParenExpr:
     case CXCursor_UnexposedExpr:
     case CXCursor_UnexposedStmt:
-    case CXCursor_CXXStaticCastExpr: convert_unexposed(made, cursor, depth); break;
-    default: all(shape::other); break;
+    case CXCursor_CXXStaticCastExpr:
+        convert_unexposed(made, cursor, depth);
+        break;
+    default:
+        all(shape::other);
+        break;
     }
     return made;
 }
@@ -205,7 +235,8 @@ void reader::convert_unexposed(node& made, CXCursor cursor, int depth)
         if (!children.empty())
             made.parts.push_back(convert(children.front(), depth + 1));
     };
-    // Casts and the like begin where their operand does: the innermost of them is the coroutine's word itself.
+    // Casts and the like begin where their operand does: the innermost of them is the coroutine's word
+    // itself.
     const bool wraps = children.size() == 1 && extent_of(children.front()).begin == made.begin;
     if (!wraps && starts_with_word(made.begin, "co_await"))
         return first(shape::await);
@@ -258,7 +289,8 @@ void reader::convert_call(node& made, CXCursor cursor, int depth)
         made.name = name;
         convert_all(made, children, depth);
         // A copy, a move or a conversion of one value is that value.
-        if (made.parts.size() == 1 && made.parts.front().begin == made.begin && made.parts.front().end == made.end)
+        if (made.parts.size() == 1 && made.parts.front().begin == made.begin &&
+            made.parts.front().end == made.end)
             made = node(std::move(made.parts.front()));
         return;
     }
@@ -286,8 +318,8 @@ void reader::convert_operator(node& made, CXCursor cursor, int depth)
     std::vector<node> operands;
     for (const CXCursor& child : code_children(cursor)) {
         // One of the children is the name of the operator itself.
-        if (!operator_of(name_of(child)).empty() &&
-            clang_getCursorKind(child) != CXCursor_CallExpr && clang_getCursorKind(child) != CXCursor_MemberRefExpr)
+        if (!operator_of(name_of(child)).empty() && clang_getCursorKind(child) != CXCursor_CallExpr &&
+            clang_getCursorKind(child) != CXCursor_MemberRefExpr)
             continue;
         operands.push_back(convert(child, depth + 1));
     }
@@ -350,9 +382,15 @@ void reader::convert_loop(node& made, CXCursor cursor, int depth)
     made.kind = shape::loop;
     std::vector<CXCursor> children = code_children(cursor);
     switch (clang_getCursorKind(cursor)) {
-    case CXCursor_WhileStmt: made.name = "while"; break;
-    case CXCursor_DoStmt: made.name = "do"; break;
-    case CXCursor_CXXForRangeStmt: made.name = "range"; break;
+    case CXCursor_WhileStmt:
+        made.name = "while";
+        break;
+    case CXCursor_DoStmt:
+        made.name = "do";
+        break;
+    case CXCursor_CXXForRangeStmt:
+        made.name = "range";
+        break;
     default: {
         made.name = "for";
         // Whether there is a condition shows in the text only: libclang leaves out what is missing.

@@ -10,29 +10,33 @@ namespace {
 
 constexpr std::size_t outcomes_max = 160;
 
-
 /// Drops outcomes that say the same.
 void merge(outcomes& all)
 {
     std::set<std::tuple<outcome::kind, cause, const node*, decltype(path_state().key())>> seen;
-    std::erase_if(
-        all, [&](const outcome& one) { return !seen.emplace(one.how, one.why, one.from.at, one.state.key()).second; });
+    std::erase_if(all, [&](const outcome& one) {
+        return !seen.emplace(one.how, one.why, one.from.at, one.state.key()).second;
+    });
 }
 
 void append(outcomes& into, outcomes more) { std::move(more.begin(), more.end(), std::back_inserter(into)); }
 
 bool catches_all(const node& handler) { return handler.name == "..."; }
 
-bool catches_standard(const node& handler) { return handler.name.find("std::exception") != std::string::npos &&
-                                                    handler.name.find("exception_ptr") == std::string::npos; }
+bool catches_standard(const node& handler)
+{
+    return handler.name.find("std::exception") != std::string::npos &&
+           handler.name.find("exception_ptr") == std::string::npos;
+}
 
 /// True if an entry is taken out of some container here.
 bool removes_entry(const node& tree)
 {
     bool found = false;
     walk(tree, [&](const node& below) {
-        found = found || (below.kind == shape::call && (callee(below) == "erase" || callee(below) == "remove" ||
-                                                           callee(below) == "extract"));
+        found = found ||
+                (below.kind == shape::call &&
+                    (callee(below) == "erase" || callee(below) == "remove" || callee(below) == "extract"));
         return !found;
     });
     return found;
@@ -52,7 +56,8 @@ void walker::run()
     try {
         outcomes ends = execute(start_.body, in, {});
         // Of several ways to lose the same thing, the plainest is told.
-        constexpr cause plainest[] = {cause::await, cause::rethrow, cause::thrown, cause::cleanup, cause::none};
+        constexpr cause plainest[] = {
+            cause::await, cause::rethrow, cause::thrown, cause::cleanup, cause::none};
         for (const cause why : plainest)
             for (const outcome& end : ends)
                 if (end.why == why)
@@ -67,17 +72,25 @@ outcomes walker::execute(const node& statement, frame& in, path_state from)
     if (++steps_ > steps_max)
         throw too_many();
     switch (statement.kind) {
-    case shape::block: return execute_block(statement.parts, 0, in, std::move(from));
-    case shape::branch: return execute_branch(statement, in, std::move(from));
-    case shape::loop: return execute_loop(statement, in, std::move(from));
-    case shape::choice: return execute_choice(statement, in, std::move(from));
-    case shape::attempt: return execute_attempt(statement, in, std::move(from));
-    case shape::declare: return declare(statement, in, std::move(from));
+    case shape::block:
+        return execute_block(statement.parts, 0, in, std::move(from));
+    case shape::branch:
+        return execute_branch(statement, in, std::move(from));
+    case shape::loop:
+        return execute_loop(statement, in, std::move(from));
+    case shape::choice:
+        return execute_choice(statement, in, std::move(from));
+    case shape::attempt:
+        return execute_attempt(statement, in, std::move(from));
+    case shape::declare:
+        return declare(statement, in, std::move(from));
     case shape::label:
         return statement.parts.empty() ? outcomes{{outcome::kind::normal, std::move(from)}}
                                        : execute(statement.parts.back(), in, std::move(from));
-    case shape::stop: return {{outcome::kind::stopped, std::move(from)}};
-    case shape::go_on: return {{outcome::kind::went_on, std::move(from)}};
+    case shape::stop:
+        return {{outcome::kind::stopped, std::move(from)}};
+    case shape::go_on:
+        return {{outcome::kind::went_on, std::move(from)}};
     case shape::leave: {
         outcomes all = evaluate_parts(statement.parts, 0, statement.parts.size(), in, std::move(from));
         for (outcome& one : all) {
@@ -102,11 +115,13 @@ outcomes walker::execute(const node& statement, frame& in, path_state from)
             }
         return all;
     }
-    default: return evaluate(statement, in, std::move(from));
+    default:
+        return evaluate(statement, in, std::move(from));
     }
 }
 
-outcomes walker::execute_block(const std::vector<node>& statements, std::size_t first, frame& in, path_state from)
+outcomes walker::execute_block(
+    const std::vector<node>& statements, std::size_t first, frame& in, path_state from)
 {
     outcomes ended;
     outcomes going{{outcome::kind::normal, std::move(from)}};
@@ -165,14 +180,14 @@ outcomes walker::execute_loop(const node& statement, frame& in, path_state from)
         return {{outcome::kind::normal, std::move(from)}};
     const node& body = statement.parts.back();
     const bool has_condition = statement.name == "while" || statement.name == "do";
-    const node* const condition = has_condition && statement.parts.size() >= 2
-                                      ? &statement.parts[statement.parts.size() - 2]
-                                      : nullptr;
-    const bool for_ever = statement.name == "for ever" || (condition && condition->constant && *condition->constant != 0);
+    const node* const condition =
+        has_condition && statement.parts.size() >= 2 ? &statement.parts[statement.parts.size() - 2] : nullptr;
+    const bool for_ever =
+        statement.name == "for ever" || (condition && condition->constant && *condition->constant != 0);
     outcomes ended;
     outcomes going{{outcome::kind::normal, std::move(from)}};
-    // What begins the loop, a `for`'s step and a range's variable are evaluated once; that is enough for what they do
-    // to a resource.
+    // What begins the loop, a `for`'s step and a range's variable are evaluated once; that is enough for what
+    // they do to a resource.
     outcomes begun;
     for (outcome& one : going)
         for (outcome& after :
@@ -204,7 +219,8 @@ outcomes walker::execute_loop(const node& statement, frame& in, path_state from)
                         after.how = outcome::kind::normal;
                         ended.push_back(std::move(after));
                         break;
-                    default: ended.push_back(std::move(after));
+                    default:
+                        ended.push_back(std::move(after));
                     }
         }
         merge(next);
@@ -293,7 +309,8 @@ outcomes walker::execute_attempt(const node& statement, frame& in, path_state fr
 std::vector<path_state> walker::assume(const node& condition, bool wanted, frame& in, path_state from)
 {
     if (condition.constant)
-        return (*condition.constant != 0) == wanted ? std::vector<path_state>{std::move(from)} : std::vector<path_state>{};
+        return (*condition.constant != 0) == wanted ? std::vector<path_state>{std::move(from)}
+                                                    : std::vector<path_state>{};
     if (condition.kind == shape::unary && condition.name == "!" && condition.parts.size() == 1)
         return assume(condition.parts[0], !wanted, in, std::move(from));
     if (condition.kind == shape::binary && condition.parts.size() == 2 &&
@@ -331,7 +348,8 @@ std::vector<path_state> walker::assume(const node& condition, bool wanted, frame
         about = in.prefix + "?" + text_of(*tested, in);
     const auto known = from.truth.find(about);
     if (known != from.truth.end())
-        return known->second == positive ? std::vector<path_state>{std::move(from)} : std::vector<path_state>{};
+        return known->second == positive ? std::vector<path_state>{std::move(from)}
+                                         : std::vector<path_state>{};
     from.truth[about] = positive;
     return {std::move(from)};
 }

@@ -22,8 +22,21 @@ struct spot
     const node* at = nullptr;
 };
 
-enum class holding { absent, open, closed, gone };
-enum class cause { none, await, rethrow, thrown, cleanup };
+enum class holding
+{
+    absent,
+    open,
+    closed,
+    gone
+};
+enum class cause
+{
+    none,
+    await,
+    rethrow,
+    thrown,
+    cleanup
+};
 
 /// What is known at one point of one path.
 struct path_state
@@ -46,13 +59,21 @@ struct path_state
         std::vector<std::string> errors;
         for (const auto& [name, where] : remembered)
             errors.push_back(name);
-        return std::make_tuple(resource, open_failed, close_threw, shielded, pending_open, opened.at, closed.at, truth, errors);
+        return std::make_tuple(
+            resource, open_failed, close_threw, shielded, pending_open, opened.at, closed.at, truth, errors);
     }
 };
 
 struct outcome
 {
-    enum class kind { normal, thrown, returned, stopped, went_on };
+    enum class kind
+    {
+        normal,
+        thrown,
+        returned,
+        stopped,
+        went_on
+    };
     kind how = kind::normal;
     path_state state;
     cause why = cause::none;
@@ -80,7 +101,8 @@ class walker
 public:
     walker(finder& into, const function& start, followed resource);
 
-    /// Follows the resource through the function and adds what was found. A function with too many paths is left out.
+    /// Follows the resource through the function and adds what was found. A function with too many paths is
+    /// left out.
     void run();
 
 private:
@@ -101,7 +123,8 @@ private:
     {};
 
     outcomes execute(const node& statement, frame& in, path_state from);
-    outcomes execute_block(const std::vector<node>& statements, std::size_t first, frame& in, path_state from);
+    outcomes execute_block(
+        const std::vector<node>& statements, std::size_t first, frame& in, path_state from);
     outcomes execute_branch(const node& statement, frame& in, path_state from);
     outcomes execute_loop(const node& statement, frame& in, path_state from);
     outcomes execute_choice(const node& statement, frame& in, path_state from);

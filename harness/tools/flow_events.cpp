@@ -49,7 +49,8 @@ bool stays_quiet(const finder& in, const function& of, const node& tree, int dep
     if (tree.kind == shape::attempt && !tree.parts.empty() && tree.parts.back().name == "...")
         return std::all_of(tree.parts.begin() + 1, tree.parts.end(),
             [&](const node& handler) { return stays_quiet(in, of, handler, depth); });
-    if (tree.kind == shape::call && (callee(tree) == "rethrow_exception" || callee(tree) == "throw_with_nested"))
+    if (tree.kind == shape::call &&
+        (callee(tree) == "rethrow_exception" || callee(tree) == "throw_with_nested"))
         return false;
     if (tree.kind == shape::await && !tree.parts.empty()) {
         const std::string text = in.in().text(of, tree);
@@ -62,8 +63,8 @@ bool stays_quiet(const finder& in, const function& of, const node& tree, int dep
         return !called.empty() && std::all_of(called.begin(), called.end(),
                                       [&](const function* one) { return never_throws(in, *one, depth + 1); });
     }
-    return std::all_of(
-        tree.parts.begin(), tree.parts.end(), [&](const node& part) { return stays_quiet(in, of, part, depth); });
+    return std::all_of(tree.parts.begin(), tree.parts.end(),
+        [&](const node& part) { return stays_quiet(in, of, part, depth); });
 }
 
 bool never_throws(const finder& in, const function& of, int depth)
@@ -75,14 +76,14 @@ bool holds_exception(std::string_view type) { return type.find("exception_ptr") 
 
 bool is_container_insert(std::string_view name)
 {
-    return name == "insert" || name == "emplace" || name == "push_back" || name == "emplace_back" || name == "push" ||
-           name == "push_front" || name == "emplace_front" || name == "try_emplace";
+    return name == "insert" || name == "emplace" || name == "push_back" || name == "emplace_back" ||
+           name == "push" || name == "push_front" || name == "emplace_front" || name == "try_emplace";
 }
 
 bool is_container_removal(std::string_view name)
 {
-    return name == "erase" || name == "remove" || name == "pop_back" || name == "pop_front" || name == "pop" ||
-           name == "extract" || name == "clear" || name == "remove_if" || name == "erase_if";
+    return name == "erase" || name == "remove" || name == "pop_back" || name == "pop_front" ||
+           name == "pop" || name == "extract" || name == "clear" || name == "remove_if" || name == "erase_if";
 }
 
 /// Forgets what a path assumed of conditions that mention what changed.
@@ -90,7 +91,8 @@ void forget(path_state& state, const std::string& path)
 {
     const std::string last = path.substr(path.rfind('.') + 1);
     std::erase_if(state.truth, [&](const auto& known) {
-        return known.first == path || (known.first.find('?') != std::string::npos && known.first.find(last) != std::string::npos);
+        return known.first == path ||
+               (known.first.find('?') != std::string::npos && known.first.find(last) != std::string::npos);
     });
 }
 
@@ -129,17 +131,22 @@ outcomes walker::evaluate(const node& expression, frame& in, path_state from)
     switch (expression.kind) {
     case shape::lambda:
     case shape::name:
-    case shape::literal: return normally(std::move(from));
+    case shape::literal:
+        return normally(std::move(from));
     case shape::await:
-    case shape::yield: return evaluate_await(expression, in, std::move(from));
-    case shape::call: return evaluate_call(expression, in, std::move(from));
-    case shape::assign: return assign(expression, in, std::move(from));
-    case shape::raise: return execute(expression, in, std::move(from));
+    case shape::yield:
+        return evaluate_await(expression, in, std::move(from));
+    case shape::call:
+        return evaluate_call(expression, in, std::move(from));
+    case shape::assign:
+        return assign(expression, in, std::move(from));
+    case shape::raise:
+        return execute(expression, in, std::move(from));
     case shape::step: {
         outcomes all = evaluate_parts(expression.parts, 0, expression.parts.size(), in, std::move(from));
         for (outcome& one : all)
-            if (one.how == outcome::kind::normal && resource_.of == family::counter && !expression.parts.empty() &&
-                is_resource(expression.parts[0], in)) {
+            if (one.how == outcome::kind::normal && resource_.of == family::counter &&
+                !expression.parts.empty() && is_resource(expression.parts[0], in)) {
                 if ((expression.name == "++") != resource_.counts_down)
                     acquire(expression, in, one.state);
                 else
@@ -165,7 +172,8 @@ outcomes walker::evaluate(const node& expression, frame& in, path_state from)
     }
     case shape::binary: {
         // Operands of `||` on awaitables are both started; for conditions, the right one may be left out.
-        if ((expression.name != "&&" && expression.name != "||") || expression.parts.size() != 2 || in.awaiting > 0)
+        if ((expression.name != "&&" && expression.name != "||") || expression.parts.size() != 2 ||
+            in.awaiting > 0)
             break;
         outcomes ended;
         for (outcome& one : evaluate(expression.parts[0], in, std::move(from))) {
@@ -194,17 +202,19 @@ outcomes walker::evaluate(const node& expression, frame& in, path_state from)
                     one.state.resource = holding::gone;
         return all;
     }
-    default: break;
+    default:
+        break;
     }
     return evaluate_parts(expression.parts, 0, expression.parts.size(), in, std::move(from));
 }
 
-/// Awaiting what cannot fail: the coroutine's own state, an operation whose error goes elsewhere, or a coroutine that
-/// catches everything.
+/// Awaiting what cannot fail: the coroutine's own state, an operation whose error goes elsewhere, or a
+/// coroutine that catches everything.
 bool walker::is_quiet(const node& operand, const frame& in) const
 {
     // Waiver: what mishap's clients throw is told to mishap, and not to the adapter that runs them.
-    if (operand.kind == shape::call && operand.target.find("@mishap@S@environment@F@clients") != std::string::npos)
+    if (operand.kind == shape::call &&
+        operand.target.find("@mishap@S@environment@F@clients") != std::string::npos)
         return true;
     if (operand.kind == shape::call) {
         const auto called = into_.callees(*in.in, operand);
@@ -225,7 +235,8 @@ outcomes walker::evaluate_await(const node& expression, frame& in, path_state fr
         return normally(std::move(from));
     const node& operand = expression.parts.front();
     const std::string text = text_of(operand, in);
-    if (text.find("reset_cancellation_state") != std::string::npos || text.find("shield") != std::string::npos) {
+    if (text.find("reset_cancellation_state") != std::string::npos ||
+        text.find("shield") != std::string::npos) {
         from.shielded = text.find("enable_") == std::string::npos;
         return normally(std::move(from));
     }
@@ -258,7 +269,8 @@ outcomes walker::evaluate_await(const node& expression, frame& in, path_state fr
         forget_what_others_change(one.state);
         const bool cleaned = before != holding::closed && one.state.resource == holding::closed;
         if (!is_quiet(operand, in)) {
-            outcome thrown{outcome::kind::thrown, one.state, cleaned ? cause::cleanup : cause::await, {in.in, &expression}};
+            outcome thrown{outcome::kind::thrown, one.state, cleaned ? cause::cleanup : cause::await,
+                {in.in, &expression}};
             if (thrown.state.pending_open)
                 thrown.state.open_failed = true;
             thrown.state.pending_open = false;
@@ -313,8 +325,8 @@ outcomes walker::evaluate_call(const node& call, frame& in, path_state from)
         const node& argument = unwrapped(call.parts[i]);
         const auto named = argument.kind == shape::name ? in.lambdas.find(argument.name) : in.lambdas.end();
         const node* const work = argument.kind == shape::lambda ? &argument
-                                 : named != in.lambdas.end()   ? named->second
-                                                               : nullptr;
+                                 : named != in.lambdas.end()    ? named->second
+                                                                : nullptr;
         pieces += work != nullptr;
         about_it = about_it || (work && mentions_resource(*work, in));
     }
@@ -336,7 +348,8 @@ outcomes walker::evaluate_call(const node& call, frame& in, path_state from)
             }
             if (argument->kind == shape::lambda && mentions_resource(*argument, in)) {
                 if (in.awaiting > 0 && !leaves) {
-                    std::ranges::move(call_lambda(*argument, in, std::move(one.state)), std::back_inserter(next));
+                    std::ranges::move(
+                        call_lambda(*argument, in, std::move(one.state)), std::back_inserter(next));
                     continue;
                 }
                 one.state.resource = holding::gone;
@@ -361,7 +374,8 @@ outcomes walker::evaluate_known_call(const node& call, frame& in, path_state fro
 {
     const std::string_view name = callee(call);
     const node* const object = object_of(call);
-    if (name == "rethrow_exception" || name == "throw_with_nested" || name == "throw_error" || name == "throw_exception") {
+    if (name == "rethrow_exception" || name == "throw_with_nested" || name == "throw_error" ||
+        name == "throw_exception") {
         unsigned caught = 0;
         for (const node& part : call.parts)
             walk(part, [&](const node& below) {
@@ -379,7 +393,8 @@ outcomes walker::evaluate_known_call(const node& call, frame& in, path_state fro
         if (in.in == &start_ && caught != 0)
             judge_replaced_error(lost, {in.in, &call});
         const bool anew = name != "rethrow_exception" && name != "throw_with_nested";
-        return {{outcome::kind::thrown, std::move(from), anew ? cause::thrown : cause::rethrow, {in.in, &call}}};
+        return {
+            {outcome::kind::thrown, std::move(from), anew ? cause::thrown : cause::rethrow, {in.in, &call}}};
     }
     if (name == "terminate" || name == "abort" || name == "exit" || name == "_Exit")
         if (!object)
@@ -394,7 +409,8 @@ outcomes walker::evaluate_known_call(const node& call, frame& in, path_state fro
             const role means = role_of(name);
             if (means.does == part::acquires && means.of == resource_.of)
                 acquire(call, in, from);
-            else if (means.does == part::forces || (means.does == part::cleans_up && means.of == resource_.of))
+            else if (means.does == part::forces ||
+                     (means.does == part::cleans_up && means.of == resource_.of))
                 clean_up(call, in, from, means.does == part::forces);
             else if (name == "reset" || name == "swap")
                 from.resource = holding::gone;
@@ -407,9 +423,10 @@ outcomes walker::evaluate_known_call(const node& call, frame& in, path_state fro
         if (is_resource(argument, in)) {
             const role means = role_of(name);
             const bool moved = argument.kind == shape::call && callee(argument) == "move";
-            const bool mine = means.of == resource_.of ||
-                              (resource_.of == family::lifetime && means.of == family::permit);
-            if (i == 1 && means.does == part::acquires && means.of == resource_.of && resource_.of != family::transaction)
+            const bool mine =
+                means.of == resource_.of || (resource_.of == family::lifetime && means.of == family::permit);
+            if (i == 1 && means.does == part::acquires && means.of == resource_.of &&
+                resource_.of != family::transaction)
                 acquire(call, in, from);
             else if (i == 1 && (means.does == part::forces || (means.does == part::cleans_up && mine)))
                 clean_up(call, in, from, means.does == part::forces);
@@ -418,7 +435,7 @@ outcomes walker::evaluate_known_call(const node& call, frame& in, path_state fro
         }
         // Whoever is given the error is told of it.
         if (in.asking == 0)
-                walk(argument, [&](const node& below) {
+            walk(argument, [&](const node& below) {
                 if (below.kind == shape::name)
                     from.remembered.erase(path_of(below, in));
                 return true;
@@ -430,7 +447,8 @@ outcomes walker::evaluate_known_call(const node& call, frame& in, path_state fro
 /// A member function that is called on the followed object itself, where that is `this`.
 bool walker::is_own_call(const node& call, const frame& in) const
 {
-    if (resource_.path != "this" || call.kind != shape::call || call.parts.empty() || in.in->owner != start_.owner)
+    if (resource_.path != "this" || call.kind != shape::call || call.parts.empty() ||
+        in.in->owner != start_.owner)
         return false;
     const node& called = call.parts.front();
     return called.kind == shape::member && (called.parts.empty() || object_path(called.parts[0]) == "this") &&
@@ -444,7 +462,8 @@ bool walker::touches_resource(const function& of, int depth) const
         found = found || object_path(below) == resource_.path;
         if (!found && below.kind == shape::call && depth < 3)
             for (const function* const called : into_.callees(of, below))
-                found = found || (called != &of && called->owner == of.owner && touches_resource(*called, depth + 1));
+                found = found ||
+                        (called != &of && called->owner == of.owner && touches_resource(*called, depth + 1));
         return !found;
     });
     return found;
@@ -458,7 +477,8 @@ std::optional<outcomes> walker::call_function(const node& call, frame& in, const
     bool concerns = false;
     for (std::size_t i = 1; i < call.parts.size(); ++i)
         concerns = concerns || is_resource(call.parts[i], in);
-    const bool own = !object && !call.parts.empty() && resource_.path.starts_with("this.") && !in.in->owner.empty();
+    const bool own =
+        !object && !call.parts.empty() && resource_.path.starts_with("this.") && !in.in->owner.empty();
     if (is_own_call(call, in))
         return {};
     // Counters and lines are shared by the members of a class: a member that touches one may well settle it.
@@ -476,7 +496,8 @@ std::optional<outcomes> walker::call_function(const node& call, frame& in, const
     if ((!concerns && !own) || (object && object_path(*object) != "this"))
         return {};
     for (const function* const called : into_.callees(*in.in, call)) {
-        if (!called->defined || entered_.contains(called) || called->parameters.size() + 1 < call.parts.size())
+        if (!called->defined || entered_.contains(called) ||
+            called->parameters.size() + 1 < call.parts.size())
             continue;
         if (own && !concerns && called->owner != in.in->owner)
             continue;
@@ -488,12 +509,14 @@ std::optional<outcomes> walker::call_function(const node& call, frame& in, const
             return {};
         bool given_away = false;
         for (std::size_t i = 1; i < call.parts.size(); ++i)
-            given_away = given_away || (callee(unwrapped(call.parts[i])) == "move" && is_resource(call.parts[i], in));
+            given_away =
+                given_away || (callee(unwrapped(call.parts[i])) == "move" && is_resource(call.parts[i], in));
         outcomes all = normally(from);
         for (std::size_t i = 1; i < call.parts.size(); ++i) {
             outcomes next;
             for (outcome& one : all)
-                std::ranges::move(evaluate(call.parts[i], in, std::move(one.state)), std::back_inserter(next));
+                std::ranges::move(
+                    evaluate(call.parts[i], in, std::move(one.state)), std::back_inserter(next));
             all = std::move(next);
         }
         frame inside;
@@ -519,11 +542,12 @@ std::optional<outcomes> walker::call_function(const node& call, frame& in, const
                 // What the callee remembered for itself is its own affair.
                 std::erase_if(after.state.remembered,
                     [&](const auto& held) { return held.first.starts_with(inside.prefix); });
-                std::erase_if(
-                    after.state.truth, [&](const auto& known) { return known.first.starts_with(inside.prefix); });
+                std::erase_if(after.state.truth,
+                    [&](const auto& known) { return known.first.starts_with(inside.prefix); });
                 if (after.how == outcome::kind::normal && given_away && after.state.resource == holding::open)
                     after.state.resource = holding::gone;
-                if (after.how == outcome::kind::thrown && after.from.in != in.in && after.why != cause::cleanup)
+                if (after.how == outcome::kind::thrown && after.from.in != in.in &&
+                    after.why != cause::cleanup)
                     after.from = {in.in, &call};
                 ended.push_back(std::move(after));
             }

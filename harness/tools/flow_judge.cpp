@@ -13,24 +13,35 @@ namespace {
 std::string_view noun(family of)
 {
     switch (of) {
-    case family::lock: return "locked";
-    case family::permit: return "taken";
-    case family::transaction: return "in a transaction";
-    case family::counter: return "counted up";
-    case family::container: return "holding the entry";
-    case family::session: return "logged in";
-    case family::subscription: return "subscribed";
-    default: return "open";
+    case family::lock:
+        return "locked";
+    case family::permit:
+        return "taken";
+    case family::transaction:
+        return "in a transaction";
+    case family::counter:
+        return "counted up";
+    case family::container:
+        return "holding the entry";
+    case family::session:
+        return "logged in";
+    case family::subscription:
+        return "subscribed";
+    default:
+        return "open";
     }
 }
 
 bool is_leak_of_resource(family of)
 {
-    return of == family::lifetime || of == family::transaction || of == family::session || of == family::subscription;
+    return of == family::lifetime || of == family::transaction || of == family::session ||
+           of == family::subscription;
 }
 
-/// The line that switches cancellation off, before the statement of the function's own block that contains `at`.
-std::optional<edit> shield_before(const unit& in, const function& start, const function* where, const node& at)
+/// The line that switches cancellation off, before the statement of the function's own block that contains
+/// `at`.
+std::optional<edit> shield_before(
+    const unit& in, const function& start, const function* where, const node& at)
 {
     if (where != &start || start.body.kind != shape::block)
         return {};
@@ -43,7 +54,8 @@ std::optional<edit> shield_before(const unit& in, const function& start, const f
         const std::string indent(line.substr(0, line.find_first_not_of(" \t")));
         if (indent.size() + 1 != begins.column)
             return {}; // something else stands before it in its line
-        const bool standalone = start.result.starts_with("asio::") && text.text().find("boost/asio") == std::string::npos &&
+        const bool standalone = start.result.starts_with("asio::") &&
+                                text.text().find("boost/asio") == std::string::npos &&
                                 text.text().find("namespace asio") == std::string::npos;
         const std::string asio = standalone ? "asio" : "boost::asio";
         return edit{text.path(), statement.begin - static_cast<unsigned>(indent.size()),
@@ -59,9 +71,15 @@ std::string shown(const std::string& path) { return path.starts_with("this.") ? 
 
 } // namespace
 
-bool walker::first(std::string_view check, const node* at) { return said_.emplace(std::string(check), at).second; }
+bool walker::first(std::string_view check, const node* at)
+{
+    return said_.emplace(std::string(check), at).second;
+}
 
-note walker::note_at(spot where, std::string text) const { return into_.note_at(*where.in, *where.at, std::move(text)); }
+note walker::note_at(spot where, std::string text) const
+{
+    return into_.note_at(*where.in, *where.at, std::move(text));
+}
 
 void walker::acquire(const node& at, frame& in, path_state& state)
 {
@@ -125,11 +143,14 @@ void walker::judge_cleanup(const node& at, frame& in, const path_state& state)
         first("closes-uncreated", &at)) {
         finding& made = into_.add("closes-uncreated", *in.in, at,
             fmt::format("`{}` is cleaned up also when it was never {}", name,
-                resource_.of == family::transaction ? "begun" : counts ? "acquired" : "created"));
+                resource_.of == family::transaction ? "begun"
+                : counts                            ? "acquired"
+                                                    : "created"));
         if (state.opened.at)
             made.path.push_back(note_at(state.opened, "this may fail"));
         for (const auto& [error, where] : state.remembered)
-            made.path.push_back(note_at(where, "the error is remembered here, and the path goes on to the clean-up"));
+            made.path.push_back(
+                note_at(where, "the error is remembered here, and the path goes on to the clean-up"));
     }
     // Where the path knows that this was no cancellation, nothing is cancelled.
     const bool not_cancelled = std::any_of(state.truth.begin(), state.truth.end(), [](const auto& known) {
@@ -219,8 +240,8 @@ void walker::judge_end(const outcome& end)
             return;
         finding& made = into_.add("cleanup-skipped", *end.from.in, *end.from.at,
             fmt::format("{}, `{}` stays {}: its clean-up is skipped",
-                end.why == cause::await ? "if this throws" : "on a path that leaves here", shown(resource_.path),
-                noun(resource_.of)));
+                end.why == cause::await ? "if this throws" : "on a path that leaves here",
+                shown(resource_.path), noun(resource_.of)));
         made.path.push_back(note_at(end.state.opened, "acquired here"));
         for (const spot& one : cleanups_)
             made.path.push_back(note_at(one, "the clean-up that this path does not come to"));
@@ -316,7 +337,8 @@ void follow_all(finder& into, const function& of)
             if (below.kind == shape::call && means.does == part::cleans_up)
                 for (const node& part : below.parts) {
                     const node* const object = object_of(below);
-                    const std::string path = object && &part == &below.parts.front() ? object_path(*object) : object_path(part);
+                    const std::string path =
+                        object && &part == &below.parts.front() ? object_path(*object) : object_path(part);
                     if (!own.contains(path.substr(0, path.find('.'))))
                         several.insert(path);
                 }
@@ -337,8 +359,8 @@ void follow_all(finder& into, const function& of)
         if (kind == family::counter) {
             const std::string* first = nullptr;
             walk(of.body, [&](const node& below) {
-                if ((below.kind == shape::step || below.kind == shape::assign) && !below.parts.empty() && !first &&
-                    object_path(below.parts[0]) == path)
+                if ((below.kind == shape::step || below.kind == shape::assign) && !below.parts.empty() &&
+                    !first && object_path(below.parts[0]) == path)
                     first = &below.name;
                 return !first;
             });

@@ -15,7 +15,8 @@ std::string uri(const std::string& file)
     std::string path = std::filesystem::path(file).generic_string();
     std::string escaped;
     for (const char c : path)
-        if (std::isalnum(static_cast<unsigned char>(c)) || std::string_view("/._-~").find(c) != std::string_view::npos)
+        if (std::isalnum(static_cast<unsigned char>(c)) ||
+            std::string_view("/._-~").find(c) != std::string_view::npos)
             escaped += c;
         else
             escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
@@ -24,7 +25,8 @@ std::string uri(const std::string& file)
 
 std::string region(const place& at, unsigned length)
 {
-    return fmt::format(R"({{"startLine":{},"startColumn":{},"endColumn":{}}})", at.line, at.column, at.column + length);
+    return fmt::format(
+        R"({{"startLine":{},"startColumn":{},"endColumn":{}}})", at.line, at.column, at.column + length);
 }
 
 std::string location(const place& at, unsigned length, std::string_view message = {})
@@ -38,14 +40,13 @@ std::string location(const place& at, unsigned length, std::string_view message 
 
 std::string sarif_rule(const check& one)
 {
-    return fmt::format(
-        R"({{"id":{},"shortDescription":{{"text":{}}},"help":{{"text":{},"markdown":{}}},)"
-        R"("properties":{{"invariant":{}}},"defaultConfiguration":{{"level":"warning"}}}})",
+    return fmt::format(R"({{"id":{},"shortDescription":{{"text":{}}},"help":{{"text":{},"markdown":{}}},)"
+                       R"("properties":{{"invariant":{}}},"defaultConfiguration":{{"level":"warning"}}}})",
         json_string(one.name), json_string(one.sentence),
-        json_string(fmt::format("{}\n\nWrong:\n{}\n\nRight:\n{}\n\nIn a run: {}", one.sentence, one.wrong, one.right,
-            one.invariant)),
-        json_string(fmt::format("{}\n\nWrong:\n```cpp\n{}\n```\n\nRight:\n```cpp\n{}\n```\n\nIn a run: `{}`", one.sentence,
-            one.wrong, one.right, one.invariant)),
+        json_string(fmt::format("{}\n\nWrong:\n{}\n\nRight:\n{}\n\nIn a run: {}", one.sentence, one.wrong,
+            one.right, one.invariant)),
+        json_string(fmt::format("{}\n\nWrong:\n```cpp\n{}\n```\n\nRight:\n```cpp\n{}\n```\n\nIn a run: `{}`",
+            one.sentence, one.wrong, one.right, one.invariant)),
         json_string(one.invariant));
 }
 
@@ -55,7 +56,8 @@ std::string sarif_fix(const finding& of)
     for (const edit& one : of.fix)
         changes += fmt::format(
             R"({}{{"artifactLocation":{{"uri":{}}},"replacements":[{{"deletedRegion":{{"charOffset":{},"charLength":{}}},"insertedContent":{{"text":{}}}}}]}})",
-            changes.empty() ? "" : ",", json_string(uri(one.file)), one.begin, one.end - one.begin, json_string(one.text));
+            changes.empty() ? "" : ",", json_string(uri(one.file)), one.begin, one.end - one.begin,
+            json_string(one.text));
     return fmt::format(R"({{"artifactChanges":[{}]}})", changes);
 }
 
@@ -63,13 +65,16 @@ std::string sarif_result(const judged& one)
 {
     const finding& of = one.what;
     const auto all = checks();
-    const auto rule = std::find_if(all.begin(), all.end(), [&](const check& c) { return c.name == of.check; });
-    std::string text = fmt::format(R"({{"ruleId":{},"ruleIndex":{},"level":"warning","message":{{"text":{}}},"locations":[{}])",
+    const auto rule =
+        std::find_if(all.begin(), all.end(), [&](const check& c) { return c.name == of.check; });
+    std::string text = fmt::format(
+        R"({{"ruleId":{},"ruleIndex":{},"level":"warning","message":{{"text":{}}},"locations":[{}])",
         json_string(of.check), rule - all.begin(), json_string(of.text), location(of.where, of.length));
     if (!of.path.empty()) {
         std::string steps;
         for (const note& step : of.path)
-            steps += fmt::format(R"({}{{"location":{}}})", steps.empty() ? "" : ",", location(step.where, 1, step.text));
+            steps += fmt::format(
+                R"({}{{"location":{}}})", steps.empty() ? "" : ",", location(step.where, 1, step.text));
         steps += fmt::format(R"(,{{"location":{}}})", location(of.where, of.length, of.text));
         text += fmt::format(R"(,"codeFlows":[{{"threadFlows":[{{"locations":[{}]}}]}}])", steps);
     }
@@ -78,7 +83,8 @@ std::string sarif_result(const judged& one)
     text += fmt::format(R"(,"partialFingerprints":{{"checkAndLine/v1":"{:016x}"}})",
         std::hash<std::string>()(of.check + '\n' + one.line));
     if (one.stands == standing::allowed)
-        text += fmt::format(R"(,"suppressions":[{{"kind":"inSource","justification":{}}}])", json_string(one.reason));
+        text += fmt::format(
+            R"(,"suppressions":[{{"kind":"inSource","justification":{}}}])", json_string(one.reason));
     else if (one.stands == standing::known)
         text += R"(,"suppressions":[{"kind":"external","justification":"in the baseline"}])";
     return text + "}";
@@ -86,11 +92,14 @@ std::string sarif_result(const judged& one)
 
 std::string lsp_range(const place& at, unsigned length)
 {
-    return fmt::format(R"({{"start":{{"line":{},"character":{}}},"end":{{"line":{},"character":{}}}}})", at.line - 1,
-        at.column - 1, at.line - 1, at.column - 1 + length);
+    return fmt::format(R"({{"start":{{"line":{},"character":{}}},"end":{{"line":{},"character":{}}}}})",
+        at.line - 1, at.column - 1, at.line - 1, at.column - 1 + length);
 }
 
-std::string absolute_uri(const std::string& file) { return uri(std::filesystem::absolute(file).lexically_normal().string()); }
+std::string absolute_uri(const std::string& file)
+{
+    return uri(std::filesystem::absolute(file).lexically_normal().string());
+}
 
 } // namespace
 
@@ -142,7 +151,8 @@ std::string as_text(const judged& one)
         text += fmt::format(
             "{}:{}:{}: note: {}\n", step.where.file, step.where.line, step.where.column, step.text);
     if (!of.fix.empty())
-        text += fmt::format("{}:{}:{}: note: --fix mends this\n", of.where.file, of.where.line, of.where.column);
+        text +=
+            fmt::format("{}:{}:{}: note: --fix mends this\n", of.where.file, of.where.line, of.where.column);
     return text;
 }
 
@@ -175,9 +185,10 @@ std::string as_sarif(std::span<const judged> all, std::span<const complaint> com
         std::string where;
         if (!one.where.file.empty())
             where = fmt::format(R"(,"locations":[{}])",
-                location({one.where.file, std::max(one.where.line, 1u), std::max(one.where.column, 1u), 0}, 1));
-        notes += fmt::format(
-            R"({}{{"level":"error","message":{{"text":{}}}{}}})", notes.empty() ? "" : ",\n", json_string(one.text), where);
+                location(
+                    {one.where.file, std::max(one.where.line, 1u), std::max(one.where.column, 1u), 0}, 1));
+        notes += fmt::format(R"({}{{"level":"error","message":{{"text":{}}}{}}})", notes.empty() ? "" : ",\n",
+            json_string(one.text), where);
     }
     return fmt::format(
         R"({{"$schema":"https://json.schemastore.org/sarif-2.1.0.json","version":"2.1.0","runs":[{{"tool":{{"driver":{{)"
@@ -198,8 +209,9 @@ std::string as_lsp(std::span<const judged> all, std::span<const std::string> fil
             continue;
         std::string related;
         for (const note& step : one.what.path)
-            related += fmt::format(R"({}{{"location":{{"uri":{},"range":{}}},"message":{}}})", related.empty() ? "" : ",",
-                json_string(absolute_uri(step.where.file)), lsp_range(step.where, 1), json_string(step.text));
+            related += fmt::format(R"({}{{"location":{{"uri":{},"range":{}}},"message":{}}})",
+                related.empty() ? "" : ",", json_string(absolute_uri(step.where.file)),
+                lsp_range(step.where, 1), json_string(step.text));
         std::string& list = by_file[absolute_uri(one.what.where.file)];
         list += fmt::format(
             R"({}{{"range":{},"severity":2,"code":{},"source":"mishap-tools","message":{},"relatedInformation":[{}]}})",
@@ -214,13 +226,14 @@ std::string as_lsp(std::span<const judged> all, std::span<const std::string> fil
 
 std::string reference()
 {
-    std::string text = "# Checks of mishap-tools validate\n\n| check | what is wrong | in a run |\n|---|---|---|\n";
+    std::string text =
+        "# Checks of mishap-tools validate\n\n| check | what is wrong | in a run |\n|---|---|---|\n";
     for (const check& one : checks())
         text += fmt::format("| [`{0}`](#{0}) | {1} | `{2}` |\n", one.name, one.sentence, one.invariant);
     for (const check& one : checks()) {
-        text += fmt::format(
-            "\n## {}\n\n{}\n\nWrong:\n\n```cpp\n{}\n```\n\nRight:\n\n```cpp\n{}\n```\n\nA run blames it by `{}`.\n", one.name,
-            one.sentence, one.wrong, one.right, one.invariant);
+        text += fmt::format("\n## {}\n\n{}\n\nWrong:\n\n```cpp\n{}\n```\n\nRight:\n\n```cpp\n{}\n```\n\nA "
+                            "run blames it by `{}`.\n",
+            one.name, one.sentence, one.wrong, one.right, one.invariant);
         if (!one.fix.empty())
             text += fmt::format("`--fix` {}.\n", one.fix);
     }

@@ -19,7 +19,8 @@ struct complaint
     std::string text;
 };
 
-enum class standing {
+enum class standing
+{
     fresh,   ///< counts
     allowed, ///< by a comment
     known,   ///< by the baseline
@@ -41,11 +42,12 @@ std::string as_text(const judged& one);
 /// A workflow command of GitHub Actions.
 std::string as_annotation(const judged& one);
 
-/// A SARIF 2.1.0 log. Source: OASIS Standard, "Static Analysis Results Interchange Format Version 2.1.0" (2020).
+/// A SARIF 2.1.0 log. Source: OASIS Standard, "Static Analysis Results Interchange Format Version 2.1.0"
+/// (2020).
 std::string as_sarif(std::span<const judged> all, std::span<const complaint> complaints);
 
-/// One object for each file, as the parameters of the Language Server Protocol's textDocument/publishDiagnostics, each
-/// on its own line.
+/// One object for each file, as the parameters of the Language Server Protocol's
+/// textDocument/publishDiagnostics, each on its own line.
 std::string as_lsp(std::span<const judged> all, std::span<const std::string> files);
 
 /// The reference of all checks, in Markdown.

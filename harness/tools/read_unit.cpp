@@ -1,7 +1,7 @@
 // Goal: libclang's cursors as the small trees of syntax.hpp.
-// Method: libclang's stable C interface shows no coroutine statements as such. A co_await, co_yield or co_return is an
-// unexposed cursor whose text begins with that word; its first child is the operand, and the others are what the
-// compiler adds.
+// Method: libclang's stable C interface shows no coroutine statements as such. A co_await, co_yield or
+// co_return is an unexposed cursor whose text begins with that word; its first child is the operand, and the
+// others are what the compiler adds.
 
 #include "reader.hpp"
 
@@ -81,7 +81,8 @@ void add_lambdas(unit& into)
     std::vector<function> found;
     for (const function& of : into.functions)
         walk(of.body, [&](const node& below) {
-            if (below.kind != shape::lambda || below.parts.empty() || !contains(below.parts.back(), shape::await))
+            if (below.kind != shape::lambda || below.parts.empty() ||
+                !contains(below.parts.back(), shape::await))
                 return true;
             function made;
             made.owner = of.owner;

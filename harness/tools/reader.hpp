@@ -43,10 +43,7 @@ class reader
 public:
     reader(unit& into, CXTranslationUnit tu) : unit_(into), tu_(tu) {}
 
-    void read()
-    {
-        visit_declarations(clang_getTranslationUnitCursor(tu_), 0);
-    }
+    void read() { visit_declarations(clang_getTranslationUnitCursor(tu_), 0); }
 
 private:
     /// The file's source, loaded when it is first asked for; null for what is in no file.
@@ -76,7 +73,9 @@ private:
             switch (clang_getCursorKind(cursor)) {
             case CXCursor_Namespace:
             case CXCursor_LinkageSpec:
-            case CXCursor_UnexposedDecl: visit_declarations(cursor, depth + 1); break;
+            case CXCursor_UnexposedDecl:
+                visit_declarations(cursor, depth + 1);
+                break;
             case CXCursor_ClassDecl:
             case CXCursor_StructDecl:
             case CXCursor_ClassTemplate:
@@ -90,10 +89,15 @@ private:
             case CXCursor_Constructor:
             case CXCursor_Destructor:
             case CXCursor_ConversionFunction:
-            case CXCursor_FunctionTemplate: add_function(cursor); break;
+            case CXCursor_FunctionTemplate:
+                add_function(cursor);
+                break;
             case CXCursor_VarDecl:
-            case CXCursor_FieldDecl: add_lambdas_of(cursor); break;
-            default: break;
+            case CXCursor_FieldDecl:
+                add_lambdas_of(cursor);
+                break;
+            default:
+                break;
             }
         }
     }
@@ -120,8 +124,9 @@ private:
         for (const CXCursor& child : children_of(cursor)) {
             const CXCursorKind kind = clang_getCursorKind(child);
             if (kind == CXCursor_FieldDecl)
-                made.fields.push_back({owned(clang_getCursorSpelling(child)), type_of(child),
-                    owned(clang_getCursorUSR(child)), clang_getCXXAccessSpecifier(child) == CX_CXXPublic, place_of(child)});
+                made.fields.push_back(
+                    {owned(clang_getCursorSpelling(child)), type_of(child), owned(clang_getCursorUSR(child)),
+                        clang_getCXXAccessSpecifier(child) == CX_CXXPublic, place_of(child)});
             else if (kind == CXCursor_CXXBaseSpecifier)
                 made.bases.push_back(owned(clang_getTypeSpelling(clang_getCursorType(child))));
             else if (kind == CXCursor_Destructor && !clang_CXXMethod_isDefaulted(child))
@@ -143,14 +148,15 @@ private:
         made.scope = qualified_name(parent);
         const CXCursorKind parent_kind = clang_getCursorKind(parent);
         if (parent_kind == CXCursor_ClassDecl || parent_kind == CXCursor_StructDecl ||
-            parent_kind == CXCursor_ClassTemplate || parent_kind == CXCursor_ClassTemplatePartialSpecialization)
+            parent_kind == CXCursor_ClassTemplate ||
+            parent_kind == CXCursor_ClassTemplatePartialSpecialization)
             made.owner = made.scope;
         made.result = owned(clang_getTypeSpelling(clang_getCursorResultType(cursor)));
         const CXCursorKind kind = clang_getCursorKind(cursor);
         made.destructor = kind == CXCursor_Destructor;
-        made.constructor = kind == CXCursor_Constructor ||
-                           (kind == CXCursor_FunctionTemplate &&
-                               clang_getTemplateCursorKind(cursor) == CXCursor_Constructor);
+        made.constructor =
+            kind == CXCursor_Constructor || (kind == CXCursor_FunctionTemplate &&
+                                                clang_getTemplateCursorKind(cursor) == CXCursor_Constructor);
         made.is_template = kind == CXCursor_FunctionTemplate;
         made.is_const = clang_CXXMethod_isConst(cursor) != 0;
         made.begin = range.begin;
@@ -258,7 +264,10 @@ private:
         return text.substr(start, end - start);
     }
 
-    static std::string type_of(CXCursor cursor) { return owned(clang_getTypeSpelling(clang_getCursorType(cursor))); }
+    static std::string type_of(CXCursor cursor)
+    {
+        return owned(clang_getTypeSpelling(clang_getCursorType(cursor)));
+    }
 
     static std::string canonical_type_of(CXCursor cursor)
     {

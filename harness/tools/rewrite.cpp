@@ -13,18 +13,18 @@ namespace mishap::tools {
 namespace {
 
 /// Verbs that wait for something outside the program, where the object's type is the user's own.
-constexpr std::string_view blocking_verbs[] = {"accept", "acquire", "begin", "borrow", "close", "commit", "connect",
-    "create", "disconnect", "execute", "fetch", "flush", "give_back", "lock", "login", "log_in", "logout", "log_out", "open",
-    "ping", "query", "read", "receive", "release", "roll_back", "rollback", "send", "shut_down", "shutdown", "start", "stop",
-    "subscribe", "unlock", "unsubscribe", "wait", "write"};
+constexpr std::string_view blocking_verbs[] = {"accept", "acquire", "begin", "borrow", "close", "commit",
+    "connect", "create", "disconnect", "execute", "fetch", "flush", "give_back", "lock", "login", "log_in",
+    "logout", "log_out", "open", "ping", "query", "read", "receive", "release", "roll_back", "rollback",
+    "send", "shut_down", "shutdown", "start", "stop", "subscribe", "unlock", "unsubscribe", "wait", "write"};
 
-constexpr std::string_view asio_verbs[] = {"accept", "connect", "handshake", "read_some", "receive", "resolve", "send",
-    "shutdown", "wait", "write_some"};
+constexpr std::string_view asio_verbs[] = {"accept", "connect", "handshake", "read_some", "receive",
+    "resolve", "send", "shutdown", "wait", "write_some"};
 
 /// Functions that block, and have no asynchronous form that could be put in their place.
-constexpr std::string_view blocking_functions[] = {"accept", "close", "connect", "fclose", "fflush", "flock", "fopen", "fread",
-    "fsync", "fwrite", "getaddrinfo", "nanosleep", "open", "poll", "read", "recv", "select", "send", "sleep", "usleep",
-    "waitpid", "write"};
+constexpr std::string_view blocking_functions[] = {"accept", "close", "connect", "fclose", "fflush", "flock",
+    "fopen", "fread", "fsync", "fwrite", "getaddrinfo", "nanosleep", "open", "poll", "read", "recv", "select",
+    "send", "sleep", "usleep", "waitpid", "write"};
 
 template <class List>
 bool is_in(const List& list, std::string_view name)
@@ -42,7 +42,9 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 std::string trimmed(std::string_view text)
 {
     const std::size_t begin = text.find_first_not_of(" \t");
-    return begin == std::string_view::npos ? "" : std::string(text.substr(begin, text.find_last_not_of(" \t") + 1 - begin));
+    return begin == std::string_view::npos
+               ? ""
+               : std::string(text.substr(begin, text.find_last_not_of(" \t") + 1 - begin));
 }
 
 } // namespace
@@ -59,10 +61,12 @@ void read_mapping(const std::string& path, mapping& into)
         const std::size_t equals = line.find(" = ");
         const bool call = line.starts_with("call ");
         if (equals == std::string::npos || (!call && !line.starts_with("type ")))
-            throw usage_error(fmt::format("{}:{}: '{}' is no row; write 'call NAME = REPLACEMENT' with $object, $name and "
-                                          "$args, or 'type NAME = REPLACEMENT'",
-                path, number, line));
-        (call ? into.calls : into.types).push_back({trimmed(line.substr(5, equals - 5)), trimmed(line.substr(equals + 3))});
+            throw usage_error(
+                fmt::format("{}:{}: '{}' is no row; write 'call NAME = REPLACEMENT' with $object, $name and "
+                            "$args, or 'type NAME = REPLACEMENT'",
+                    path, number, line));
+        (call ? into.calls : into.types)
+            .push_back({trimmed(line.substr(5, equals - 5)), trimmed(line.substr(equals + 3))});
     }
 }
 
@@ -74,9 +78,11 @@ std::string builtin_mapping()
     std::string asio;
     for (const std::string_view one : asio_verbs)
         asio += (asio.empty() ? "" : " ") + std::string(one);
-    return fmt::format("On types of your own, whose asynchronous form has the same names: co_await $object.$name($args) for\n"
-                       "  {}\nOn types of Asio: co_await $object.async_$name($args, boost::asio::use_awaitable) for\n  {}\n"
-                       "std::this_thread::sleep_for: a timer of Asio.\n",
+    return fmt::format(
+        "On types of your own, whose asynchronous form has the same names: co_await $object.$name($args) "
+        "for\n"
+        "  {}\nOn types of Asio: co_await $object.async_$name($args, boost::asio::use_awaitable) for\n  {}\n"
+        "std::this_thread::sleep_for: a timer of Asio.\n",
         verbs, asio);
 }
 
@@ -111,8 +117,8 @@ std::string rewriter::replacement_for(const function& of, const node& call, std:
                ".async_wait(boost::asio::use_awaitable)";
     if (!object) {
         // A plain function of the system's, by its name alone and not by a member's.
-        if (!call.parts.empty() && call.parts.front().kind == shape::name && is_in(blocking_functions, name) &&
-            of.owner.find(name) == std::string::npos)
+        if (!call.parts.empty() && call.parts.front().kind == shape::name &&
+            is_in(blocking_functions, name) && of.owner.find(name) == std::string::npos)
             left = fmt::format("{}() blocks, and no row of the table says what to call in its place", name);
         return {};
     }
@@ -120,7 +126,8 @@ std::string rewriter::replacement_for(const function& of, const node& call, std:
         return {};
     std::string type = type_of_object(of, *object);
     if (is_io_object(type))
-        return is_in(asio_verbs, name) ? "co_await $object.async_$name($args, boost::asio::use_awaitable)" : "";
+        return is_in(asio_verbs, name) ? "co_await $object.async_$name($args, boost::asio::use_awaitable)"
+                                       : "";
     const std::string plain = plain_name(name);
     if (!is_in(blocking_verbs, plain) && name != "join" && name != "get")
         return {};
@@ -159,6 +166,16 @@ rewritten rewriter::body(const function& of)
 
 rewritten rewriter::closing_body(const function& of)
 {
+    result_ = {};
+    // A destructor has to swallow what its clean-up throws; here somebody can be told.
+    if (of.body.parts.size() == 1 && of.body.parts[0].kind == shape::attempt &&
+        of.body.parts[0].parts.size() == 2) {
+        const node& handler = of.body.parts[0].parts[1];
+        if (handler.name == "..." && !handler.parts.empty() && handler.parts.back().parts.empty()) {
+            result_.text = render(of, of.body.parts[0].parts[0], shape::other);
+            return std::move(result_);
+        }
+    }
     std::size_t waits = 0;
     for (const node& statement : of.body.parts)
         waits += awaits(of, statement);
@@ -221,14 +238,17 @@ std::string rewriter::render_call(const function& of, const node& at, const std:
     text = replaced(std::move(text), "$args", arguments);
     text = replaced(std::move(text), "$object", object ? render(of, *object, shape::call) : "");
     text = replaced(std::move(text), "$name", callee(at));
-    text = replaced(std::move(text), "$callee", at.parts.empty() ? std::string(callee(at)) : render(of, at.parts[0], shape::call));
+    text = replaced(std::move(text), "$callee",
+        at.parts.empty() ? std::string(callee(at)) : render(of, at.parts[0], shape::call));
     // `p->close()` stays `p->close()`.
     if (object && object->end < in_.file_of(of).text().size()) {
         const std::string& source = in_.file_of(of).text();
         if (source.compare(object->end, 2, "->") == 0) {
             const std::string shown = render(of, *object, shape::call);
-            text = replaced(std::move(text), shown + "." + std::string(callee(at)), shown + "->" + std::string(callee(at)));
-            text = replaced(std::move(text), shown + ".async_" + std::string(callee(at)), shown + "->async_" + std::string(callee(at)));
+            text = replaced(std::move(text), shown + "." + std::string(callee(at)),
+                shown + "->" + std::string(callee(at)));
+            text = replaced(std::move(text), shown + ".async_" + std::string(callee(at)),
+                shown + "->async_" + std::string(callee(at)));
         }
     }
     return text;
@@ -239,7 +259,8 @@ std::string rewriter::render_attempt(const function& of, const node& at)
 {
     const node& handler = at.parts[1];
     const node& block = handler.parts.back();
-    const bool rethrows = !block.parts.empty() && block.parts.back().kind == shape::raise && block.parts.back().parts.empty();
+    const bool rethrows =
+        !block.parts.empty() && block.parts.back().kind == shape::raise && block.parts.back().parts.empty();
     std::string inside;
     for (std::size_t i = 0; i + (rethrows ? 1 : 0) < block.parts.size(); ++i)
         inside += "        try {\n            " + as_statement(of, block.parts[i]) +
@@ -247,7 +268,8 @@ std::string rewriter::render_attempt(const function& of, const node& at)
     std::string text = "std::exception_ptr first_error;\n    try ";
     text += render(of, at.parts[0], shape::attempt);
     text += " catch (...) {\n        first_error = std::current_exception();\n    }\n    if (first_error) {\n"
-            "        co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());\n";
+            "        co_await "
+            "boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());\n";
     if (rethrows)
         text += inside + "        std::rethrow_exception(first_error);\n";
     else
@@ -263,11 +285,13 @@ std::string rewriter::render(const function& of, const node& at, shape parent)
         bool waits_in_handler = false;
         for (const node& part : at.parts)
             waits_in_handler = waits_in_handler || (part.kind == shape::handler && awaits(of, part));
-        if (waits_in_handler && at.parts.size() == 2 && at.parts[1].name == "..." && !at.parts[1].parts.empty())
+        if (waits_in_handler && at.parts.size() == 2 && at.parts[1].name == "..." &&
+            !at.parts[1].parts.empty())
             return render_attempt(of, at);
         if (waits_in_handler)
-            result_.left.push_back(fmt::format("{}:{}: a catch block blocks, and cannot wait: write it by hand",
-                of.where.file, in_.file_of(of).at(at.begin).line));
+            result_.left.push_back(
+                fmt::format("{}:{}: a catch block blocks, and cannot wait: write it by hand", of.where.file,
+                    in_.file_of(of).at(at.begin).line));
     }
     if (at.kind == shape::leave && at.name == "return")
         return "co_" + render_parts(of, at);
@@ -283,10 +307,13 @@ std::string rewriter::render(const function& of, const node& at, shape parent)
         if (!replacement.empty()) {
             result_.awaits = true;
             const std::string text = render_call(of, at, replacement);
-            return parent == shape::member || parent == shape::binary || parent == shape::unary ? "(" + text + ")" : text;
+            return parent == shape::member || parent == shape::binary || parent == shape::unary
+                       ? "(" + text + ")"
+                       : text;
         }
         if (!left.empty()) {
-            result_.left.push_back(fmt::format("{}:{}: {}", of.where.file, in_.file_of(of).at(at.begin).line, left));
+            result_.left.push_back(
+                fmt::format("{}:{}: {}", of.where.file, in_.file_of(of).at(at.begin).line, left));
             return "/* mishap: still blocks */ " + render_parts(of, at);
         }
     }

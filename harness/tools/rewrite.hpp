@@ -52,8 +52,8 @@ public:
     /// The body of a function, braces included.
     rewritten body(const function& of);
 
-    /// Likewise for a destructor: a clean-up that fails does not keep the next one from running, and the first error is
-    /// thrown at the end.
+    /// Likewise for a destructor: a clean-up that fails does not keep the next one from running, and the
+    /// first error is thrown at the end.
     rewritten closing_body(const function& of);
 
     /// True if the tree has a call that will be awaited.

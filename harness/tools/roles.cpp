@@ -112,8 +112,8 @@ bool speaks_of_time(std::string_view name)
 
 bool is_io_object(std::string_view type)
 {
-    for (const std::string_view word : {"asio::basic_", "asio::ssl::", "asio::ip::", "asio::local::", "boost::beast::",
-             "asio::serial_port", "asio::steady_timer", "asio::experimental::"})
+    for (const std::string_view word : {"asio::basic_", "asio::ssl::", "asio::ip::", "asio::local::",
+             "boost::beast::", "asio::serial_port", "asio::steady_timer", "asio::experimental::"})
         if (type.find(word) != std::string_view::npos && type.find("awaitable") == std::string_view::npos)
             return true;
     return false;

@@ -7,7 +7,8 @@
 namespace mishap::tools {
 
 /// Acquisitions and clean-ups belong together by family: what is locked is unlocked, and not closed.
-enum class family {
+enum class family
+{
     none,
     lifetime,
     lock,
@@ -19,7 +20,13 @@ enum class family {
     container,
 };
 
-enum class part { none, acquires, cleans_up, forces };
+enum class part
+{
+    none,
+    acquires,
+    cleans_up,
+    forces
+};
 
 struct role
 {
@@ -28,8 +35,8 @@ struct role
     bool ends_well = false; ///< a commit, as opposed to a rollback
 };
 
-/// `asyncShutDown`, `async_shutdown` and `do_shutdown` are all `shutdown`-like: lower case, with underscores, without
-/// the words that say how it is called.
+/// `asyncShutDown`, `async_shutdown` and `do_shutdown` are all `shutdown`-like: lower case, with underscores,
+/// without the words that say how it is called.
 std::string plain_name(std::string_view name);
 
 /// What a function or method of this name does to the object that it is called on, or that it is given first.

@@ -26,7 +26,9 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 std::string trimmed(std::string_view text)
 {
     const std::size_t begin = text.find_first_not_of(" \t\n");
-    return begin == std::string_view::npos ? "" : std::string(text.substr(begin, text.find_last_not_of(" \t\n") + 1 - begin));
+    return begin == std::string_view::npos
+               ? ""
+               : std::string(text.substr(begin, text.find_last_not_of(" \t\n") + 1 - begin));
 }
 
 std::string last_component(const std::string& name)
@@ -63,15 +65,24 @@ std::string ignored_parameters(const operation& of)
 std::string_view role_word(duty does)
 {
     switch (does) {
-    case duty::create: return "create";
-    case duty::close: return "close";
-    case duty::maintain: return "maintenance";
-    case duty::begin: return "begin";
-    case duty::commit: return "commit";
-    case duty::rollback: return "rollback";
-    case duty::acquire: return "acquire";
-    case duty::release: return "release";
-    default: return "use";
+    case duty::create:
+        return "create";
+    case duty::close:
+        return "close";
+    case duty::maintain:
+        return "maintenance";
+    case duty::begin:
+        return "begin";
+    case duty::commit:
+        return "commit";
+    case duty::rollback:
+        return "rollback";
+    case duty::acquire:
+        return "acquire";
+    case duty::release:
+        return "release";
+    default:
+        return "use";
     }
 }
 
@@ -83,22 +94,25 @@ std::string plan_name(const operation& of)
 
 std::string fake_operation(const operation& of)
 {
-    const std::string comment = of.guessed ? fmt::format(" // guessed: {}", of.does == duty::use        ? "a use"
-                                                                            : of.does == duty::observe ? "no operation, but a look at it"
-                                                                                                       : role_word(of.does))
+    const std::string comment = of.guessed ? fmt::format(" // guessed: {}",
+                                                 of.does == duty::use       ? "a use"
+                                                 : of.does == duty::observe ? "no operation, but a look at it"
+                                                                            : role_word(of.does))
                                            : "";
     const std::string list = ignored_parameters(of);
     const std::string value = of.value.empty() ? "" : of.value + "{}";
     if (of.does == duty::force_close)
-        return fmt::format("{}    void {}({}) noexcept {{ resource_.force_close(); }}{}\n", template_head(of.parameters.size(), ""),
-            of.name, list, comment);
+        return fmt::format("{}    void {}({}) noexcept {{ resource_.force_close(); }}{}\n",
+            template_head(of.parameters.size(), ""), of.name, list, comment);
     if (of.does == duty::observe)
-        return fmt::format("{}    {} {}({}) const {{ return {}; }}{}\n", template_head(of.parameters.size(), ""), of.value,
-            of.name, list, of.value == "bool" ? "resource_.usable()" : value, comment);
+        return fmt::format("{}    {} {}({}) const {{ return {}; }}{}\n",
+            template_head(of.parameters.size(), ""), of.value, of.name, list,
+            of.value == "bool" ? "resource_.usable()" : value, comment);
     switch (of.how) {
     case style::awaitable: {
         if (!value.empty() && of.does == duty::use)
-            return fmt::format("{}    mishap::awaitable<{}> {}({}) {{ return resource_.use(\"{}\", {}); }}{}\n",
+            return fmt::format(
+                "{}    mishap::awaitable<{}> {}({}) {{ return resource_.use(\"{}\", {}); }}{}\n",
                 template_head(of.parameters.size(), ""), of.value, of.name, list, of.name, value, comment);
         const std::string call = of.does == duty::use        ? fmt::format("use(\"{}\")", of.name)
                                  : of.does == duty::maintain ? fmt::format("maintain(\"{}\")", of.name)
@@ -106,26 +120,35 @@ std::string fake_operation(const operation& of)
         if (value.empty())
             return fmt::format("{}    mishap::awaitable<void> {}({}) {{ return resource_.{}; }}{}\n",
                 template_head(of.parameters.size(), ""), of.name, list, call, comment);
-        return fmt::format("{}    mishap::awaitable<{}> {}({}){}\n    {{\n        co_await resource_.{};\n        co_return {};\n    }}\n",
+        return fmt::format("{}    mishap::awaitable<{}> {}({}){}\n    {{\n        co_await resource_.{};\n   "
+                           "     co_return {};\n    }}\n",
             template_head(of.parameters.size(), ""), of.value, of.name, list, comment, call, value);
     }
     case style::token:
-        return fmt::format("{}    auto {}({}{}Token&& token){}\n    {{\n        return resource_.async<void(boost::system::error_code{})>(\n"
+        return fmt::format("{}    auto {}({}{}Token&& token){}\n    {{\n        return "
+                           "resource_.async<void(boost::system::error_code{})>(\n"
                            "            mishap::role::{}, \"{}\", std::forward<Token>(token){});\n    }}\n",
             template_head(of.parameters.size(), "Token"), of.name, list, list.empty() ? "" : ", ", comment,
-            of.value.empty() ? "" : ", " + of.value, role_word(of.does), plan_name(of), value.empty() ? "" : ", " + value);
+            of.value.empty() ? "" : ", " + of.value, role_word(of.does), plan_name(of),
+            value.empty() ? "" : ", " + value);
     case style::result:
-        return fmt::format("{}    auto {}({}) {{ return resource_.result(mishap::role::{}, \"{}\", {}({})); }}{}\n",
-            template_head(of.parameters.size(), ""), of.name, list, role_word(of.does), plan_name(of), of.whole, value, comment);
+        return fmt::format(
+            "{}    auto {}({}) {{ return resource_.result(mishap::role::{}, \"{}\", {}({})); }}{}\n",
+            template_head(of.parameters.size(), ""), of.name, list, role_word(of.does), plan_name(of),
+            of.whole, value, comment);
     case style::synchronous:
         if (of.nothrow)
-            return fmt::format("{}    {} {}({}) noexcept{}\n    {{\n        boost::system::error_code ignored;\n"
-                               "        resource_.now(mishap::role::{}, \"{}\", ignored);\n{}    }}\n",
-                template_head(of.parameters.size(), ""), of.value.empty() ? "void" : of.value, of.name, list, comment,
-                role_word(of.does), plan_name(of), value.empty() ? "" : fmt::format("        return {};\n", value));
-        return fmt::format("{}    {} {}({}){}\n    {{\n        resource_.now(mishap::role::{}, \"{}\");\n{}    }}\n",
-            template_head(of.parameters.size(), ""), of.value.empty() ? "void" : of.value, of.name, list, comment,
-            role_word(of.does), plan_name(of), value.empty() ? "" : fmt::format("        return {};\n", value));
+            return fmt::format(
+                "{}    {} {}({}) noexcept{}\n    {{\n        boost::system::error_code ignored;\n"
+                "        resource_.now(mishap::role::{}, \"{}\", ignored);\n{}    }}\n",
+                template_head(of.parameters.size(), ""), of.value.empty() ? "void" : of.value, of.name, list,
+                comment, role_word(of.does), plan_name(of),
+                value.empty() ? "" : fmt::format("        return {};\n", value));
+        return fmt::format(
+            "{}    {} {}({}){}\n    {{\n        resource_.now(mishap::role::{}, \"{}\");\n{}    }}\n",
+            template_head(of.parameters.size(), ""), of.value.empty() ? "void" : of.value, of.name, list,
+            comment, role_word(of.does), plan_name(of),
+            value.empty() ? "" : fmt::format("        return {};\n", value));
     }
     return {};
 }
@@ -143,11 +166,15 @@ std::string called(const operation& of, std::string_view object, std::string_vie
 {
     const std::string list(arguments);
     switch (of.how) {
-    case style::awaitable: return fmt::format("co_await {}.{}({})", object, of.name, list);
+    case style::awaitable:
+        return fmt::format("co_await {}.{}({})", object, of.name, list);
     case style::token:
-        return fmt::format("co_await {}.{}({}{}asio::use_awaitable)", object, of.name, list, list.empty() ? "" : ", ");
-    case style::result: return fmt::format("(co_await {}.{}({})).value()", object, of.name, list);
-    default: return fmt::format("{}.{}({})", object, of.name, list);
+        return fmt::format(
+            "co_await {}.{}({}{}asio::use_awaitable)", object, of.name, list, list.empty() ? "" : ", ");
+    case style::result:
+        return fmt::format("(co_await {}.{}({})).value()", object, of.name, list);
+    default:
+        return fmt::format("{}.{}({})", object, of.name, list);
     }
 }
 
@@ -159,7 +186,8 @@ std::string manager_text(const resource_model& of)
     std::string types;
     std::string arguments;
     for (std::size_t i = 0; i < create.parameters.size(); ++i) {
-        std::string name = snake(create.parameters[i].empty() ? fmt::format("argument_{}", i + 1) : create.parameters[i]);
+        std::string name =
+            snake(create.parameters[i].empty() ? fmt::format("argument_{}", i + 1) : create.parameters[i]);
         if (name == of.name || name == "body" || name == "log" || name == "timeout")
             name += "_given";
         types += fmt::format(", class A{}", i + 1);
@@ -167,7 +195,8 @@ std::string manager_text(const resource_model& of)
         arguments += (arguments.empty() ? "" : ", ") + name;
     }
     const bool waits = of.how != style::synchronous;
-    std::string text = waits ? std::string(scaffold_manager_asynchronous) : std::string(scaffold_manager_synchronous);
+    std::string text =
+        waits ? std::string(scaffold_manager_asynchronous) : std::string(scaffold_manager_synchronous);
     text = replaced(std::move(text), "@create@", called(create, "resource", arguments));
     if (close) {
         text = replaced(std::move(text), "@close@", called(*close, "resource", ""));
@@ -190,9 +219,10 @@ std::string fake_text(const resource_model& of)
     for (const operation& one : of.operations)
         operations += fake_operation(one);
     if (!find(of, duty::close))
-        operations += fmt::format("\n    fake_{0}() = default;\n    fake_{0}(fake_{0}&&) = default;\n"
-                                  "    ~fake_{0}() {{ resource_.force_close(); }} // guessed: no operation closes it\n",
-            of.name);
+        operations +=
+            fmt::format("\n    fake_{0}() = default;\n    fake_{0}(fake_{0}&&) = default;\n"
+                        "    ~fake_{0}() {{ resource_.force_close(); }} // guessed: no operation closes it\n",
+                of.name);
     std::string text(scaffold_fake);
     text = replaced(std::move(text), "@operations@", operations);
     text = replaced(std::move(text), "@stands_for@", of.named);
@@ -208,8 +238,8 @@ std::string adapter_text(const resource_model& of, const existing_manager* exist
         arguments += (arguments.empty() ? "" : ", ") + std::string("0");
     const std::string work = use ? called(*use, "lent", arguments) + ";" : "(void)lent;";
     const std::string body =
-        waits ? fmt::format("env.body([](fake_{}& lent) -> mishap::awaitable<void> {{ {}{} }})", of.name, work,
-                    use ? "" : " co_return;")
+        waits ? fmt::format("env.body([](fake_{}& lent) -> mishap::awaitable<void> {{ {}{} }})", of.name,
+                    work, use ? "" : " co_return;")
               : fmt::format("[](fake_{}& lent) {{ {} }}", of.name, work);
     std::string call;
     std::string include = fmt::format("#include \"with_{}.hpp\"\n", of.name);
@@ -224,13 +254,15 @@ std::string adapter_text(const resource_model& of, const existing_manager* exist
         for (const parameter& one : existing->parameters) {
             const std::string name = plain_name(one.name + " " + one.type);
             const auto has = [&](std::string_view word) { return name.find(word) != std::string::npos; };
-            const std::string what = has("log") || has("report")                                      ? "log"
-                                     : has("body") || has("work") || has("callback") || has("use")    ? "work"
-                                     : speaks_of_time(name) || has("duration") || has("chrono")       ? "30s"
-                                     : has("create") || has("connect") || has("factory") || has("make") ? fmt::format("&open_fake_{}", of.name)
-                                     : has("executor")                                                  ? "env.executor()"
-                                     : has(snake(of.name)) || has("session") || has("resource") || has("&") ? "resource"
-                                                                                                        : "{}";
+            const std::string what = has("log") || has("report")                                   ? "log"
+                                     : has("body") || has("work") || has("callback") || has("use") ? "work"
+                                     : speaks_of_time(name) || has("duration") || has("chrono")    ? "30s"
+                                     : has("create") || has("connect") || has("factory") || has("make")
+                                         ? fmt::format("&open_fake_{}", of.name)
+                                     : has("executor") ? "env.executor()"
+                                     : has(snake(of.name)) || has("session") || has("resource") || has("&")
+                                         ? "resource"
+                                         : "{}";
             given += (given.empty() ? "" : ", ") + what;
         }
         call = fmt::format("{}({})", existing->name, given);
@@ -249,13 +281,16 @@ written_file example(const resource_model& of, bool own)
     std::string text = fmt::format("mishap: 1\nmanager: with_{}\n", of.name);
     const bool close_fails = close && !close->nothrow;
     if (own && use && close_fails)
-        text += fmt::format("about: The caller sees the work's error; the close error goes to the log.\nfaults:\n"
-                            "  {0}.{1}: fail io_error\n  {0}.close: fail connection_reset\nexpect:\n  outcome: throws io_error\n"
-                            "  reports: [connection_reset]\n  events: [{0}.create, {0}.{1}, {0}.close]\n",
-            of.name, use->name);
+        text +=
+            fmt::format("about: The caller sees the work's error; the close error goes to the log.\nfaults:\n"
+                        "  {0}.{1}: fail io_error\n  {0}.close: fail connection_reset\nexpect:\n  outcome: "
+                        "throws io_error\n"
+                        "  reports: [connection_reset]\n  events: [{0}.create, {0}.{1}, {0}.close]\n",
+                of.name, use->name);
     else
-        text += fmt::format("about: What was never created is not closed.\nfaults:\n  {0}.create: fail io_error\nexpect:\n"
-                            "  outcome: throws io_error\n  events: [{0}.create]\n",
+        text += fmt::format(
+            "about: What was never created is not closed.\nfaults:\n  {0}.create: fail io_error\nexpect:\n"
+            "  outcome: throws io_error\n  events: [{0}.create]\n",
             of.name);
     return {"scenarios/one_example.yaml", text};
 }
@@ -269,16 +304,20 @@ duty guess(std::string_view name, bool is_const)
     if (means.does == part::forces)
         return duty::force_close;
     switch (means.of) {
-    case family::lifetime: return means.does == part::acquires ? duty::create : duty::close;
+    case family::lifetime:
+        return means.does == part::acquires ? duty::create : duty::close;
     case family::lock:
     case family::permit:
     case family::subscription:
-    case family::session: return means.does == part::acquires ? duty::acquire : duty::release;
+    case family::session:
+        return means.does == part::acquires ? duty::acquire : duty::release;
     case family::transaction:
         return means.does == part::acquires ? duty::begin : means.ends_well ? duty::commit : duty::rollback;
-    default: break;
+    default:
+        break;
     }
-    for (const std::string_view word : {"ping", "check", "probe", "is_alive", "health", "keep_alive", "renew", "reset_session"})
+    for (const std::string_view word :
+        {"ping", "check", "probe", "is_alive", "health", "keep_alive", "renew", "reset_session"})
         if (plain == word || plain.starts_with(std::string(word) + "_"))
             return duty::maintain;
     return is_const ? duty::observe : duty::use;
@@ -286,7 +325,8 @@ duty guess(std::string_view name, bool is_const)
 
 std::string inner_type(const std::string& type)
 {
-    for (const std::string_view wrapper : {"awaitable<", "result<", "expected<", "task<", "future<", "outcome<"}) {
+    for (const std::string_view wrapper :
+        {"awaitable<", "result<", "expected<", "task<", "future<", "outcome<"}) {
         const std::size_t at = type.find(wrapper);
         if (at == std::string::npos)
             continue;
@@ -309,7 +349,9 @@ void settle(resource_model& of)
     const auto has = [&](duty does) { return find(of, does) != nullptr; };
     if (!has(duty::create) && has(duty::acquire) && has(duty::release))
         for (operation& one : of.operations)
-            one.does = one.does == duty::acquire ? duty::create : one.does == duty::release ? duty::close : one.does;
+            one.does = one.does == duty::acquire   ? duty::create
+                       : one.does == duty::release ? duty::close
+                                                   : one.does;
     bool created = false;
     bool closed = false;
     for (operation& one : of.operations) {
@@ -361,9 +403,10 @@ resource_model model_of(const unit& in, const std::string& resource)
     made.name = snake(last_component(chosen->name));
     std::set<std::string> seen;
     for (const function& one : in.functions) {
-        if (one.owner != chosen->name || !one.is_public || one.is_static || one.destructor || one.name.empty() ||
-            one.name == last_component(chosen->name) || one.name.starts_with(last_component(chosen->name) + "<") ||
-            one.name.starts_with("operator") || !seen.insert(one.name).second)
+        if (one.owner != chosen->name || !one.is_public || one.is_static || one.destructor ||
+            one.name.empty() || one.name == last_component(chosen->name) ||
+            one.name.starts_with(last_component(chosen->name) + "<") || one.name.starts_with("operator") ||
+            !seen.insert(one.name).second)
             continue;
         operation op;
         op.name = one.name;
@@ -372,7 +415,8 @@ resource_model model_of(const unit& in, const std::string& resource)
         for (const parameter& given : one.parameters)
             op.parameters.push_back(given.name);
         const bool waits = one.result.find("awaitable<") != std::string::npos;
-        const bool holds = one.result.find("result<") != std::string::npos || one.result.find("expected<") != std::string::npos;
+        const bool holds = one.result.find("result<") != std::string::npos ||
+                           one.result.find("expected<") != std::string::npos;
         if (one.is_template && !one.parameters.empty() && !waits && one.name.starts_with("async_")) {
             op.how = style::token;
             op.parameters.pop_back();
@@ -386,7 +430,8 @@ resource_model model_of(const unit& in, const std::string& resource)
         made.operations.push_back(std::move(op));
     }
     if (made.operations.empty())
-        throw usage_error(fmt::format("{} has no public operation that a fake could stand in for", chosen->name));
+        throw usage_error(
+            fmt::format("{} has no public operation that a fake could stand in for", chosen->name));
     settle(made);
     return made;
 }
@@ -401,7 +446,8 @@ resource_model model_of_signature(const std::string& signature)
     std::string head = trimmed(std::string_view(signature).substr(0, open));
     const std::size_t space = head.find_last_of(" >&*");
     if (space == std::string::npos || space + 1 >= head.size())
-        throw usage_error(fmt::format("--from: '{}' lacks a result or a name; write it as '{}'", signature, example));
+        throw usage_error(
+            fmt::format("--from: '{}' lacks a result or a name; write it as '{}'", signature, example));
     const std::string result = trimmed(head.substr(0, space + 1));
     const std::string type = value_of(result);
     resource_model made;
@@ -412,7 +458,9 @@ resource_model model_of_signature(const std::string& signature)
     create.does = duty::create;
     create.guessed = false;
     const bool waits = result.find("awaitable<") != std::string::npos;
-    create.how = !waits ? style::synchronous : result.find("result<") != std::string::npos ? style::result : style::awaitable;
+    create.how = !waits                                        ? style::synchronous
+                 : result.find("result<") != std::string::npos ? style::result
+                                                               : style::awaitable;
     create.whole = "boost::system::result<void>";
     int depth = 0;
     std::string one;
@@ -421,7 +469,8 @@ resource_model model_of_signature(const std::string& signature)
         if (depth == 0 && c == ',') {
             if (const std::string given = trimmed(one); !given.empty() && given != "void") {
                 const std::size_t name = given.find_last_of(" &*:>");
-                create.parameters.push_back(name == std::string::npos || name + 1 >= given.size() ? given : given.substr(name + 1));
+                create.parameters.push_back(
+                    name == std::string::npos || name + 1 >= given.size() ? given : given.substr(name + 1));
             }
             one.clear();
         } else {

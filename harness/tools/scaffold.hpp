@@ -9,9 +9,28 @@
 
 namespace mishap::tools {
 
-enum class style { awaitable, token, result, synchronous };
+enum class style
+{
+    awaitable,
+    token,
+    result,
+    synchronous
+};
 
-enum class duty { create, close, force_close, use, maintain, begin, commit, rollback, acquire, release, observe };
+enum class duty
+{
+    create,
+    close,
+    force_close,
+    use,
+    maintain,
+    begin,
+    commit,
+    rollback,
+    acquire,
+    release,
+    observe
+};
 
 /// One operation of the resource that a fake stands in for.
 struct operation
@@ -20,8 +39,8 @@ struct operation
     duty does = duty::use;
     bool guessed = true; ///< by its name alone
     style how = style::awaitable;
-    std::string value; ///< the type that it gives, or empty
-    std::string whole; ///< the result's type as it stands, for results that hold errors
+    std::string value;                   ///< the type that it gives, or empty
+    std::string whole;                   ///< the result's type as it stands, for results that hold errors
     std::vector<std::string> parameters; ///< names, without a completion token's
     bool nothrow = false;
 };

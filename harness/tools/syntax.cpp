@@ -67,7 +67,8 @@ const node* object_of(const node& call)
 std::string object_path(const node& of)
 {
     switch (of.kind) {
-    case shape::name: return of.name;
+    case shape::name:
+        return of.name;
     case shape::member: {
         if (of.parts.empty())
             return "this." + of.name;
@@ -75,21 +76,26 @@ std::string object_path(const node& of)
         return base.empty() ? "" : base + "." + of.name;
     }
     case shape::unary:
-        return (of.name == "*" || of.name == "&") && of.parts.size() == 1 ? object_path(of.parts.front()) : "";
-    case shape::construct: return of.parts.size() == 1 ? object_path(of.parts.front()) : "";
+        return (of.name == "*" || of.name == "&") && of.parts.size() == 1 ? object_path(of.parts.front())
+                                                                          : "";
+    case shape::construct:
+        return of.parts.size() == 1 ? object_path(of.parts.front()) : "";
     case shape::call: {
         const std::string_view name = callee(of);
         if ((name == "get" || name == "value") && of.parts.size() == 1) {
             const node* const object = object_of(of);
             return object ? object_path(*object) : "";
         }
-        if ((name == "move" || name == "forward" || name == "ref" || name == "as_const" || name == "addressof") &&
+        if ((name == "move" || name == "forward" || name == "ref" || name == "as_const" ||
+                name == "addressof") &&
             of.parts.size() == 2)
             return object_path(of.parts[1]);
         return "";
     }
-    case shape::other: return of.parts.size() == 1 ? object_path(of.parts.front()) : "";
-    default: return "";
+    case shape::other:
+        return of.parts.size() == 1 ? object_path(of.parts.front()) : "";
+    default:
+        return "";
     }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-/// What the checks read: functions and classes as small trees, made from libclang's cursors. Macros, templates and
-/// headers are clang's affair; nothing here depends on libclang's types.
+/// What the checks read: functions and classes as small trees, made from libclang's cursors. Macros,
+/// templates and headers are clang's affair; nothing here depends on libclang's types.
 
 #include <cstddef>
 #include <map>
@@ -21,20 +21,21 @@ struct place
     unsigned offset = 0;
 };
 
-enum class shape {
+enum class shape
+{
     other,
     block,
     branch, ///< if: condition, then and perhaps else
-    loop,   ///< parts: what begins it and its condition, then the body last; `name` is for, while, do or range
-    choice, ///< switch: condition and body
-    label,  ///< case or default; the statement it labels comes last
-    attempt, ///< try: the block, then its handlers
-    handler, ///< catch: the block; `name` is the type, "..." for any
-    leave,   ///< return or co_return, perhaps with a value
-    raise,   ///< throw, perhaps with a value
-    declare, ///< `name`, `type`, perhaps an initialiser
-    lambda,  ///< its body; `name` holds the parameters' names, separated by commas
-    call,    ///< parts: the callee (a name, a member or something else), then the arguments
+    loop, ///< parts: what begins it and its condition, then the body last; `name` is for, while, do or range
+    choice,    ///< switch: condition and body
+    label,     ///< case or default; the statement it labels comes last
+    attempt,   ///< try: the block, then its handlers
+    handler,   ///< catch: the block; `name` is the type, "..." for any
+    leave,     ///< return or co_return, perhaps with a value
+    raise,     ///< throw, perhaps with a value
+    declare,   ///< `name`, `type`, perhaps an initialiser
+    lambda,    ///< its body; `name` holds the parameters' names, separated by commas
+    call,      ///< parts: the callee (a name, a member or something else), then the arguments
     construct, ///< `type`, and the arguments
     await,
     yield,
@@ -59,7 +60,8 @@ struct node
     unsigned end = 0;
     std::string name;
     std::string type;
-    /// What a call calls, as clang's unified symbol resolution names it; empty where it depends on a template.
+    /// What a call calls, as clang's unified symbol resolution names it; empty where it depends on a
+    /// template.
     std::string target;
     /// The value of an expression that is constant without any template argument.
     std::optional<long long> constant;
@@ -164,12 +166,12 @@ struct unit
 
 /// Parses a file with a compiler's arguments.
 ///
-/// Errors: none are thrown for what is in the file. `read` is false, or `diagnostics` say what is wrong; what could be
-/// understood is there.
+/// Errors: none are thrown for what is in the file. `read` is false, or `diagnostics` say what is wrong; what
+/// could be understood is there.
 unit read_unit(const std::string& file, const std::vector<std::string>& arguments);
 
-/// The path by which an expression names an object: `session`, `made.connection`, `this.lock_` for a member. The
-/// same for `x`, `*x`, `x.get()`, `std::move(x)` and `std::ref(x)`; empty for what names no object.
+/// The path by which an expression names an object: `session`, `made.connection`, `this.lock_` for a member.
+/// The same for `x`, `*x`, `x.get()`, `std::move(x)` and `std::ref(x)`; empty for what names no object.
 std::string object_path(const node& of);
 
 /// The name of what a call calls, without qualification; empty for other nodes.
@@ -181,7 +183,8 @@ const node* object_of(const node& call);
 /// True if a node of the kind is below, outside any lambda.
 bool contains(const node& tree, shape kind);
 
-/// Calls `visit(node)` for the node and everything below it, lambdas too; where it gives false, nothing below is visited.
+/// Calls `visit(node)` for the node and everything below it, lambdas too; where it gives false, nothing below
+/// is visited.
 template <class Visit>
 void walk(const node& tree, Visit&& visit)
 {

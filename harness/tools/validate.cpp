@@ -99,7 +99,10 @@ std::string unescape(std::string_view text)
     return out;
 }
 
-std::string written(const place& at) { return fmt::format("{}\t{}\t{}\t{}", escape(at.file), at.line, at.column, at.offset); }
+std::string written(const place& at)
+{
+    return fmt::format("{}\t{}\t{}\t{}", escape(at.file), at.line, at.column, at.offset);
+}
 
 std::vector<std::string> fields_of(const std::string& line)
 {
@@ -112,7 +115,8 @@ std::vector<std::string> fields_of(const std::string& line)
 
 std::optional<unsigned> number(const std::string& text)
 {
-    if (text.empty() || text.size() > 9 || !std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); }))
+    if (text.empty() || text.size() > 9 ||
+        !std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); }))
         return {};
     return static_cast<unsigned>(std::stoul(text));
 }
@@ -180,7 +184,8 @@ public:
                 const auto end = number(fields[3]);
                 if (!begin || !end)
                     return {};
-                found.findings.back().what.fix.push_back({unescape(fields[1]), *begin, *end, unescape(fields[4])});
+                found.findings.back().what.fix.push_back(
+                    {unescape(fields[1]), *begin, *end, unescape(fields[4])});
             } else if (fields[0] == "end") {
                 return found;
             } else {
@@ -197,7 +202,8 @@ public:
         std::error_code error;
         fs::create_directories(folder_, error);
         const std::string to = path(file, flags);
-        const std::string draft = fmt::format("{}.{}", to, std::hash<std::thread::id>()(std::this_thread::get_id()));
+        const std::string draft =
+            fmt::format("{}.{}", to, std::hash<std::thread::id>()(std::this_thread::get_id()));
         {
             std::ofstream out(draft);
             out << own_stamp() << '\n';
@@ -207,13 +213,13 @@ public:
             for (const complaint& one : of.complaints)
                 out << "complaint\t" << written(one.where) << '\t' << escape(one.text) << '\n';
             for (const judged& one : of.findings) {
-                out << "finding\t" << written(one.what.where) << '\t' << one.what.check << '\t' << one.what.length << '\t'
-                    << escape(one.what.text) << "\t|" << escape(one.line) << '\n';
+                out << "finding\t" << written(one.what.where) << '\t' << one.what.check << '\t'
+                    << one.what.length << '\t' << escape(one.what.text) << "\t|" << escape(one.line) << '\n';
                 for (const note& step : one.what.path)
                     out << "note\t" << written(step.where) << '\t' << escape(step.text) << '\n';
                 for (const edit& change : one.what.fix)
-                    out << "edit\t" << escape(change.file) << '\t' << change.begin << '\t' << change.end << '\t'
-                        << escape(change.text) << '\n';
+                    out << "edit\t" << escape(change.file) << '\t' << change.begin << '\t' << change.end
+                        << '\t' << escape(change.text) << '\n';
             }
             out << "end\n";
         }
@@ -257,7 +263,8 @@ std::string shown(const std::string& file)
     return relative.empty() || relative.native().starts_with("..") ? absolute.string() : relative.string();
 }
 
-result read_one(const std::string& file, const std::vector<std::string>& flags, const std::string& flags_source)
+result read_one(
+    const std::string& file, const std::vector<std::string>& flags, const std::string& flags_source)
 {
     const unit in = read_unit(file, flags);
     result found;
@@ -277,7 +284,8 @@ result read_one(const std::string& file, const std::vector<std::string>& flags, 
                                             in.read ? "; what could be read is checked" : "")});
     }
     if (told > 3)
-        found.complaints.push_back({{shown(file), 1, 1, 0}, fmt::format("and {} more errors in this file", told - 3)});
+        found.complaints.push_back(
+            {{shown(file), 1, 1, 0}, fmt::format("and {} more errors in this file", told - 3)});
     for (finding& one : run_checks(in)) {
         judged made;
         made.line = in.files.at(one.where.file).line(one.where.line);
@@ -314,7 +322,8 @@ std::vector<allowance> allowances_in(std::string_view line)
             break;
     }
     const std::size_t begin = line.find_first_not_of(" /", comment);
-    if (begin == std::string_view::npos || comment + 1 >= line.size() || line.substr(begin, mark.size()) != mark)
+    if (begin == std::string_view::npos || comment + 1 >= line.size() ||
+        line.substr(begin, mark.size()) != mark)
         return found;
     const std::size_t names = begin + mark.size();
     const std::size_t end = line.find(')', names);
@@ -357,7 +366,8 @@ void allow(judged& one, const source& in, std::vector<complaint>& complaints)
                 continue;
             if (given.reason.empty()) {
                 complaints.push_back({{one.what.where.file, line, 1, 0},
-                    fmt::format("allow({}) needs a reason after it: `// mishap: allow({}) reason`", given.check, given.check)});
+                    fmt::format("allow({}) needs a reason after it: `// mishap: allow({}) reason`",
+                        given.check, given.check)});
                 continue;
             }
             one.stands = standing::allowed;
@@ -381,7 +391,9 @@ void complain_of_unknown_allowances(const source& in, std::vector<complaint>& co
 std::string trimmed(std::string_view line)
 {
     const std::size_t begin = line.find_first_not_of(" \t");
-    return begin == std::string_view::npos ? "" : std::string(line.substr(begin, line.find_last_not_of(" \t") + 1 - begin));
+    return begin == std::string_view::npos
+               ? ""
+               : std::string(line.substr(begin, line.find_last_not_of(" \t") + 1 - begin));
 }
 
 std::string baseline_entry(const judged& one)
@@ -400,7 +412,8 @@ std::map<std::string, int> read_baseline(const std::string& path)
     std::map<std::string, int> entries;
     for (int number = 2; std::getline(in, line); ++number) {
         if (fields_of(line).size() < 2)
-            throw usage_error(fmt::format("{}:{}: '{}' is no entry; write the file anew with --write-baseline", path, number, line));
+            throw usage_error(fmt::format(
+                "{}:{}: '{}' is no entry; write the file anew with --write-baseline", path, number, line));
         ++entries[line];
     }
     return entries;
@@ -455,7 +468,8 @@ std::set<std::string, std::less<>> chosen_checks(const std::string& list)
         if (out)
             name.erase(0, 1);
         if (!is_known_check(name))
-            throw usage_error(fmt::format("--checks: there is no check '{}'; known: {}", name, all_check_names()));
+            throw usage_error(
+                fmt::format("--checks: there is no check '{}'; known: {}", name, all_check_names()));
         if (out)
             chosen.erase(name);
         else
@@ -471,9 +485,12 @@ int validate(const std::vector<std::string>& given)
     const arguments asked = parse_arguments(given, known_options);
     if (asked.has("--help")) {
         fmt::print("usage: mishap-tools validate FILE... [options] [-- COMPILER FLAGS]\n\n"
-                   "Checks C++ code that owns resources, without running it. Without files, all of compile_commands.json.\n\n{}\n"
-                   "Exit codes: 2 if any input was bad (the rest is still checked), else 1 if anything was found, else 3 if\n"
-                   "nothing was checked, else 0. `// mishap: allow(check) reason` on a line, or above it, allows a finding.\n",
+                   "Checks C++ code that owns resources, without running it. Without files, all of "
+                   "compile_commands.json.\n\n{}\n"
+                   "Exit codes: 2 if any input was bad (the rest is still checked), else 1 if anything was "
+                   "found, else 3 if\n"
+                   "nothing was checked, else 0. `// mishap: allow(check) reason` on a line, or above it, "
+                   "allows a finding.\n",
             help_of(known_options));
         return all_well;
     }
@@ -492,7 +509,8 @@ int validate(const std::vector<std::string>& given)
     if (files.empty()) {
         const std::string folder = find_commands(commands_option, "./.");
         if (folder.empty())
-            throw usage_error("validate needs FILE..., or a compile_commands.json (--compile-commands FOLDER)");
+            throw usage_error(
+                "validate needs FILE..., or a compile_commands.json (--compile-commands FOLDER)");
         files = files_in_commands(folder);
     }
     unsigned jobs = std::max(std::thread::hardware_concurrency(), 1u);
@@ -505,7 +523,9 @@ int validate(const std::vector<std::string>& given)
     std::map<std::string, int> baseline;
     if (asked.has("--baseline"))
         baseline = read_baseline(asked.value("--baseline"));
-    const cache kept(asked.has("--no-cache") ? "" : asked.has("--cache") ? asked.value("--cache") : default_cache());
+    const cache kept(asked.has("--no-cache") ? ""
+                     : asked.has("--cache")  ? asked.value("--cache")
+                                             : default_cache());
 
     std::vector<result> results(files.size());
     std::atomic<std::size_t> next = 0;
@@ -518,7 +538,8 @@ int validate(const std::vector<std::string>& given)
                     flags = arguments_for(files[i], find_commands(commands_option, files[i]));
                 else
                     flags = {portable_flags(asked.rest, ""), "the command line"};
-                if (!asked.rest.empty() && std::find(flags.flags.begin(), flags.flags.end(), "-x") == flags.flags.end())
+                if (!asked.rest.empty() &&
+                    std::find(flags.flags.begin(), flags.flags.end(), "-x") == flags.flags.end())
                     flags.flags.insert(flags.flags.begin(), {"-x", "c++"});
                 if (std::optional<result> known = kept.find(files[i], flags.flags)) {
                     results[i] = std::move(*known);
@@ -571,8 +592,11 @@ int validate(const std::vector<std::string>& given)
             if (chosen.contains(found.what.check) && is_ours(found.what.where.file))
                 all.push_back(std::move(found));
     }
-    std::stable_sort(all.begin(), all.end(), [](const judged& a, const judged& b) { return a.what < b.what; });
-    all.erase(std::unique(all.begin(), all.end(), [](const judged& a, const judged& b) { return a.what == b.what; }), all.end());
+    std::stable_sort(
+        all.begin(), all.end(), [](const judged& a, const judged& b) { return a.what < b.what; });
+    all.erase(std::unique(
+                  all.begin(), all.end(), [](const judged& a, const judged& b) { return a.what == b.what; }),
+        all.end());
     for (judged& one : all)
         allow(one, source_of(one.what.where.file), complaints);
     for (const std::string& file : given_files)
@@ -589,7 +613,8 @@ int validate(const std::vector<std::string>& given)
     std::size_t counts[3] = {};
     for (judged& one : all) {
         if (one.stands == standing::fresh)
-            if (const auto known = baseline.find(baseline_entry(one)); known != baseline.end() && known->second > 0) {
+            if (const auto known = baseline.find(baseline_entry(one));
+                known != baseline.end() && known->second > 0) {
                 --known->second;
                 one.stands = standing::known;
             }
@@ -618,7 +643,8 @@ int validate(const std::vector<std::string>& given)
             fmt::print(stderr, "{}:{}:{}: ", one.where.file, one.where.line, one.where.column);
         fmt::print(stderr, "error: {}\n", one.text);
     }
-    fmt::print(stderr, "{} finding{} in {} file{}", counts[0], counts[0] == 1 ? "" : "s", read, read == 1 ? "" : "s");
+    fmt::print(stderr, "{} finding{} in {} file{}", counts[0], counts[0] == 1 ? "" : "s", read,
+        read == 1 ? "" : "s");
     if (counts[1] + counts[2] != 0)
         fmt::print(stderr, " ({} allowed, {} in the baseline)", counts[1], counts[2]);
     if (asked.has("--fix"))

@@ -1,7 +1,7 @@
-// Goal: no input makes the tools crash: cut short, mangled, deeply nested or no C++ at all, a file gives a message and
-// what can be understood of it is checked.
-// Method: the checks' own code, cut and changed by a generator with a fixed seed, a number of times that takes about two
-// seconds; MISHAP_FUZZ_SECONDS makes it go on for longer.
+// Goal: no input makes the tools crash: cut short, mangled, deeply nested or no C++ at all, a file gives a
+// message and what can be understood of it is checked. Method: the checks' own code, cut and changed by a
+// generator with a fixed seed, a number of times that takes about two seconds; MISHAP_FUZZ_SECONDS makes it
+// go on for longer.
 
 #include "support.hpp"
 
@@ -46,15 +46,23 @@ std::vector<std::string> seeds()
 std::string mangled(std::string text, std::mt19937& random, std::size_t from)
 {
     const auto below = [&random](std::size_t limit) { return limit == 0 ? 0 : random() % limit; };
-    constexpr std::string_view pieces[] = {"co_await ", "{", "}", "(", ")", ";", "try {", "catch (...) {", "template <class T> ",
-        "if (", "::", "<", ">", "/*", "\"", "#if 0\n", "[&] { ", "throw ", "~", "operator()", "\xff", "for (;;) ", "= "};
+    constexpr std::string_view pieces[] = {"co_await ", "{", "}", "(", ")", ";", "try {", "catch (...) {",
+        "template <class T> ", "if (", "::", "<", ">", "/*", "\"", "#if 0\n", "[&] { ", "throw ", "~",
+        "operator()", "\xff", "for (;;) ", "= "};
     for (std::size_t changes = 1 + below(4); changes > 0; --changes) {
         const std::size_t at = from + below(text.size() - from);
         switch (below(4)) {
-        case 0: text.resize(std::max(at, from)); break;
-        case 1: text.erase(at, below(20)); break;
-        case 2: text.insert(at, pieces[below(std::size(pieces))]); break;
-        default: text.insert(at, text.substr(from + below(text.size() - from), below(60)));
+        case 0:
+            text.resize(std::max(at, from));
+            break;
+        case 1:
+            text.erase(at, below(20));
+            break;
+        case 2:
+            text.insert(at, pieces[below(std::size(pieces))]);
+            break;
+        default:
+            text.insert(at, text.substr(from + below(text.size() - from), below(60)));
         }
         if (text.size() <= from)
             text += ' ';
@@ -134,8 +142,8 @@ TEST_F(broken_input, may_lack_a_header)
 TEST_F(broken_input, may_come_with_flags_of_another_compiler)
 {
     write("fine.cpp", "#ifndef WANTED\n#error lost\n#endif\nint x;\n");
-    const ended done = tools({"validate", "fine.cpp", "--", "-fcoroutines", "-fconcepts-diagnostics-depth=3", "/std:c++20",
-        "-march=no-such", "--param", "ggc-min-expand=1", "-DWANTED", "-Wno-such-warning"});
+    const ended done = tools({"validate", "fine.cpp", "--", "-fcoroutines", "-fconcepts-diagnostics-depth=3",
+        "/std:c++20", "-march=no-such", "--param", "ggc-min-expand=1", "-DWANTED", "-Wno-such-warning"});
     EXPECT_EQ(done.code, 0) << done.err;
 }
 

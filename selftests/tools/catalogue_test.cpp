@@ -1,6 +1,6 @@
-// Goal: in the catalogue and in the correct managers that look wrong, exactly what is wrong on purpose is found.
-// Method: every managers' header of the catalogue and the correct managers, in one translation unit; each finding is
-// expected below with its reason, and none else may come.
+// Goal: in the catalogue and in the correct managers that look wrong, exactly what is wrong on purpose is
+// found. Method: every managers' header of the catalogue and the correct managers, in one translation unit;
+// each finding is expected below with its reason, and none else may come.
 
 #include "support.hpp"
 
@@ -13,7 +13,8 @@ namespace {
 using namespace selftest;
 using namespace mishap::tools;
 
-/// What is wrong on purpose. Each was judged by reading, and in most cases mishap blames the same manager in a run.
+/// What is wrong on purpose. Each was judged by reading, and in most cases mishap blames the same manager in
+/// a run.
 const std::vector<std::string> expected = {
     // The close may fail while the body's error is held.
     "close-replaces-error: scenarios/cleanup_error/managers.hpp: co_await resource.close();",
@@ -22,8 +23,10 @@ const std::vector<std::string> expected = {
     "closes-uncreated: scenarios/none_resource/managers.hpp: co_await resource.close();",
     // As written, nobody ever closes the resource.
     "never-closed: scenarios/singleton_resource/managers.hpp: resource_ = std::move(created);",
-    // As written: no time-out where the creation fails, a late resource is lost, and what never was is closed.
-    "or-as-timeout: scenarios/timeout_protection/managers.hpp: const auto first = co_await (resource.create() || "
+    // As written: no time-out where the creation fails, a late resource is lost, and what never was is
+    // closed.
+    "or-as-timeout: scenarios/timeout_protection/managers.hpp: const auto first = co_await "
+    "(resource.create() || "
     "timer.async_wait(asio::use_awaitable));",
     "close-replaces-error: scenarios/timeout_protection/managers.hpp: co_await resource.close();",
     "closes-uncreated: scenarios/timeout_protection/managers.hpp: co_await resource.close();",

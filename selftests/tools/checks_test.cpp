@@ -1,5 +1,6 @@
-// Goal: each check finds its own wrong code, at a place inside it, and nothing at all is found in the right code.
-// Method: the two pieces of code of each row of the table, all in one file, against the real headers of Asio.
+// Goal: each check finds its own wrong code, at a place inside it, and nothing at all is found in the right
+// code. Method: the two pieces of code of each row of the table, all in one file, against the real headers of
+// Asio.
 
 #include "support.hpp"
 
@@ -44,7 +45,9 @@ class checks_test : public in_fresh_folder
 TEST_F(checks_test, find_their_wrong_code_and_spare_the_right)
 {
     std::string text(preamble);
-    const auto line = [&text] { return static_cast<unsigned>(std::count(text.begin(), text.end(), '\n')) + 1; };
+    const auto line = [&text] {
+        return static_cast<unsigned>(std::count(text.begin(), text.end(), '\n')) + 1;
+    };
     struct range
     {
         std::string check;

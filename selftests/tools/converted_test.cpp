@@ -1,10 +1,11 @@
-// Goal: what `mishap-tools convert` writes does what the synchronous class did under every plan that a synchronous call
-// can meet, and holds under a sweep with cancellations besides.
-// Method: ten shapes, converted when this program is built, three of them from headers of Debian's packages. Below each
-// is a fake that blocks, and below its asynchronous form one that waits.
+// Goal: what `mishap-tools convert` writes does what the synchronous class did under every plan that a
+// synchronous call can meet, and holds under a sweep with cancellations besides. Method: ten shapes,
+// converted when this program is built, three of them from headers of Debian's packages. Below each is a fake
+// that blocks, and below its asynchronous form one that waits.
 
 #include "inputs/guards.hpp"
 
+#include "converted/asio_scoped_lock.hpp"
 #include "converted/async_both.hpp"
 #include "converted/async_derived.hpp"
 #include "converted/async_early.hpp"
@@ -12,7 +13,6 @@
 #include "converted/async_outside.hpp"
 #include "converted/async_transaction.hpp"
 #include "converted/async_with_transaction.hpp"
-#include "converted/asio_scoped_lock.hpp"
 #include "converted/boost_lock_guard.hpp"
 #include "converted/std_lock_guard.hpp"
 
@@ -89,8 +89,8 @@ std::string reports(const mishap::campaign_result& result)
 using log = std::function<void(std::exception_ptr)>;
 using waiting_adapter = std::function<awaitable<void>(environment&, log)>;
 
-/// `blocking` and `waiting` do the same; `waiting` is asked to hold with cancellations, too. A destructor's errors reach
-/// nobody, so in the comparison those of the asynchronous form go nowhere, either.
+/// `blocking` and `waiting` do the same; `waiting` is asked to hold with cancellations, too. A destructor's
+/// errors reach nobody, so in the comparison those of the asynchronous form go nowhere, either.
 void expect_same(const mishap::adapter& blocking, const waiting_adapter& waiting)
 {
     mishap::sweep_options synchronous;
@@ -99,7 +99,8 @@ void expect_same(const mishap::adapter& blocking, const waiting_adapter& waiting
     const auto telling = [waiting](environment& env) {
         return waiting(env, [&env](std::exception_ptr error) { env.report(error); });
     };
-    const auto same = mishap::equivalent({"blocking", blocking, patient}, {"waiting", silent, patient}, synchronous);
+    const auto same =
+        mishap::equivalent({"blocking", blocking, patient}, {"waiting", silent, patient}, synchronous);
     EXPECT_TRUE(same.holds()) << reports(same);
     EXPECT_GT(same.runs, 3u);
     const auto held = mishap::sweep({"waiting", telling, patient});
@@ -237,17 +238,19 @@ void expect_same_lock(With with)
 TEST(converted, lock_guard_of_the_standard_library)
 {
     using converted_guard = converted_std::async_lock_guard<waiting_session>;
-    expect_same_lock<std::lock_guard<blocking_session>, converted_guard>([](auto& guard, auto work, log tell) {
-        return converted_std::with_async_lock_guard(guard, work, tell);
-    });
+    expect_same_lock<std::lock_guard<blocking_session>, converted_guard>(
+        [](auto& guard, auto work, log tell) {
+            return converted_std::with_async_lock_guard(guard, work, tell);
+        });
 }
 
 TEST(converted, lock_guard_of_boost)
 {
     using converted_guard = converted_boost::async_lock_guard<waiting_session>;
-    expect_same_lock<boost::lock_guard<blocking_session>, converted_guard>([](auto& guard, auto work, log tell) {
-        return converted_boost::with_async_lock_guard(guard, work, tell);
-    });
+    expect_same_lock<boost::lock_guard<blocking_session>, converted_guard>(
+        [](auto& guard, auto work, log tell) {
+            return converted_boost::with_async_lock_guard(guard, work, tell);
+        });
 }
 
 TEST(converted, scoped_lock_of_asio)

@@ -1,5 +1,5 @@
-// Goal: what generate and convert say, refuse and leave alone. Method: child processes. What they write is built and run
-// by tools_generated and tools_converted_test.
+// Goal: what generate and convert say, refuse and leave alone. Method: child processes. What they write is
+// built and run by tools_generated and tools_converted_test.
 
 #include "support.hpp"
 
@@ -67,7 +67,8 @@ TEST_F(generate, never_overwrites)
 
 TEST_F(generate, only_shows_what_it_would_write)
 {
-    const ended done = tools({"generate", "--from", "awaitable<session> connect(config, duration)", "--dry-run"});
+    const ended done =
+        tools({"generate", "--from", "awaitable<session> connect(config, duration)", "--dry-run"});
     EXPECT_EQ(done.code, 0);
     expect_in(done.out, "--- with_session/fake.hpp");
     expect_in(done.out, "mishap::awaitable<void> connect(const A1&, const A2&)");
@@ -76,12 +77,13 @@ TEST_F(generate, only_shows_what_it_would_write)
 
 TEST_F(generate, takes_a_manager_that_is_there)
 {
-    const ended done =
-        tools({"generate", "--resource", "connection", "session.hpp", "--manager", "app::with_connection", "--output", "tests"});
+    const ended done = tools({"generate", "--resource", "connection", "session.hpp", "--manager",
+        "app::with_connection", "--output", "tests"});
     EXPECT_EQ(done.code, 0) << done.err;
     expect_in(read("tests/adapter.cpp"), "co_await app::with_connection(resource, work, 30s);");
     EXPECT_FALSE(std::filesystem::exists(path("tests/with_connection.hpp")));
-    const ended real = tools({"generate", "--resource", "connection", "session.hpp", "--manager", "with_real"});
+    const ended real =
+        tools({"generate", "--resource", "connection", "session.hpp", "--manager", "with_real"});
     EXPECT_EQ(real.code, 2);
     expect_in(real.err, "with_real is no template");
 }
@@ -89,10 +91,13 @@ TEST_F(generate, takes_a_manager_that_is_there)
 TEST_F(generate, refuses_what_it_cannot_use)
 {
     EXPECT_EQ(tools({"generate"}).code, 2);
-    expect_in(tools({"generate", "--resource", "app::nobody", "session.hpp"}).err, "there is no class 'app::nobody'");
+    expect_in(tools({"generate", "--resource", "app::nobody", "session.hpp"}).err,
+        "there is no class 'app::nobody'");
     expect_in(tools({"generate", "--from", "nonsense"}).err, "'nonsense' is no signature");
-    expect_in(tools({"generate", "--resource", "connection", "session.hpp", "--style", "fast"}).err, "there is no style 'fast'");
-    expect_in(tools({"generate", "--resource", "connection", "nowhere.hpp"}).err, "nowhere.hpp: cannot be read");
+    expect_in(tools({"generate", "--resource", "connection", "session.hpp", "--style", "fast"}).err,
+        "there is no style 'fast'");
+    expect_in(
+        tools({"generate", "--resource", "connection", "nowhere.hpp"}).err, "nowhere.hpp: cannot be read");
 }
 
 TEST_F(generate, converts_and_marks_what_it_cannot)
@@ -110,8 +115,10 @@ TEST_F(generate, converts_and_marks_what_it_cannot)
 
 TEST_F(generate, converts_by_rows_of_the_users_own)
 {
-    write("map.txt", "# mine\ncall relock = co_await $object.async_relock($args)\ncall fsync = co_await sync_file($args)\n");
-    const ended done = tools({"convert", "--class", "app::guard", "session.hpp", "--map", "map.txt", "--dry-run"});
+    write("map.txt", "# mine\ncall relock = co_await $object.async_relock($args)\ncall fsync = co_await "
+                     "sync_file($args)\n");
+    const ended done =
+        tools({"convert", "--class", "app::guard", "session.hpp", "--map", "map.txt", "--dry-run"});
     EXPECT_EQ(done.code, 0) << done.err;
     expect_in(done.out, "co_await m_.async_relock()");
     expect_in(done.out, "co_await sync_file(*file)");

@@ -1,7 +1,7 @@
-// Goal: of the flawed managers in selftests/mutants, those whose flaw shows in the code are found, by a check that says
-// what is wrong with them; the twins without a flaw, and flaws that are a matter of meaning, are left alone.
-// Method: each flaw is written out as a source file of its own, with the template's flag as a constant, so that its dead
-// branches are gone; all of them are read as one translation unit.
+// Goal: of the flawed managers in selftests/mutants, those whose flaw shows in the code are found, by a check
+// that says what is wrong with them; the twins without a flaw, and flaws that are a matter of meaning, are
+// left alone. Method: each flaw is written out as a source file of its own, with the template's flag as a
+// constant, so that its dead branches are gone; all of them are read as one translation unit.
 
 #include "support.hpp"
 
@@ -44,7 +44,8 @@ class mutants_test : public in_fresh_folder
 {
 protected:
     /// Writes out each flaw of a file; gives their names.
-    std::vector<std::string> write_variants(const std::string& name, const std::string& flag, std::string& main) const
+    std::vector<std::string> write_variants(
+        const std::string& name, const std::string& flag, std::string& main) const
     {
         const std::string text = file_text(MISHAP_SOURCE "/selftests/mutants/" + name + ".hpp");
         std::smatch list;
@@ -74,8 +75,8 @@ TEST_F(mutants_test, are_found_where_their_flaw_shows)
 {
     std::string main;
     std::vector<std::string> all;
-    for (const auto& [name, flag] : {std::pair<std::string, std::string>{"mutex", "mutex_flaw"}, {"pool", "flaw"},
-             {"semaphore", "semaphore_flaw"}, {"session", "session_flaw"}})
+    for (const auto& [name, flag] : {std::pair<std::string, std::string>{"mutex", "mutex_flaw"},
+             {"pool", "flaw"}, {"semaphore", "semaphore_flaw"}, {"session", "session_flaw"}})
         std::ranges::move(write_variants(name, flag, main), std::back_inserter(all));
     ASSERT_GE(all.size(), 40u);
     write("all.cpp", main);

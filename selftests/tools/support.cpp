@@ -78,7 +78,8 @@ ended in_fresh_folder::run(const std::vector<std::string>& command) const
     const std::string err = path("child.err");
     const pid_t child = fork();
     if (child == 0) {
-        if (chdir(folder_.c_str()) != 0 || !freopen(out.c_str(), "w", stdout) || !freopen(err.c_str(), "w", stderr))
+        if (chdir(folder_.c_str()) != 0 || !freopen(out.c_str(), "w", stdout) ||
+            !freopen(err.c_str(), "w", stderr))
             _exit(126);
         setenv("XDG_CACHE_HOME", path("cache").c_str(), 1);
         std::vector<char*> words;
@@ -102,8 +103,8 @@ ended in_fresh_folder::run(const std::vector<std::string>& command) const
 std::vector<std::string> flags()
 {
     const std::string root = MISHAP_SOURCE;
-    std::vector<std::string> all{"-x", "c++", "-std=c++20", "-I" + root + "/include", "-I" + root + "/scenarios",
-        "-I" + root + "/selftests"};
+    std::vector<std::string> all{"-x", "c++", "-std=c++20", "-I" + root + "/include",
+        "-I" + root + "/scenarios", "-I" + root + "/selftests"};
     const std::string boost = MISHAP_BOOST;
     for (std::size_t begin = 0; begin < boost.size();) {
         const std::size_t end = std::min(boost.find(':', begin), boost.size());
@@ -120,14 +121,15 @@ std::string file_text(const std::string& path)
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::vector<std::string> shown(const mishap::tools::unit& in, const std::vector<mishap::tools::finding>& found)
+std::vector<std::string> shown(
+    const mishap::tools::unit& in, const std::vector<mishap::tools::finding>& found)
 {
     std::vector<std::string> lines;
     for (const mishap::tools::finding& one : found) {
         std::string line(in.files.at(one.where.file).line(one.where.line));
         line.erase(0, line.find_first_not_of(' '));
-        lines.push_back(fmt::format(
-            "{}: {}: {}", one.check, fs::path(one.where.file).lexically_relative(MISHAP_SOURCE).string(), line));
+        lines.push_back(fmt::format("{}: {}: {}", one.check,
+            fs::path(one.where.file).lexically_relative(MISHAP_SOURCE).string(), line));
     }
     return lines;
 }

@@ -44,7 +44,8 @@ std::vector<std::string> flags();
 std::string file_text(const std::string& path);
 
 /// `check: line` for each finding, so that a failing test shows where.
-std::vector<std::string> shown(const mishap::tools::unit& in, const std::vector<mishap::tools::finding>& found);
+std::vector<std::string> shown(
+    const mishap::tools::unit& in, const std::vector<mishap::tools::finding>& found);
 
 void replace_all(std::string& text, std::string_view from, std::string_view to);
 

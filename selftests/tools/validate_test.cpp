@@ -1,5 +1,5 @@
-// Goal: what `mishap-tools validate` prints and writes, and how it ends. Method: child processes over small files that
-// need no headers.
+// Goal: what `mishap-tools validate` prints and writes, and how it ends. Method: child processes over small
+// files that need no headers.
 
 #include "support.hpp"
 
@@ -42,9 +42,10 @@ TEST_F(validate, shows_the_line_a_caret_and_the_path)
 {
     const ended done = tools({"validate", "wrong.cpp"});
     EXPECT_EQ(done.code, 1);
-    expect_in(done.out, "wrong.cpp:31:5: warning: if this throws, `s` stays open: its clean-up is skipped [cleanup-skipped]\n"
-                        "   31 |     co_await s.query();\n"
-                        "      |     ^~~~~~~~~~~~~~~~~~\n");
+    expect_in(done.out,
+        "wrong.cpp:31:5: warning: if this throws, `s` stays open: its clean-up is skipped [cleanup-skipped]\n"
+        "   31 |     co_await s.query();\n"
+        "      |     ^~~~~~~~~~~~~~~~~~\n");
     expect_in(done.out, "wrong.cpp:30:14: note: acquired here\n");
     expect_in(done.out, "wrong.cpp:32:14: note: the clean-up that this path does not come to\n");
     EXPECT_EQ(done.err, "1 finding in 1 file\n");
@@ -96,7 +97,8 @@ TEST_F(validate, annotates_for_github_and_editors)
 TEST_F(validate, obeys_a_comment_that_gives_a_reason)
 {
     std::string text = read("wrong.cpp");
-    replace_all(text, "    co_await s.query();", "    // mishap: allow(cleanup-skipped) the process ends then\n    co_await s.query();");
+    replace_all(text, "    co_await s.query();",
+        "    // mishap: allow(cleanup-skipped) the process ends then\n    co_await s.query();");
     write("allowed.cpp", text);
     const ended allowed = tools({"validate", "allowed.cpp"});
     EXPECT_EQ(allowed.code, 0) << allowed.out << allowed.err;
@@ -165,7 +167,8 @@ awaitable<void> wrong(session& s)
     expect_in(before.out, "note: --fix mends this");
     EXPECT_EQ(tools({"validate", "unshielded.cpp", "--fix"}).code, 1);
     expect_in(read("unshielded.cpp"),
-        "    co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());\n    try {\n"
+        "    co_await "
+        "boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());\n    try {\n"
         "        co_await s.close();\n");
     EXPECT_EQ(tools({"validate", "unshielded.cpp"}).code, 0);
 }
@@ -181,19 +184,20 @@ TEST_F(validate, remembers_what_did_not_change)
     for (const auto& entry : std::filesystem::directory_iterator(path("kept")))
         std::filesystem::resize_file(entry.path(), std::filesystem::file_size(entry.path()) / 2);
     EXPECT_EQ(tools({"validate", "wrong.cpp", "--cache", "kept"}).out, first.out);
-    std::filesystem::copy_file(path("right.cpp"), path("wrong.cpp"), std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(
+        path("right.cpp"), path("wrong.cpp"), std::filesystem::copy_options::overwrite_existing);
     EXPECT_EQ(tools({"validate", "wrong.cpp", "--cache", "kept"}).code, 0);
 }
 
 TEST_F(validate, reads_compile_commands)
 {
-    write("build/compile_commands.json",
-        R"([{"directory": ")" + path("build") + R"(", "file": "../uses.cpp",
+    write("build/compile_commands.json", R"([{"directory": ")" + path("build") + R"(", "file": "../uses.cpp",
             "arguments": ["g++", "-fcoroutines", "-DNAME=wrong", "-I../include", "-c", "-o", "uses.o", "../uses.cpp"]}])");
     write("include/base.hpp", bare_coroutines);
     write("uses.cpp", "#include \"base.hpp\"\n#include \"inner.hpp\"\nint x;\n");
-    write("inner.hpp", "awaitable<void> NAME(session& s)\n{\n    co_await s.open();\n    co_await s.query();\n"
-                       "    co_await s.close();\n}\n");
+    write("inner.hpp",
+        "awaitable<void> NAME(session& s)\n{\n    co_await s.open();\n    co_await s.query();\n"
+        "    co_await s.close();\n}\n");
     const ended all = tools({"validate"});
     EXPECT_EQ(all.code, 1) << all.err;
     expect_in(all.out, "inner.hpp:4:5: warning:");

@@ -1,6 +1,6 @@
 #pragma once
-// Synchronous RAII classes of different shapes, and a function that lends, for `mishap-tools convert`. Each is a
-// template, so that a test can put a fake below it.
+// Synchronous RAII classes of different shapes, and a function that lends, for `mishap-tools convert`. Each
+// is a template, so that a test can put a fake below it.
 
 namespace guards {
 
