@@ -81,6 +81,9 @@ private:
     std::vector<finding> found_;
 };
 
+/// What the object of an expression was declared as: a use does not always carry its type.
+std::string type_of_object(const finder& in, const function& of, const node& object);
+
 /// Follows each coroutine along its paths, exceptions included.
 void check_flow(finder& into);
 /// What shows in a single statement or block.

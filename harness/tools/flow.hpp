@@ -85,6 +85,12 @@ using outcomes = std::vector<outcome>;
 /// A function that takes more steps than this to follow is left out.
 inline constexpr std::size_t steps_max = 60000;
 
+/// The value below casts and copies.
+const node& unwrapped(const node& value);
+
+/// True if nothing is ever thrown out of the function, as far as its body and what it calls can be seen.
+bool never_throws(const finder& in, const function& of, int depth = 0);
+
 /// The resource that is followed.
 struct followed
 {

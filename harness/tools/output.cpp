@@ -54,8 +54,8 @@ std::string sarif_fix(const finding& of)
 {
     std::string changes;
     for (const edit& one : of.fix)
-        changes += fmt::format(
-            R"({}{{"artifactLocation":{{"uri":{}}},"replacements":[{{"deletedRegion":{{"charOffset":{},"charLength":{}}},"insertedContent":{{"text":{}}}}}]}})",
+        changes += fmt::format(R"({}{{"artifactLocation":{{"uri":{}}},"replacements":[{{"deletedRegion":)"
+                               R"({{"charOffset":{},"charLength":{}}},"insertedContent":{{"text":{}}}}}]}})",
             changes.empty() ? "" : ",", json_string(uri(one.file)), one.begin, one.end - one.begin,
             json_string(one.text));
     return fmt::format(R"({{"artifactChanges":[{}]}})", changes);
@@ -191,9 +191,11 @@ std::string as_sarif(std::span<const judged> all, std::span<const complaint> com
             json_string(one.text), where);
     }
     return fmt::format(
-        R"({{"$schema":"https://json.schemastore.org/sarif-2.1.0.json","version":"2.1.0","runs":[{{"tool":{{"driver":{{)"
+        R"({{"$schema":"https://json.schemastore.org/sarif-2.1.0.json","version":"2.1.0","runs":[{{)"
+        R"("tool":{{"driver":{{)"
         R"("name":"mishap-tools","rules":[{}
-]}}}},"invocations":[{{"executionSuccessful":{},"toolExecutionNotifications":[{}]}}],"columnKind":"utf16CodeUnits","results":[
+]}}}},"invocations":[{{"executionSuccessful":{},"toolExecutionNotifications":[{}]}}],
+"columnKind":"utf16CodeUnits","results":[
 {}]}}]}}
 )",
         rules, complaints.empty() ? "true" : "false", notes, results);
@@ -213,8 +215,8 @@ std::string as_lsp(std::span<const judged> all, std::span<const std::string> fil
                 related.empty() ? "" : ",", json_string(absolute_uri(step.where.file)),
                 lsp_range(step.where, 1), json_string(step.text));
         std::string& list = by_file[absolute_uri(one.what.where.file)];
-        list += fmt::format(
-            R"({}{{"range":{},"severity":2,"code":{},"source":"mishap-tools","message":{},"relatedInformation":[{}]}})",
+        list += fmt::format(R"({}{{"range":{},"severity":2,"code":{},"source":"mishap-tools","message":{},)"
+                            R"("relatedInformation":[{}]}})",
             list.empty() ? "" : ",", lsp_range(one.what.where, one.what.length), json_string(one.what.check),
             json_string(one.what.text), related);
     }

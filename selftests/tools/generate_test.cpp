@@ -22,7 +22,8 @@ public:
     awaitable<void> check_alive();
     awaitable<void> shutdown();
 };
-template <class Session, class Body> awaitable<void> with_connection(Session& session, Body body, int timeout);
+template <class Session, class Body>
+awaitable<void> with_connection(Session& session, Body body, int timeout);
 awaitable<void> with_real(connection& real);
 template <class Mutex> class guard
 {

@@ -16,14 +16,19 @@ namespace fs = std::filesystem;
 
 const char* const bare_coroutines = R"(
 namespace std {
-template <class T = void> struct coroutine_handle { static coroutine_handle from_address(void*); void* address(); };
+template <class T = void>
+struct coroutine_handle { static coroutine_handle from_address(void*); void* address(); };
 template <> struct coroutine_handle<void> {
     template <class T> coroutine_handle(coroutine_handle<T>);
     coroutine_handle();
     static coroutine_handle from_address(void*);
     void* address();
 };
-struct suspend_never { bool await_ready() noexcept; void await_suspend(coroutine_handle<>) noexcept; void await_resume() noexcept; };
+struct suspend_never {
+    bool await_ready() noexcept;
+    void await_suspend(coroutine_handle<>) noexcept;
+    void await_resume() noexcept;
+};
 template <class R, class...> struct coroutine_traits { using promise_type = typename R::promise_type; };
 struct exception_ptr { explicit operator bool() const; };
 exception_ptr current_exception();

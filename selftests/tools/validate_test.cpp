@@ -43,11 +43,11 @@ TEST_F(validate, shows_the_line_a_caret_and_the_path)
     const ended done = tools({"validate", "wrong.cpp"});
     EXPECT_EQ(done.code, 1);
     expect_in(done.out,
-        "wrong.cpp:31:5: warning: if this throws, `s` stays open: its clean-up is skipped [cleanup-skipped]\n"
-        "   31 |     co_await s.query();\n"
+        "wrong.cpp:36:5: warning: if this throws, `s` stays open: its clean-up is skipped [cleanup-skipped]\n"
+        "   36 |     co_await s.query();\n"
         "      |     ^~~~~~~~~~~~~~~~~~\n");
-    expect_in(done.out, "wrong.cpp:30:14: note: acquired here\n");
-    expect_in(done.out, "wrong.cpp:32:14: note: the clean-up that this path does not come to\n");
+    expect_in(done.out, "wrong.cpp:35:14: note: acquired here\n");
+    expect_in(done.out, "wrong.cpp:37:14: note: the clean-up that this path does not come to\n");
     EXPECT_EQ(done.err, "1 finding in 1 file\n");
 }
 
@@ -74,7 +74,7 @@ TEST_F(validate, writes_sarif)
     EXPECT_EQ(rule["properties"]["invariant"].as<std::string>(), "closes_everything");
     const YAML::Node place = found["locations"][0]["physicalLocation"];
     EXPECT_EQ(place["artifactLocation"]["uri"].as<std::string>(), "wrong.cpp");
-    EXPECT_EQ(place["region"]["startLine"].as<int>(), 31);
+    EXPECT_EQ(place["region"]["startLine"].as<int>(), 36);
     EXPECT_EQ(found["codeFlows"][0]["threadFlows"][0]["locations"].size(), 3u);
     EXPECT_TRUE(run["invocations"][0]["executionSuccessful"].as<bool>());
 }
@@ -82,7 +82,7 @@ TEST_F(validate, writes_sarif)
 TEST_F(validate, annotates_for_github_and_editors)
 {
     expect_in(tools({"validate", "wrong.cpp", "--github"}).out,
-        "::warning file=wrong.cpp,line=31,col=5,title=mishap cleanup-skipped::if this throws");
+        "::warning file=wrong.cpp,line=36,col=5,title=mishap cleanup-skipped::if this throws");
     const ended lsp = tools({"validate", "wrong.cpp", "right.cpp", "--lsp-diagnostics"});
     EXPECT_EQ(lsp.code, 1);
     const std::size_t second = lsp.out.find('\n') + 1;
@@ -90,7 +90,7 @@ TEST_F(validate, annotates_for_github_and_editors)
     const YAML::Node wrong = YAML::Load(lsp.out.substr(second));
     EXPECT_EQ(clean["diagnostics"].size(), 0u);
     ASSERT_EQ(wrong["diagnostics"].size(), 1u);
-    EXPECT_EQ(wrong["diagnostics"][0]["range"]["start"]["line"].as<int>(), 30);
+    EXPECT_EQ(wrong["diagnostics"][0]["range"]["start"]["line"].as<int>(), 35);
     EXPECT_EQ(wrong["diagnostics"][0]["relatedInformation"].size(), 2u);
 }
 
@@ -192,7 +192,8 @@ TEST_F(validate, remembers_what_did_not_change)
 TEST_F(validate, reads_compile_commands)
 {
     write("build/compile_commands.json", R"([{"directory": ")" + path("build") + R"(", "file": "../uses.cpp",
-            "arguments": ["g++", "-fcoroutines", "-DNAME=wrong", "-I../include", "-c", "-o", "uses.o", "../uses.cpp"]}])");
+            "arguments": ["g++", "-fcoroutines", "-DNAME=wrong", "-I../include",
+                          "-c", "-o", "uses.o", "../uses.cpp"]}])");
     write("include/base.hpp", bare_coroutines);
     write("uses.cpp", "#include \"base.hpp\"\n#include \"inner.hpp\"\nint x;\n");
     write("inner.hpp",
