@@ -12,6 +12,7 @@
 #include <cctype>
 #include <filesystem>
 #include <regex>
+#include <set>
 
 namespace mishap::tools {
 
@@ -178,6 +179,7 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
     unsigned from = type.begin;
     bool has_destructor = false;
     bool has_open = false;
+    std::set<std::string> openings;
     const auto note = [&](const rewritten& body) {
         made.left.insert(made.left.end(), body.left.begin(), body.left.end());
     };
@@ -191,10 +193,18 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
         if (one->destructor) {
             const rewritten closing = here.closing_body(*body);
             note(closing);
-            piece = "boost::asio::awaitable<void> close()\n    " + as_coroutine(closing);
+            // A class whose constructors wait for nothing is open at once.
+            const bool any_opens = std::any_of(members.begin(), members.end(), [&](const function* other) {
+                const function* const defined = definition_of(in, *other);
+                return other->constructor && defined && shared.awaits(*defined, defined->body);
+            });
+            if (!any_opens)
+                piece = "boost::asio::awaitable<void> open() { co_return; }\n\n    ";
+            has_open = has_open || !any_opens;
+            piece += "boost::asio::awaitable<void> close()\n    " + as_coroutine(closing);
             has_destructor = true;
-        } else if (one->constructor && body->body.parts.empty()) {
-            continue; // it takes over what is open already
+        } else if (one->constructor && !shared.awaits(*body, body->body)) {
+            continue; // it takes over what is open already, or only keeps what it is given
         } else if (one->constructor) {
             // What the initialisers keep is read from where it is kept; the rest is passed to open() again.
             std::string parameters;
@@ -211,12 +221,14 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
             const rewritten opening = here.body(*body);
             note(opening);
             const head declared = head_of(in, *one, one->defined ? one->body.begin : one->end);
-            std::string initialisers = without_trailing_space(heads.after);
-            initialisers = with_word(initialisers, "noexcept", "");
-            piece = fmt::format("{}{}{}{} {{}}\n\n    boost::asio::awaitable<void> open({})\n    {}",
-                with_word(declared.before, "inline", ""), name, declared.parameters,
-                initialisers.empty() ? "" : " " + initialisers, parameters, as_coroutine(opening));
-            for (const std::string_view verb : {"open(", "connect(", "lock(", "acquire(", "begin(", "login("})
+            const std::string initialisers = with_word(without_trailing_space(heads.after), "noexcept", "");
+            piece = fmt::format("{}{}{}{} {{}}", with_word(declared.before, "inline", ""), name,
+                declared.parameters, initialisers);
+            // Constructors that go on alike share their open().
+            if (openings.insert(parameters).second)
+                piece += fmt::format("\n\n    boost::asio::awaitable<void> open({})\n    {}", parameters,
+                    as_coroutine(opening));
+            for (const std::string_view verb : {"open(", "connect(", "lock(", "acquire(", "login("})
                 if (heads.after.find(verb) != std::string::npos)
                     made.left.push_back(fmt::format(
                         "{}:{}: an initialiser calls {}): move it into the constructor's body first",
@@ -349,8 +361,13 @@ int convert(const std::vector<std::string>& given)
     }
     for (const mapping::row& row : map.types)
         made.text = with_word(made.text, row.from, row.to);
-    if (asked.has("--namespace"))
+    // Elsewhere, what the original finds in its own namespace must be found, too.
+    std::string also;
+    if (asked.has("--namespace")) {
+        if (!scope.empty())
+            also = fmt::format("using namespace {};\n\n", scope);
         scope = asked.value("--namespace");
+    }
     std::string text(scaffold_converted);
     const auto put = [&text](std::string_view mark, const std::string& by) {
         for (std::size_t at = 0; (at = text.find(mark, at)) != std::string::npos; at += by.size())
@@ -360,7 +377,7 @@ int convert(const std::vector<std::string>& given)
     put("@name@", name);
     put("@open_scope@", scope.empty() ? "" : fmt::format("namespace {} {{\n", scope));
     put("@close_scope@", scope.empty() ? "" : fmt::format("\n}} // namespace {}", scope));
-    put("@text@", made.text);
+    put("@text@", also + made.text);
     const std::string output =
         asked.has("--output") ? asked.value("--output") : fmt::format("async_{}.hpp", name);
     if (asked.has("--dry-run"))
