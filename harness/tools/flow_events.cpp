@@ -224,7 +224,9 @@ outcomes walker::evaluate_await(const node& expression, frame& in, path_state fr
             continue;
         }
         forget_what_others_change(one.state);
-        const bool cleaned = before != holding::closed && one.state.resource == holding::closed;
+        // What works by force cannot fail, and so replaces no error.
+        const bool cleaned = before != holding::closed && one.state.resource == holding::closed &&
+                             !one.state.closed_by.empty();
         if (!is_quiet(operand, in)) {
             outcome thrown{outcome::kind::thrown, one.state, cleaned ? cause::cleanup : cause::await,
                 {in.in, &expression}};

@@ -44,7 +44,6 @@ constexpr entry table[] = {
     {"return_connection", {family::permit, part::cleans_up}},
     {"checkin", {family::permit, part::cleans_up}},
     {"check_in", {family::permit, part::cleans_up}},
-    {"discard", {family::permit, part::cleans_up}},
     {"release_slot", {family::permit, part::cleans_up}},
     {"begin", {family::transaction, part::acquires}},
     {"begin_transaction", {family::transaction, part::acquires}},
@@ -63,6 +62,7 @@ constexpr entry table[] = {
     {"abort", {family::none, part::forces}},
     {"kill", {family::none, part::forces}},
     {"drop", {family::none, part::forces}},
+    {"discard", {family::none, part::forces}},
     {"terminate", {family::none, part::forces}},
 };
 
