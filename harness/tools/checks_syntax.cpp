@@ -24,7 +24,7 @@ bool is_timer_wait(const finder& in, const function& of, const node& tree, int d
             found = type.find("timer") != std::string::npos ||
                     object_path(*object).find("timer") != std::string::npos;
         } else if (depth < 2 && !object) {
-            // A helper that does nothing but wait, and perhaps complains afterwards.
+            // A coroutine that does nothing but wait, and perhaps complains afterwards.
             for (const function* const called : in.callees(of, below)) {
                 std::size_t awaits = 0;
                 walk(called->body, [&](const node& inside) {

@@ -497,7 +497,7 @@ std::vector<written_file> scaffold(const resource_model& of, const existing_mana
     if (!existing) {
         files.push_back({fmt::format("with_{}.hpp", of.name), manager_text(of)});
         if (of.how != style::synchronous)
-            files.push_back(deadline_helper());
+            files.push_back(deadline_header());
     }
     files.push_back({"adapter.cpp", adapter_text(of, existing)});
     files.push_back(sweep_scenario("with_" + of.name));
@@ -516,7 +516,7 @@ written_file sweep_scenario(const std::string& name)
     return {"scenarios/any_two_mishaps.yaml", replaced(std::string(scaffold_sweep), "@name@", name)};
 }
 
-written_file deadline_helper()
+written_file deadline_header()
 {
     return {"shared/with_deadline.hpp", replaced(std::string(catalogue_with_deadline), "catalogue", "app")};
 }

@@ -93,7 +93,7 @@ void write_files(const std::string& folder, const std::vector<written_file>& fil
 written_file cmake_file(const std::string& name);
 written_file sweep_scenario(const std::string& name);
 
-/// The catalogue's helper, copied so that what is written stands alone.
-written_file deadline_helper();
+/// The catalogue's with_deadline, copied so that what is written stands alone.
+written_file deadline_header();
 
 } // namespace mishap::tools
