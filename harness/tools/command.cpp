@@ -132,6 +132,19 @@ std::string find_commands(const std::string& folder, const std::string& file)
     }
 }
 
+namespace {
+
+/// A path as it is meant in that folder. clang's own flag for this would change the folder of the whole
+/// process, and so that of every other thread.
+std::string below(const std::string& folder, const std::string& path)
+{
+    std::error_code ignored;
+    const fs::path joined = (fs::path(folder) / path).lexically_normal();
+    return folder.empty() || !fs::exists(joined, ignored) ? path : joined.string();
+}
+
+} // namespace
+
 std::vector<std::string> portable_flags(const std::vector<std::string>& command, const std::string& folder)
 {
     constexpr std::string_view with_value[] = {"-I", "-isystem", "-iquote", "-idirafter", "-D", "-U",
@@ -162,17 +175,18 @@ std::vector<std::string> portable_flags(const std::vector<std::string>& command,
                 (flag == "-I" && word.starts_with("-Wl")) ||
                 (flag == "-include" && word.starts_with("-include-pch")))
                 continue;
-            if (word != flag)
+            const bool names_path = flag != "-D" && flag != "-U" && flag != "-x";
+            if (word != flag) {
+                const std::string value = word.substr(flag.size());
+                kept.push_back(std::string(flag) + (names_path ? below(folder, value) : value));
+            } else if (i + 1 < command.size()) {
+                const std::string& value = command[++i];
                 kept.push_back(word);
-            else if (i + 1 < command.size()) {
-                kept.push_back(word);
-                kept.push_back(command[++i]);
+                kept.push_back(names_path ? below(folder, value) : value);
             }
             break;
         }
     }
-    if (!folder.empty())
-        kept.push_back("-working-directory=" + folder);
     return kept;
 }
 
