@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The cache of validate: what was found, and the state of everything that was read for it.
 
 #include "cache.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What was found in a file, kept until something that was read for it changes.
 

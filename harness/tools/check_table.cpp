@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Every check: its name, its sentence, the wrong and the right code, and the rule that blames it in a run.
 // The reference is printed from here, and the tests run each check over its own two pieces of code.
 

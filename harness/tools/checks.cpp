@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs the checks, and what they share.
 
 #include "checks.hpp"

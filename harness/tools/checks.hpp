@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// The checks: one table, from which the reference, the list of names and the rules of a SARIF log come.
 

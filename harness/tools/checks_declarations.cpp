@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Checks of destructors and classes.
 
 #include "checks.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Checks of single statements and blocks.
 
 #include "checks.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // convert: a synchronous RAII class, or a function that lends to a callback, as an asynchronous manager.
 
 #include "command.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Expressions and statements, cursor by cursor.
 
 #include "reader.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Statements: where a path goes on, forks, throws or ends.
 
 #include "flow.hpp"

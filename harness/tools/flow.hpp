@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Follows one resource through one coroutine: every path, also those on which something throws.
 

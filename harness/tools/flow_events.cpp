@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Expressions: what acquires, cleans up, throws, remembers an error or tells somebody of one.
 
 #include "flow.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is wrong with a path, and which resources are followed at all.
 
 #include "flow.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // generate: from a class or a signature to a test that builds and holds.
 
 #include "command.hpp"

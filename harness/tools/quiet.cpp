@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Coroutines out of which nothing is thrown.
 
 #include "flow.hpp"

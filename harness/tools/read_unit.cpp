@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: libclang's cursors as the small trees of syntax.hpp.
 // Method: libclang's stable C interface shows no coroutine statements as such. A co_await, co_yield or
 // co_return is an unexposed cursor whose text begins with that word; its first child is the operand, and the

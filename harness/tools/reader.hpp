@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Turns the cursors of one translation unit into trees; see read_unit.cpp for what is special about them.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Turns the body of a blocking function into that of a coroutine.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What an operation's name says that it does, for checks and for guesses.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "scaffold.hpp"
 
 #include "command.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// What the checks read: functions and classes as small trees, made from libclang's cursors. Macros,
 /// templates and headers are clang's affair; nothing here depends on libclang's types.

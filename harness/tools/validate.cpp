@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // validate: files in parallel, a cache for what did not change, allowances, a baseline, and the outputs.
 
 #include "cache.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: no input makes the tools crash: cut short, mangled, deeply nested or no C++ at all, a file gives a
 // message and what can be understood of it is checked. Method: the checks' own code, cut and changed by a
 // generator with a fixed seed, a number of times that takes about two seconds; MISHAP_FUZZ_SECONDS makes it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: in the catalogue and in the correct managers that look wrong, exactly what is wrong on purpose is
 // found. Method: every managers' header of the catalogue and the correct managers, in one translation unit;
 // each finding is expected below with its reason, and none else may come.

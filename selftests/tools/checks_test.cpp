@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: each check finds its own wrong code, at a place inside it, and nothing at all is found in the right
 // code. Method: the two pieces of code of each row of the table, all in one file, against the real headers of
 // Asio.

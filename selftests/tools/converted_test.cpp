@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: what `mishap-tools convert` writes does what the synchronous class did under every plan that a
 // synchronous call can meet, and holds under a sweep with cancellations besides. Method: ten shapes,
 // converted when this program is built, three of them from headers of Debian's packages. Below each is a fake
@@ -76,7 +77,7 @@ public:
     awaitable<void> unlock() { return close(); }
 };
 
-const mishap::contract patient{.unbounded = {mishap::phase::create, mishap::phase::close}};
+const mishap::contract patient{.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 
 std::string reports(const mishap::campaign_result& result)
 {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: what generate and convert say, refuse and leave alone. Method: child processes. What they write is
 // built and run by tools_generated and tools_converted_test.
 

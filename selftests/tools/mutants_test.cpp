@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: of the flawed managers in selftests/mutants, those whose flaw shows in the code are found, by a check
 // that says what is wrong with them; the twins without a flaw, and flaws that are a matter of meaning, are
 // left alone. Method: each flaw is written out as a source file of its own, with the template's flag as a

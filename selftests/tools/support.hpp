@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 /// Sources for the tools, written to a fresh folder, and the tools as their user runs them.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Goal: what `mishap-tools validate` prints and writes, and how it ends. Method: child processes over small
 // files that need no headers.
 

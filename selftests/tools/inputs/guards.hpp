@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Synchronous RAII classes of different shapes, and a function that lends, for `mishap-tools convert`. Each
 // is a template, so that a test can put a fake below it.

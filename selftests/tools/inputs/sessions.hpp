@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Classes as users have them, one in each style, for `mishap-tools generate`.
 
