@@ -180,6 +180,7 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
     unsigned from = type.begin;
     bool has_destructor = false;
     bool has_open = false;
+    bool tells = false;
     std::set<std::string> openings;
     const auto note = [&](const rewritten& body) {
         made.left.insert(made.left.end(), body.left.begin(), body.left.end());
@@ -202,10 +203,18 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
             if (!any_opens)
                 piece = "boost::asio::awaitable<void> open() { co_return; }\n\n    ";
             has_open = has_open || !any_opens;
-            piece += "boost::asio::awaitable<void> close()\n    " + as_coroutine(closing);
+            tells = closing.tells;
+            piece += tells ? "template <class Log>\n    boost::asio::awaitable<void> close(Log log)\n    "
+                           : "boost::asio::awaitable<void> close()\n    ";
+            piece += as_coroutine(closing);
             has_destructor = true;
-        } else if (one->constructor && !shared.awaits(*body, body->body)) {
-            continue; // it takes over what is open already, or only keeps what it is given
+        } else if (!one->constructor ? !waiting.contains(one->name) : !shared.awaits(*body, body->body)) {
+            // It waits for nothing, and stays as it is, unless something in it blocks for good.
+            const rewritten marked = here.marked_body(*body);
+            note(marked);
+            if (marked.left.empty() || !one->defined)
+                continue;
+            piece = text.substr(one->begin, one->body.begin - one->begin) + marked.text;
         } else if (one->constructor) {
             // What the initialisers keep is read from where it is kept; the rest is passed to open() again.
             std::string parameters;
@@ -235,7 +244,7 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
                         "{}:{}: an initialiser calls {}): move it into the constructor's body first",
                         one->where.file, one->where.line, verb));
             has_open = true;
-        } else if (waiting.contains(one->name)) {
+        } else {
             const rewritten done = here.body(*body);
             note(done);
             std::string after = with_word(heads.after, "noexcept", "");
@@ -243,8 +252,6 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
             // What stands in the class, with the parameters' names that the body uses.
             piece = awaitable_head(head_of(in, *one, one->end).before, one->result) + one->name +
                     heads.parameters + without_trailing_space(after) + "\n    " + as_coroutine(done);
-        } else {
-            continue;
         }
         out += text.substr(from, one->begin - from) + piece;
         from = one->end;
@@ -263,8 +270,10 @@ converted convert_class(const unit& in, const class_type& type, const mapping& m
             fmt::format("{}:{}: {} has no constructor with a body that is visible here: write open() by hand",
                 type.where.file, type.where.line, name));
     out = with_word(out, name, wanted);
-    made.text = out + ";\n\n" +
-                std::regex_replace(std::string(scaffold_lend_converted), std::regex("@name@"), wanted);
+    std::string lends =
+        std::regex_replace(std::string(scaffold_lend_converted), std::regex("@name@"), wanted);
+    lends = std::regex_replace(lends, std::regex("@log@"), tells ? "log" : "");
+    made.text = out + ";\n\n" + lends;
     return made;
 }
 
@@ -389,6 +398,13 @@ int convert(const std::vector<std::string>& given)
     }
     for (const std::string& one : made.left)
         fmt::print(stderr, "{}\n", one);
+    if (!in.diagnostics.empty()) {
+        fmt::print(stderr,
+            "{} could not be read whole, so that what blocks may have been missed: give flags after `--`, and "
+            "convert it again\n",
+            header);
+        return bad_input;
+    }
     return made.left.empty() ? all_well : something_found;
 }
 

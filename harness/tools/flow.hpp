@@ -152,6 +152,7 @@ private:
 
     void acquire(const node& at, frame& in, path_state& state);
     void clean_up(const node& at, frame& in, path_state& state, bool forced);
+    void give_up(const node& call, frame& in, path_state& state, bool forced);
     void judge_end(const outcome& end);
     void judge_cleanup(const node& at, frame& in, const path_state& state);
     void judge_replaced_error(const path_state& state, spot by);

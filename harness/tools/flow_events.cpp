@@ -330,6 +330,15 @@ outcomes walker::evaluate_call(const node& call, frame& in, path_state from)
     return ended;
 }
 
+/// Cleans up by a call, which may empty what it is given.
+void walker::give_up(const node& call, frame& in, path_state& state, bool forced)
+{
+    clean_up(call, in, state, forced);
+    for (std::size_t i = 1; i < call.parts.size(); ++i)
+        if (const std::string path = path_of(call.parts[i], in); !path.empty())
+            forget(state, path);
+}
+
 outcomes walker::evaluate_known_call(const node& call, frame& in, path_state from)
 {
     const std::string_view name = callee(call);
@@ -371,7 +380,7 @@ outcomes walker::evaluate_known_call(const node& call, frame& in, path_state fro
                 acquire(call, in, from);
             else if (means.does == part::forces ||
                      (means.does == part::cleans_up && means.of == resource_.of))
-                clean_up(call, in, from, means.does == part::forces);
+                give_up(call, in, from, means.does == part::forces);
             else if (name == "reset" || name == "swap")
                 from.resource = holding::gone;
         }
@@ -585,6 +594,7 @@ outcomes walker::declare(const node& statement, frame& in, path_state from)
         in.alias[statement.name] = of;
         return normally(std::move(from));
     }
+    const holding before = from.resource;
     outcomes all = evaluate_parts(statement.parts, 0, statement.parts.size(), in, std::move(from));
     for (outcome& one : all) {
         if (one.how != outcome::kind::normal) {
@@ -608,6 +618,10 @@ outcomes walker::declare(const node& statement, frame& in, path_state from)
             if (!value || is_null(*value))
                 state.truth[path] = false;
         }
+        // What an acquisition returned is there for as long as nobody cleaned up.
+        if (before != holding::open && state.resource == holding::open && path != resource_.path &&
+            statement.type.find("error") == std::string::npos)
+            state.truth[path] = true;
         if (path == resource_.path && value && value->kind == shape::await &&
             (resource_.of == family::lifetime || resource_.of == family::permit))
             acquire(statement, in, state);

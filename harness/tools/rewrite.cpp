@@ -183,18 +183,43 @@ rewritten rewriter::closing_body(const function& of)
     if (waits < 2)
         return body(of);
     result_ = {};
-    std::string text = "{\n        std::exception_ptr first_error;\n";
+    result_.tells = true;
+    std::string text = "{\n";
     for (const node& statement : of.body.parts) {
         const std::string done = as_statement(of, statement);
         if (!awaits(of, statement))
             text += "        " + done + "\n";
         else
             text += "        try {\n            " + done +
-                    "\n        } catch (...) {\n            if (!first_error)\n"
-                    "                first_error = std::current_exception();\n        }\n";
+                    "\n        } catch (...) {\n            log(std::current_exception());\n        }\n";
     }
-    result_.text = text + "        if (first_error)\n            std::rethrow_exception(first_error);\n    }";
+    result_.text = text + "    }";
     return std::move(result_);
+}
+
+rewritten rewriter::marked_body(const function& of)
+{
+    synchronous_ = true;
+    rewritten made = body(of);
+    synchronous_ = false;
+    return made;
+}
+
+void rewriter::leave(const function& of, const node& at, std::string_view why)
+{
+    result_.left.push_back(fmt::format("{}:{}: {}", of.where.file, in_.file_of(of).at(at.begin).line, why));
+}
+
+/// True where several parts wait, and the language does not say which of them goes first.
+bool rewriter::order_matters(const function& of, const node& at)
+{
+    const bool fixed = at.name == "&&" || at.name == "||" || at.name == ",";
+    if ((at.kind != shape::binary || fixed) && at.kind != shape::call)
+        return false;
+    std::size_t waiting = 0;
+    for (std::size_t i = at.kind == shape::call ? 1 : 0; i < at.parts.size(); ++i)
+        waiting += awaits(of, at.parts[i]);
+    return waiting > 1;
 }
 
 /// Rendered, with the semicolon that an expression's extent lacks.
@@ -262,21 +287,26 @@ std::string rewriter::render_attempt(const function& of, const node& at)
     const node& block = handler.parts.back();
     const bool rethrows =
         !block.parts.empty() && block.parts.back().kind == shape::raise && block.parts.back().parts.empty();
-    std::string inside;
-    for (std::size_t i = 0; i + (rethrows ? 1 : 0) < block.parts.size(); ++i)
-        inside += "        try {\n            " + as_statement(of, block.parts[i]) +
-                  "\n        } catch (...) {\n            // The first error is the caller's.\n        }\n";
-    std::string text = "std::exception_ptr first_error;\n    try ";
+    const std::string& source = in_.file_of(of).text();
+    const std::size_t line = source.rfind('\n', at.begin) + 1;
+    const std::size_t code = source.find_first_not_of(" \t", line);
+    const std::string outer = source.substr(line, std::min<std::size_t>(code, at.begin) - line);
+    const std::string inner = outer + "    ";
+    // Braces of its own, since the next one of its kind has a `first_error`, too.
+    std::string text = "{\n" + inner + "std::exception_ptr first_error;\n" + inner + "try ";
     text += render(of, at.parts[0], shape::attempt);
-    text += " catch (...) {\n        first_error = std::current_exception();\n    }\n    if (first_error) {\n"
-            "        co_await "
-            "boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());\n";
+    text += " catch (...) {\n" + inner + "    first_error = std::current_exception();\n" + inner + "}\n";
+    text += inner + "if (first_error) {\n" + inner +
+            "    co_await boost::asio::this_coro::reset_cancellation_state("
+            "boost::asio::disable_cancellation());\n";
+    for (std::size_t i = 0; i + (rethrows ? 1 : 0) < block.parts.size(); ++i)
+        text += inner + "    try {\n" + inner + "        " + as_statement(of, block.parts[i]) + "\n" + inner +
+                "    } catch (...) {\n" + inner + "        // The first error is the caller's.\n" + inner +
+                "    }\n";
     if (rethrows)
-        text += inside + "        std::rethrow_exception(first_error);\n";
-    else
-        text += inside;
+        text += inner + "    std::rethrow_exception(first_error);\n";
     result_.awaits = true;
-    return text + "    }";
+    return text + inner + "}\n" + outer + "}";
 }
 
 std::string rewriter::render(const function& of, const node& at, shape parent)
@@ -290,11 +320,9 @@ std::string rewriter::render(const function& of, const node& at, shape parent)
             !at.parts[1].parts.empty())
             return render_attempt(of, at);
         if (waits_in_handler)
-            result_.left.push_back(
-                fmt::format("{}:{}: a catch block blocks, and cannot wait: write it by hand", of.where.file,
-                    in_.file_of(of).at(at.begin).line));
+            leave(of, at, "a catch block blocks, and cannot wait: write it by hand");
     }
-    if (at.kind == shape::leave && at.name == "return")
+    if (at.kind == shape::leave && at.name == "return" && !synchronous_)
         return "co_" + render_parts(of, at);
     if (at.kind == shape::lambda)
         return source.substr(at.begin, at.end - at.begin); // runs elsewhere, and stays as it is
@@ -302,23 +330,28 @@ std::string rewriter::render(const function& of, const node& at, shape parent)
         for (const auto& [from, to] : names_)
             if (at.name == from)
                 return to;
+    const bool unordered = order_matters(of, at);
+    if (unordered)
+        leave(of, at,
+            "several calls wait in one expression, in an order that is the compiler's choice: name "
+            "their results first");
+    const std::string mark = unordered ? "/* mishap: in which order? */ " : "";
     if (at.kind == shape::call) {
         std::string left;
         const std::string replacement = replacement_for(of, at, left);
         if (!replacement.empty()) {
             result_.awaits = true;
-            const std::string text = render_call(of, at, replacement);
+            const std::string text = mark + render_call(of, at, replacement);
             return parent == shape::member || parent == shape::binary || parent == shape::unary
                        ? "(" + text + ")"
                        : text;
         }
         if (!left.empty()) {
-            result_.left.push_back(
-                fmt::format("{}:{}: {}", of.where.file, in_.file_of(of).at(at.begin).line, left));
+            leave(of, at, left);
             return "/* mishap: still blocks */ " + render_parts(of, at);
         }
     }
-    return render_parts(of, at);
+    return mark + render_parts(of, at);
 }
 
 } // namespace mishap::tools

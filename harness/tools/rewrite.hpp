@@ -37,6 +37,7 @@ struct rewritten
 {
     std::string text;
     bool awaits = false;
+    bool tells = false;            ///< it gives its errors to a parameter `log`, and throws none
     std::vector<std::string> left; ///< what still blocks, with file and line
 };
 
@@ -53,9 +54,12 @@ public:
     /// The body of a function, braces included.
     rewritten body(const function& of);
 
-    /// Likewise for a destructor: a clean-up that fails does not keep the next one from running, and the
-    /// first error is thrown at the end.
+    /// Likewise for a destructor: where it has several clean-ups, one that fails does not keep the next one
+    /// from running, and each error goes to `log`.
     rewritten closing_body(const function& of);
+
+    /// The body of a function that stays synchronous, with a comment at what blocks.
+    rewritten marked_body(const function& of);
 
     /// True if the tree has a call that will be awaited.
     bool awaits(const function& of, const node& tree);
@@ -65,6 +69,8 @@ private:
     std::string as_statement(const function& of, const node& at);
     std::string render_parts(const function& of, const node& at);
     std::string render_attempt(const function& of, const node& at);
+    void leave(const function& of, const node& at, std::string_view why);
+    bool order_matters(const function& of, const node& at);
     std::string render_call(const function& of, const node& at, const std::string& replacement);
     /// What takes the place of a call, or an empty string; `left` says why a blocking call stays.
     std::string replacement_for(const function& of, const node& call, std::string& left) const;
@@ -74,6 +80,7 @@ private:
     const mapping& map_;
     std::set<std::string> coroutines_;
     std::vector<std::pair<std::string, std::string>> names_;
+    bool synchronous_ = false; ///< the function that is rendered stays one that returns
     rewritten result_;
 };
 

@@ -102,7 +102,9 @@ std::string fake_operation(const operation& of)
                                            : "";
     const std::string list = ignored_parameters(of);
     const std::string value = of.value.empty() ? "" : of.value + "{}";
-    if (of.does == duty::force_close)
+    // A clean-up that cannot fail is one by force, as far as a plan is concerned.
+    const bool certain = of.how == style::synchronous && of.nothrow;
+    if (of.does == duty::force_close || (certain && of.does == duty::close && of.value.empty()))
         return fmt::format("{}    void {}({}) noexcept {{ resource_.force_close(); }}{}\n",
             template_head(of.parameters.size(), ""), of.name, list, comment);
     if (of.does == duty::observe)
@@ -162,7 +164,10 @@ const operation* find(const resource_model& of, duty does)
     return nullptr;
 }
 
-/// `session.open(a, b)` in a coroutine of that style, as a statement's expression.
+/// `session.open(a, b)` in a coroutine of that style, as a statement without its semicolon.
+///
+/// A result is named before it is asked: GCC 12 does not find the type of `(co_await f()).value()` in a
+/// template.
 std::string called(const operation& of, std::string_view object, std::string_view arguments)
 {
     const std::string list(arguments);
@@ -173,7 +178,7 @@ std::string called(const operation& of, std::string_view object, std::string_vie
         return fmt::format(
             "co_await {}.{}({}{}asio::use_awaitable)", object, of.name, list, list.empty() ? "" : ", ");
     case style::result:
-        return fmt::format("(co_await {}.{}({})).value()", object, of.name, list);
+        return fmt::format("auto done = co_await {}.{}({}); done.value()", object, of.name, list);
     default:
         return fmt::format("{}.{}({})", object, of.name, list);
     }

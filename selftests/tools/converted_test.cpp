@@ -12,6 +12,7 @@
 #include "converted/async_early.hpp"
 #include "converted/async_opened.hpp"
 #include "converted/async_outside.hpp"
+#include "converted/async_owner.hpp"
 #include "converted/async_transaction.hpp"
 #include "converted/async_with_transaction.hpp"
 #include "converted/boost_lock_guard.hpp"
@@ -77,7 +78,9 @@ public:
     awaitable<void> unlock() { return close(); }
 };
 
-const mishap::contract patient{.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
+/// Neither form promises deadlines: what blocks cannot be given up, and what is made of it adds none.
+const mishap::contract patient{.time = {.unbounded = {mishap::phase::create, mishap::phase::close,
+                                            mishap::phase::body, mishap::phase::other}}};
 
 std::string reports(const mishap::campaign_result& result)
 {
@@ -214,6 +217,21 @@ TEST(converted, derived)
             guards::async_derived<waiting_session> guard(session, 2);
             const auto work = [](auto& lent) -> awaitable<void> { (void)co_await lent.query(1); };
             co_await guards::with_async_derived(guard, work, tell);
+        });
+}
+
+TEST(converted, owner)
+{
+    expect_same(
+        [](environment&) -> awaitable<void> {
+            guards::owner<blocking_session> guard(std::make_unique<blocking_session>());
+            guard.query(2);
+            co_return;
+        },
+        [](environment&, log tell) -> awaitable<void> {
+            guards::async_owner<waiting_session> guard(std::make_unique<waiting_session>());
+            const auto work = [](auto& lent) -> awaitable<void> { co_await lent.query(2); };
+            co_await guards::with_async_owner(guard, work, tell);
         });
 }
 

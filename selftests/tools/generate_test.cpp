@@ -14,6 +14,7 @@ protected:
     generate()
     {
         write("session.hpp", std::string(bare_coroutines) + R"(
+extern "C" int fsync(int file);
 namespace app {
 class connection
 {
@@ -32,7 +33,15 @@ template <class Mutex> class guard
 public:
     explicit guard(Mutex& m) : m_(m) { m_.lock(); }
     ~guard() { m_.unlock(); }
-    void wait(int* file) { ::fsync(*file); m_.relock(); }
+    int wait(int* file) { ::fsync(*file); m_.relock(); return *file; }
+};
+template <class Session> class pair
+{
+    Session& a_; Session& b_;
+public:
+    pair(Session& a, Session& b) : a_(a), b_(b) { a_.open(); }
+    ~pair() { b_.close(); a_.close(); }
+    int query() { return a_.query() + b_.query(); }
 };
 }
 )");
@@ -109,10 +118,33 @@ TEST_F(generate, converts_and_marks_what_it_cannot)
     const std::string text = read("async_guard.hpp");
     expect_in(text, "co_await m_.lock()");
     expect_in(text, "boost::asio::awaitable<void> close()");
+    expect_in(
+        text, "int wait(int* file) { /* mishap: still blocks */ ::fsync(*file); m_.relock(); return *file;");
     expect_in(done.err, "fsync() blocks, and no row of the table says what to call in its place");
     const ended again = tools({"convert", "--class", "app::guard", "session.hpp"});
     EXPECT_EQ(again.code, 2);
     expect_in(again.err, "is there already and is not overwritten");
+}
+
+TEST_F(generate, converts_what_it_could_read_of_a_broken_header_and_says_that_it_was_broken)
+{
+    write("broken.hpp", file_text(path("session.hpp")) + "namespace app { void g() { undeclared(); } }\n");
+    const ended done = tools({"convert", "--class", "app::guard", "broken.hpp"});
+    EXPECT_EQ(done.code, 2) << done.err;
+    expect_in(done.err, "use of undeclared identifier 'undeclared'");
+    expect_in(done.err, "broken.hpp could not be read whole");
+    expect_in(read("async_guard.hpp"), "co_await m_.lock()");
+}
+
+TEST_F(generate, says_where_the_order_of_what_waits_is_open)
+{
+    const ended done = tools({"convert", "--class", "app::pair", "session.hpp", "--dry-run"});
+    EXPECT_EQ(done.code, 1);
+    expect_in(done.err, "several calls wait in one expression");
+    expect_in(done.out, "/* mishap: in which order? */");
+    // Each of two clean-ups may fail, so that both errors need somebody to be told.
+    expect_in(done.out, "boost::asio::awaitable<void> close(Log log)");
+    expect_in(done.out, "co_await guard.close(log);");
 }
 
 TEST_F(generate, converts_by_rows_of_the_users_own)

@@ -3,6 +3,9 @@
 // Synchronous RAII classes of different shapes, and a function that lends, for `mishap-tools convert`. Each
 // is a template, so that a test can put a fake below it.
 
+#include <memory>
+#include <utility>
+
 namespace guards {
 
 /// Opens in the constructor, closes in the destructor, passes calls on.
@@ -107,7 +110,11 @@ public:
         first_.close();
     }
 
-    int query(int) { return first_.query() + second_.query(); }
+    int query(int)
+    {
+        const int rows = first_.query();
+        return rows + second_.query();
+    }
 
 private:
     Session& first_;
@@ -173,6 +180,32 @@ public:
 private:
     Session& session_;
     int rows_;
+};
+
+/// Owns by smart pointer, counts what it was asked, and says good-bye only where there was anything to say.
+template <class Session>
+class owner
+{
+public:
+    explicit owner(std::unique_ptr<Session> session) : session_(std::move(session)) { session_->open(); }
+    ~owner()
+    {
+        if (session_)
+            session_->close();
+    }
+
+    int query(int rows)
+    {
+        do {
+            count_ += session_->query();
+        } while (--rows > 0);
+        return count_;
+    }
+    int count() const { return count_; }
+
+private:
+    std::unique_ptr<Session> session_;
+    int count_ = 0;
 };
 
 /// Lends an open session to a callback, in a transaction.
