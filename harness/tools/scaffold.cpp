@@ -107,9 +107,10 @@ std::string fake_operation(const operation& of)
     if (of.does == duty::force_close || (certain && of.does == duty::close && of.value.empty()))
         return fmt::format("{}    void {}({}) noexcept {{ resource_.force_close(); }}{}\n",
             template_head(of.parameters.size(), ""), of.name, list, comment);
-    if (of.does == duty::observe)
+    // What cannot fail has nothing that a plan could change, but for clean-ups and what begins or settles.
+    if (of.does == duty::observe || (certain && of.does == duty::use))
         return fmt::format("{}    {} {}({}) const {{ return {}; }}{}\n",
-            template_head(of.parameters.size(), ""), of.value, of.name, list,
+            template_head(of.parameters.size(), ""), of.value.empty() ? "void" : of.value, of.name, list,
             of.value == "bool" ? "resource_.usable()" : value, comment);
     switch (of.how) {
     case style::awaitable: {
@@ -286,7 +287,7 @@ written_file example(const resource_model& of, bool own)
     const operation* const close = find(of, duty::close);
     std::string text = fmt::format("mishap: 1\nmanager: with_{}\n", of.name);
     const bool close_fails = close && !close->nothrow;
-    if (own && use && close_fails)
+    if (own && use && close_fails && !(use->nothrow && of.how == style::synchronous))
         text +=
             fmt::format("about: The caller sees the work's error; the close error goes to the log.\nfaults:\n"
                         "  {0}.{1}: fail io_error\n  {0}.close: fail connection_reset\nexpect:\n  outcome: "

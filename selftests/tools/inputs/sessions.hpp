@@ -47,8 +47,17 @@ class file
 public:
     void open(const char* path);
     int write(const char* bytes, int size);
+    int seek(int to) noexcept;
     void close() noexcept;
     int descriptor() const;
+};
+
+class lamp
+{
+public:
+    void open();
+    void blink() noexcept;
+    void close();
 };
 
 /// A manager that is there already.
