@@ -400,8 +400,8 @@ int convert(const std::vector<std::string>& given)
         fmt::print(stderr, "{}\n", one);
     if (!in.diagnostics.empty()) {
         fmt::print(stderr,
-            "{} could not be read whole, so that what blocks may have been missed: give flags after `--`, and "
-            "convert it again\n",
+            "{} could not be read whole, so that what blocks may have been missed: give flags after "
+            "`--`, and convert it again\n",
             header);
         return bad_input;
     }

@@ -12,6 +12,7 @@
 #include <map>
 #include <regex>
 #include <set>
+#include <sstream>
 
 namespace {
 
@@ -19,27 +20,16 @@ using namespace selftest;
 using namespace mishap::tools;
 
 /// What finds each flaw. A flaw that is not here must have no finding at all.
-const std::map<std::string, std::set<std::string>> found_by = {
-    {"mutex::stays_locked_when_body_throws", {"permit-lost"}},
-    {"mutex::unlocks_twice_when_body_throws", {"double-close"}},
-    {"mutex::waits_without_deadline", {"unbounded-call"}},
-    {"pool::closes_unshielded", {"unshielded-cleanup"}},
-    {"pool::leaves_timed_out_waiter_queued", {"waiter-keeps-place"}},
-    {"semaphore::loses_permit_granted_at_the_deadline", {"permit-lost"}},
-    {"semaphore::loses_permit_when_create_fails", {"permit-lost"}},
-    {"semaphore::loses_permit_when_create_is_cancelled", {"permit-lost"}},
-    {"semaphore::releases_twice_when_body_throws", {"double-close"}},
-    {"session::close_error_replaces_body_error", {"close-replaces-error"}},
-    {"session::closes_under_or_operator", {"or-as-timeout"}},
-    {"session::closes_unshielded", {"unshielded-cleanup"}},
-    {"session::closes_what_was_never_opened", {"closes-uncreated"}},
-    {"session::closes_without_deadline", {"unbounded-call"}},
-    {"session::loses_late_session", {"cleanup-skipped", "or-as-timeout"}},
-    {"session::skips_close_on_foreign_errors", {"cleanup-skipped"}},
-    {"session::skips_close_when_cancelled", {"cleanup-skipped"}},
-    {"session::swallows_cancellation", {"swallowed-exception"}},
-    {"session::unshields_once_cancelled", {"unshielded-cleanup"}},
-};
+std::map<std::string, std::set<std::string>> found_by()
+{
+    std::map<std::string, std::set<std::string>> all;
+    for (const std::vector<std::string>& row : judged("## The flawed managers")) {
+        std::istringstream checks(row.at(1));
+        for (std::string one; checks >> one;)
+            all[row[0]].insert(one.substr(0, one.find(',')));
+    }
+    return all;
+}
 
 class mutants_test : public in_fresh_folder
 {
@@ -90,12 +80,15 @@ TEST_F(mutants_test, are_found_where_their_flaw_shows)
         replace_all(name, "__", "::");
         found[name].insert(one.check);
     }
+    const std::map<std::string, std::set<std::string>> judgements = found_by();
+    for (const auto& [flaw, by] : judgements)
+        EXPECT_EQ(std::ranges::count(all, flaw), 1) << flaw << " is judged, but there is no such flaw";
     std::size_t wrong = 0;
     std::size_t reached = 0;
     for (const std::string& flaw : all) {
-        const auto expected = found_by.find(flaw);
+        const auto expected = judgements.find(flaw);
         const std::set<std::string> none;
-        EXPECT_EQ(found[flaw], expected == found_by.end() ? none : expected->second) << flaw;
+        EXPECT_EQ(found[flaw], expected == judgements.end() ? none : expected->second) << flaw;
         wrong += flaw.find("::none") == std::string::npos;
         reached += !found[flaw].empty();
     }

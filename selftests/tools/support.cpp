@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
+#include <utility>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,6 +140,31 @@ std::vector<std::string> shown(
             fs::path(one.where.file).lexically_relative(MISHAP_SOURCE).string(), line));
     }
     return lines;
+}
+
+std::vector<std::vector<std::string>> judged(std::string_view heading)
+{
+    std::istringstream in(file_text(MISHAP_SOURCE "/harness/tools/JUDGED.md"));
+    std::vector<std::vector<std::string>> rows;
+    bool below = false;
+    bool head = true;
+    for (std::string line; std::getline(in, line);) {
+        if (line.starts_with("## "))
+            below = line == heading;
+        if (!below || !line.starts_with("| ") || std::exchange(head, false))
+            continue;
+        std::vector<std::string> cells;
+        for (std::size_t begin = 2; begin < line.size();) {
+            const std::size_t end = std::min(line.find(" |", begin), line.size());
+            std::string cell = line.substr(begin, end - begin);
+            std::erase(cell, '`');
+            replace_all(cell, "\\|", "|");
+            cells.push_back(std::move(cell));
+            begin = end + 3;
+        }
+        rows.push_back(std::move(cells));
+    }
+    return rows;
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to)

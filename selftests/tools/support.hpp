@@ -48,6 +48,9 @@ std::string file_text(const std::string& path);
 std::vector<std::string> shown(
     const mishap::tools::unit& in, const std::vector<mishap::tools::finding>& found);
 
+/// The rows of a table of harness/tools/JUDGED.md: those below the heading, cell by cell, as plain text.
+std::vector<std::vector<std::string>> judged(std::string_view heading);
+
 void replace_all(std::string& text, std::string_view from, std::string_view to);
 
 /// Just enough of the standard's coroutines to parse one, without any header.
