@@ -34,5 +34,6 @@ install(FILES
     DESTINATION "${mishap_package_folder}")
 # Where mishap::catalogue looks for it, wherever the prefix is.
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/scenarios/" DESTINATION share/mishap/scenarios
-    FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cpp" PATTERN "*.yaml" PATTERN "*.md")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+    FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cpp" PATTERN "*.yaml" PATTERN "*.md" PATTERN "*.svg")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/harness/THIRD_PARTY.md"
+    DESTINATION "${CMAKE_INSTALL_DOCDIR}")

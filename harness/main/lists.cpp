@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "lists.hpp"
+#include "explain.hpp"
 #include "patterns.hpp"
 
 #include "invariant/document_rules.hpp"
@@ -202,22 +203,6 @@ std::vector<table> terms(bool markdown)
     return tables;
 }
 
-/// Words, in lines of at most so many columns.
-std::vector<std::string> wrapped(const std::string& text, std::size_t columns)
-{
-    std::vector<std::string> lines(1);
-    std::size_t from = 0;
-    while (from < text.size()) {
-        const std::size_t space = std::min(text.find(' ', from), text.size());
-        const std::string word = text.substr(from, space - from);
-        if (!lines.back().empty() && lines.back().size() + 1 + word.size() > columns)
-            lines.emplace_back();
-        lines.back() += (lines.back().empty() ? "" : " ") + word;
-        from = space + 1;
-    }
-    return lines;
-}
-
 /// A term takes a line of what it is, and more of what it says.
 std::string terms_as_text()
 {
@@ -253,10 +238,25 @@ std::vector<table> all_keys(const std::string& part, bool markdown)
 
 } // namespace
 
+std::vector<std::string> wrapped(const std::string& text, std::size_t columns)
+{
+    std::vector<std::string> lines(1);
+    std::size_t from = 0;
+    while (from < text.size()) {
+        const std::size_t space = std::min(text.find(' ', from), text.size());
+        const std::string word = text.substr(from, space - from);
+        if (!lines.back().empty() && lines.back().size() + 1 + word.size() > columns)
+            lines.emplace_back();
+        lines.back() += (lines.back().empty() ? "" : " ") + word;
+        from = space + 1;
+    }
+    return lines;
+}
+
 const std::vector<std::string>& list_names()
 {
     static const std::vector<std::string> names{"managers", "faults", "invariants", "waivers", "errors",
-        "contract", "keys", "patterns", "document-rules"};
+        "contract", "keys", "patterns", "document-rules", "verdicts"};
     return names;
 }
 
@@ -264,6 +264,8 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
 {
     if (!part.empty() && what != "keys")
         throw input_error(fmt::format("'{}' is one word too many: only list keys has parts", part));
+    if (what == "verdicts")
+        return explain_every_rule(markdown);
     if (what == "contract" && !markdown)
         return terms_as_text();
     std::vector<table> tables;

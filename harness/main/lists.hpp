@@ -2,6 +2,7 @@
 #pragma once
 /// What a program knows, as tables: for people who ask, and for the reference in scenarios/README.md.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,5 +16,8 @@ const std::vector<std::string>& list_names();
 ///
 /// Errors: throws `input_error` for an unknown list or section, and for a part of a list that has none.
 std::string list_text(const std::string& what, const std::string& part, bool markdown);
+
+/// Words, in lines of at most so many columns.
+std::vector<std::string> wrapped(const std::string& text, std::size_t columns);
 
 } // namespace mishap::detail

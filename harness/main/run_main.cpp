@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "explain.hpp"
 #include "lists.hpp"
 #include "options.hpp"
 #include "output.hpp"
@@ -325,6 +326,18 @@ int list(std::vector<std::string> words, const std::string&)
     return all_well;
 }
 
+int explain(std::vector<std::string> words, const std::string&)
+{
+    const arguments given(std::move(words), {});
+    if (given.rest().empty())
+        throw input_error(
+            "explain takes a rule, a term of the contract, a fault, a waiver or an error: explain "
+            "preserves_error");
+    // A fault may have several words: fail after effect.
+    say(detail::explain_text(fmt::format("{}", fmt::join(given.rest(), " "))));
+    return all_well;
+}
+
 int print_schema(std::vector<std::string> words, const std::string&)
 {
     const arguments given(std::move(words), {});
@@ -361,9 +374,12 @@ const std::vector<command>& commands()
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"replay", "replay TOKEN", "repeat the run of a report", &replay},
         {"list",
-            "list managers|faults|invariants|waivers|errors|contract|keys|patterns|document-rules [SECTION] "
-            "[--format markdown]",
+            "list managers|faults|invariants|waivers|errors|contract|keys|patterns|document-rules|verdicts "
+            "[SECTION] [--format markdown]",
             "what this program knows", &list},
+        {"explain", "explain RULE|TERM|FAULT|WAIVER|ERROR",
+            "what a word of a report, a contract or a scenario means, and what to do about a verdict",
+            &explain},
         {"new", "new NAME [--pattern PATTERN] [--into DIR]",
             "write a manager, a fake, an adapter and two scenarios to begin with, in DIR/NAME (patterns: "
             "list patterns)",
