@@ -149,7 +149,8 @@ std::string explain_text(const std::string& word)
     if (parts.empty()) {
         const std::string meant = nearest(word, known);
         throw input_error(fmt::format(
-            "nothing is called '{}'{}; 'list' with invariants, contract, faults, waivers or errors prints what there is",
+            "nothing is called '{}'{}; 'list' with invariants, contract, faults, waivers or errors "
+            "prints what there is",
             word, meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)));
     }
     return fmt::format("{}", fmt::join(parts, "\n"));

@@ -7,16 +7,19 @@ std::span<const explanation> explanations()
 {
     static const std::vector<explanation> table{
         {"leaves_the_simulation",
-            "The code started a thread or used a real descriptor inside a run. Neither obeys the plan or virtual "
+            "The code started a thread or used a real descriptor inside a run. Neither obeys the plan "
+            "or virtual "
             "time, so the run proves nothing.",
             {"A library starts a thread pool or a resolver of its own.",
                 "The code opens a socket or file through Asio instead of through the fake."},
-            {"Pass in the executor and the resource (see the guide on testability), so that the test can give a "
+            {"Pass in the executor and the resource (see the guide on testability), so that the test "
+             "can give a "
              "fake.",
                 "Where a real thread or descriptor is meant, hold `env.allow_outside()` for that scope."},
             {}, ""},
         {"blocks_the_thread",
-            "A call kept the only thread of the run waiting. In production it stalls every other client of that "
+            "A call kept the only thread of the run waiting. In production it stalls every other client "
+            "of that "
             "`io_context`.",
             {"`sleep_for`, `future::get`, a condition variable or a blocking read in a coroutine.",
                 "A `run()` on the context inside a handler, to wait for something synchronously."},
@@ -40,7 +43,8 @@ std::span<const explanation> explanations()
                 "Set `limits.steps_max` if a run is that long on purpose."},
             {}, ""},
         {"completes",
-            "A client waits for something that never comes, or slept until its deadline while what it waited for "
+            "A client waits for something that never comes, or slept until its deadline while what it "
+            "waited for "
             "was free. The report says what it waits for.",
             {"Nothing bounds a create, close or other step that hangs.",
                 "A wake-up got lost: the one who was woken had been cancelled and passed it to nobody.",
@@ -57,7 +61,8 @@ std::span<const explanation> explanations()
             {"The code gives a wrong result on an error path.",
                 "The check asks for what only holds without faults."},
             {"Read the message of the check first, then the plan.",
-                "Check what must hold in every run, such as a file that is old or new but never half of it."},
+                "Check what must hold in every run, such as a file that is old or new but never half of "
+                "it."},
             {}, "file_writer/disk_full_as_written.yaml"},
         {"no_stray_work", "All clients have ended and the manager is shut down, yet something still runs.",
             {"A detached coroutine or a timer was started, and nobody stops or awaits it.",
@@ -66,10 +71,12 @@ std::span<const explanation> explanations()
                 "If a detached close is meant, give it time: `grace`."},
             {"grace"}, ""},
         {"closes_everything",
-            "A resource was created and never closed. This is a leak; in production it adds up until there are no "
+            "A resource was created and never closed. This is a leak; in production it adds up until "
+            "there are no "
             "more.",
             {"An exception or a cancellation skips the close.",
-                "The first `co_await` of the clean-up throws, since a cancelled coroutine throws at each of them.",
+                "The first `co_await` of the clean-up throws, since a cancelled coroutine throws at "
+                "each of them.",
                 "A pool is never shut down, or forgets what it was just creating.",
                 "A create succeeded after its deadline, and nobody took what came."},
             {"Catch around the body, close, then rethrow.",
@@ -79,7 +86,8 @@ std::span<const explanation> explanations()
             {"closed_by", "forces_close", "close_attempts", "grace"},
             "cleanup_on_exception/missing_finally.yaml"},
         {"closes_once",
-            "A resource was closed twice. The second close may hit what somebody else has opened meanwhile.",
+            "A resource was closed twice. The second close may hit what somebody else has opened "
+            "meanwhile.",
             {"Both the error path and the ordinary path close.",
                 "A close that failed is tried again without the contract saying so."},
             {"Let one place close, and mark the resource as gone before its close starts.",
@@ -89,14 +97,16 @@ std::span<const explanation> explanations()
         {"closes_only_what_exists", "Something was closed that never was open.",
             {"The clean-up also runs where the create failed.",
                 "A create gave a null handle (fault `empty`), and nobody looked."},
-            {"Start the `try` after the create, or hold the resource in a `std::optional` and look into it."},
+            {"Start the `try` after the create, or hold the resource in a `std::optional` and look into "
+             "it."},
             {}, "none_resource/closes_what_never_was.yaml"},
         {"no_use_after_close", "An operation started on a resource that was closing or closed.",
             {"A background task, such as a heartbeat, outlives the resource.",
                 "The body keeps a reference after it was cancelled."},
             {"Stop the task and wait for it before the close starts."}, {}, ""},
         {"one_at_a_time",
-            "Two operations were in flight on one resource. Most protocols cannot tell their replies apart.",
+            "Two operations were in flight on one resource. Most protocols cannot tell their replies "
+            "apart.",
             {"A ping overlaps with the client's query.",
                 "A resource was given back while its cancelled command was still under way."},
             {"Serialise with a lock or a queue, and wait for a cancelled command to end.",
@@ -115,7 +125,8 @@ std::span<const explanation> explanations()
             {"closes_in_any_order"}, "broken_rules/two_in_one.yaml"},
         {"commits_or_rolls_back",
             "A transaction had no end, two ends, or a commit after work that did not succeed.",
-            {"A `catch` for one kind of error: cancellation, or a thrown type that is no `std::exception`, passes "
+            {"A `catch` for one kind of error: cancellation, or a thrown type that is no "
+             "`std::exception`, passes "
              "it by.",
                 "A commit that failed is taken for the end of the transaction."},
             {"Catch everything with `catch (...)`, roll back, rethrow.",
@@ -123,7 +134,8 @@ std::span<const explanation> explanations()
                 "If the close of the session rolls back, say `close_rolls_back`."},
             {"close_rolls_back", "body_attempts"}, "transaction/cancelled_as_written.yaml"},
         {"releases_what_it_acquires",
-            "What was acquired on a resource (an advisory lock, a prepared statement) was not released, or was "
+            "What was acquired on a resource (an advisory lock, a prepared statement) was not released, "
+            "or was "
             "released twice, or by somebody who did not hold it.",
             {"The body's error skips the release.",
                 "A resource goes back to its pool with the lock still on it."},
@@ -147,7 +159,8 @@ std::span<const explanation> explanations()
             {"Count the slot before the create starts, and give it back if that fails."},
             {"capacity", "closing_counts"}, "connection_pool/two_pass_one_check_as_written.yaml"},
         {"discards_broken",
-            "A resource that had reported a breaking error was lent to the next client, which fails for no reason "
+            "A resource that had reported a breaking error was lent to the next client, which fails for "
+            "no reason "
             "of its own.",
             {"The pool takes back whatever it lent.",
                 "A cancelled command left its reply in the connection."},
@@ -155,7 +168,8 @@ std::span<const explanation> explanations()
                 "For a lock, whose affair this is not, say `keeps_broken`."},
             {"keeps_broken", "cancelled_use_breaks"}, "connection_pool/broken_goes_back_as_written.yaml"},
         {"fair",
-            "A client was served before one who had come earlier, although the contract promises the order.",
+            "A client was served before one who had come earlier, although the contract promises the "
+            "order.",
             {"A newcomer finds a free resource before the waiter that it was meant for wakes.",
                 "Waiters are kept in a stack or a set."},
             {"Hand the resource to the first in line, instead of putting it back and waking somebody."},
@@ -174,7 +188,8 @@ std::span<const explanation> explanations()
                 "other_timeout", "deadline_per_attempt", "timeout_errors", "survives_deaf"},
             "connection_pool/first_client_waits_as_written.yaml"},
         {"preserves_error",
-            "The caller saw another error than the one that came first. Whoever reads the log looks in the wrong "
+            "The caller saw another error than the one that came first. Whoever reads the log looks in "
+            "the wrong "
             "place.",
             {"The close throws while the body's error is on its way out, and replaces it.",
                 "A time-out of the body is reported as one of the create.",
@@ -183,7 +198,9 @@ std::span<const explanation> explanations()
                 "Keep the cause: `std::throw_with_nested`, or say `translates`."},
             {"translates", "suppresses", "close_error"},
             "cleanup_error/close_error_replaces_body_error.yaml"},
-        {"swallows_no_error", "Something failed, or a body was stopped, and the caller was told of success.",
+        {"swallows_no_error",
+            "Something failed, or a body was stopped, and the caller was told of "
+            "success.",
             {"A `catch` that only logs.",
                 "The error of a background task, such as the renewal of a lease, is lost.",
                 "A cancellation is taken for an ordinary end."},

@@ -377,15 +377,15 @@ const std::vector<command>& commands()
             "list managers|faults|invariants|waivers|errors|contract|keys|patterns|document-rules|verdicts "
             "[SECTION] [--format markdown]",
             "what this program knows", &list},
-        {"explain", "explain RULE|TERM|FAULT|WAIVER|ERROR",
-            "what a word of a report, a contract or a scenario means, and what to do about a verdict",
-            &explain},
         {"new", "new NAME [--pattern PATTERN] [--into DIR]",
             "write a manager, a fake, an adapter and two scenarios to begin with, in DIR/NAME (patterns: "
             "list patterns)",
             &write_new_manager},
         {"check", "check [FILE|DIR ...]", "read scenario files without running them", &check_files},
         {"schema", "schema", "a JSON Schema of scenario files, for editors", &print_schema},
+        {"explain", "explain RULE|TERM|FAULT|WAIVER|ERROR",
+            "what a word of a report, a contract or a scenario means, and what to do about a verdict",
+            &explain},
         {"help", "help", "this text", &help},
     };
     return all;

@@ -59,14 +59,22 @@ std::string picture(const std::string& text)
     const std::vector<std::string> lines = folded(text);
     const int height = static_cast<int>(lines.size()) * line_height + 46;
     const int width = static_cast<int>(columns * letter_width) + 32;
-    std::string svg = fmt::format(
-        R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" viewBox="0 0 {0} {1}" role="img">
-<title>A report of mishap</title>
-<rect width="{0}" height="{1}" rx="8" fill="#1c2128"/>
-<circle cx="20" cy="16" r="5" fill="#e5534b"/><circle cx="38" cy="16" r="5" fill="#c69026"/><circle cx="56" cy="16" r="5" fill="#57ab5a"/>
-<g font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="13" xml:space="preserve">
-)",
+    std::string svg = fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}")"
+                                  R"( viewBox="0 0 {0} {1}" role="img">)"
+                                  "\n<title>A report of mishap</title>\n"
+                                  R"(<rect width="{0}" height="{1}" rx="8" fill="#1c2128"/>)",
         width, height);
+    int x = 20;
+    for (const char* colour : {"#e5534b", "#c69026", "#57ab5a"}) {
+        svg += fmt::format("\n"
+                           R"(<circle cx="{}" cy="16" r="5" fill="{}"/>)",
+            x, colour);
+        x += 18;
+    }
+    svg += "\n"
+           R"(<g font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace")"
+           R"( font-size="13" xml:space="preserve">)"
+           "\n";
     int y = 48;
     for (const std::string& line : lines) {
         const char* colour = y == 48                          ? "#ff938a"

@@ -169,7 +169,7 @@ const std::vector<bad_file>& table()
             {"unknown fault 'hnag'", "did you mean 'hang'?", known_faults}},
         {"unknown_error", scenario("faults:\n  resource.use: fail io_eror\n"), "4:22",
             {"unknown error 'io_eror'", "did you mean 'io_error'?",
-                "(known: access_denied, bad_alloc, connection_reset, "}},
+                "(known: access_denied, bad_alloc, breaker_open, connection_reset, "}},
         {"parameter_too_many", scenario("faults:\n  resource.use: hang io_error\n"), "4:22",
             {"'hang' takes no parameter", "'io_error'"}},
         {"delay_without_duration", scenario("faults:\n  resource.use: delay\n"), "4:22",
