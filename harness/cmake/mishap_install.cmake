@@ -15,8 +15,11 @@ include(CMakePackageConfigHelpers)
 
 set(mishap_package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/mishap")
 
-install(TARGETS mishap mishap_catalogue mishap_context mishap_gtest mishap_main EXPORT mishapTargets FILE_SET HEADERS)
+# What needs GoogleTest is exported apart, so that the rest can be found without it.
+install(TARGETS mishap mishap_catalogue mishap_context EXPORT mishapTargets FILE_SET HEADERS)
+install(TARGETS mishap_gtest mishap_main EXPORT mishapGoogleTestTargets FILE_SET HEADERS)
 install(EXPORT mishapTargets NAMESPACE mishap:: DESTINATION "${mishap_package_folder}")
+install(EXPORT mishapGoogleTestTargets NAMESPACE mishap:: DESTINATION "${mishap_package_folder}")
 
 configure_package_config_file(
     "${CMAKE_CURRENT_LIST_DIR}/mishapConfig.cmake.in" "${PROJECT_BINARY_DIR}/package/mishapConfig.cmake"

@@ -74,6 +74,11 @@ include([==[${CMAKE_CURRENT_FUNCTION_LIST_DIR}/mishap_scenario_tests.cmake]==])
 ")
     file(CONFIGURE OUTPUT "${stem}-tests.cmake" CONTENT "@script@" @ONLY)
     set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${stem}-tests.cmake")
+
+    # Only at the end of the folder is it known what the target links.
+    if(calls EQUAL 1)
+        cmake_language(EVAL CODE "cmake_language(DEFER CALL mishap_warn_of_archives [==[${target}]==])")
+    endif()
 endfunction()
 
 # Ends the configuring when a folder cannot be used.
@@ -103,4 +108,34 @@ function(mishap_check_scenario_folder target folder)
         list(APPEND known "${test}")
     endforeach()
     set_target_properties(${target} PROPERTIES MISHAP_SCENARIO_TESTS "${known}")
+endfunction()
+
+# Says so where a static library that the target links registers something: nothing refers to a registration, so the
+# linker takes the file that has it only if something else in it is needed.
+function(mishap_warn_of_archives target)
+    get_target_property(libraries ${target} LINK_LIBRARIES)
+    foreach(library IN LISTS libraries)
+        if(NOT TARGET ${library})
+            continue()
+        endif()
+        get_target_property(type ${library} TYPE)
+        get_target_property(is_imported ${library} IMPORTED)
+        if(NOT type STREQUAL "STATIC_LIBRARY" OR is_imported)
+            continue()
+        endif()
+        get_target_property(sources ${library} SOURCES)
+        get_target_property(folder ${library} SOURCE_DIR)
+        foreach(source IN LISTS sources)
+            cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY "${folder}")
+            if(NOT source MATCHES "\\.(cpp|cc|cxx|C)$" OR NOT EXISTS "${source}")
+                continue()
+            endif()
+            file(STRINGS "${source}" registrations REGEX "^MISHAP_(MANAGER|CONTRACT|ERROR|INVARIANT)\\(" LIMIT_COUNT 1)
+            if(registrations)
+                message(WARNING "mishap_add_scenarios(${target}): ${source} registers something, and sits in the "
+                    "static library ${library}, from which a linker leaves it out. Compile it into ${target}, or make "
+                    "${library} an OBJECT library.")
+            endif()
+        endforeach()
+    endforeach()
 endfunction()

@@ -13,6 +13,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <ostream>
 
 namespace mishap {
 
@@ -424,6 +425,37 @@ std::string report(const counterexample& c, const report_options& options)
         remark = "      (nondeterministic)";
     return render(c.minimal, v, c.minimal.fired, remark, options);
 }
+
+std::string report(const run_result& run, const report_options& options)
+{
+    std::string text;
+    for (const violation& v : run.verdict.violations)
+        text += report(run, v, options) + '\n';
+    if (text.empty())
+        text = fmt::format("{} holds under {}\n",
+            run.manager.empty() ? "this manager" : detail::printable(run.manager),
+            run.fired.perturbations.empty() ? "no fault" : to_string(run.fired));
+    return text;
+}
+
+std::string report(const campaign_result& result, const report_options& options)
+{
+    std::string text;
+    for (const counterexample& c : result.counterexamples)
+        text += report(c, options) + '\n';
+    if (!result.invalid.empty())
+        text += fmt::format("this tested nothing: {}\n", result.invalid);
+    return text + fmt::format("{} {} in {}, {} with a violation: {}\n",
+                      result.manager.empty() ? "this manager" : detail::printable(result.manager),
+                      result.holds() ? "holds" : "does not hold", detail::counted(result.runs, "run"),
+                      detail::counted(result.violating_runs, "run"), result.covered);
+}
+
+std::ostream& operator<<(std::ostream& out, const run_result& run) { return out << report(run); }
+
+std::ostream& operator<<(std::ostream& out, const campaign_result& result) { return out << report(result); }
+
+std::ostream& operator<<(std::ostream& out, holds_t) { return out << "holds every invariant"; }
 
 std::string summary(const campaign_result& result)
 {

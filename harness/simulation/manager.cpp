@@ -49,7 +49,13 @@ const manager& get_manager(std::string_view name)
     const auto& managers = registered().managers;
     if (const auto found = managers.find(name); found != managers.end())
         return found->second;
-    throw input_error(unknown_word("manager", name, manager_names()));
+    const std::vector<std::string> known = manager_names();
+    std::string text = unknown_word("manager", name, known);
+    if (nearest(name, known).empty())
+        text +=
+            "; if it is registered in a static library, the linker left it out: compile its file into the program, "
+            "or take it from an OBJECT library";
+    throw input_error(text);
 }
 
 std::vector<std::string> manager_names()

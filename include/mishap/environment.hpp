@@ -94,13 +94,16 @@ public:
     {}
 
     template <class Lent>
-    awaitable<void> operator()(Lent&& lent) const
+    [[nodiscard("co_await it: nothing happens before that")]] awaitable<void> operator()(Lent&& lent) const
     {
         return detail::run_body(*world_, &detail::resource_in(lent), nullptr, lane_);
     }
 
     /// For managers that lend nothing, such as a lock.
-    awaitable<void> operator()() const { return detail::run_body(*world_, nullptr, nullptr, lane_); }
+    [[nodiscard("co_await it: nothing happens before that")]] awaitable<void> operator()() const
+    {
+        return detail::run_body(*world_, nullptr, nullptr, lane_);
+    }
 
 private:
     detail::world* world_;
@@ -150,21 +153,25 @@ public:
 
     /// The scripted work, on what the manager lends this client.
     template <class Lent>
-    awaitable<void> body(Lent&& lent) const
+    [[nodiscard("co_await it: nothing happens before that")]] awaitable<void> body(Lent&& lent) const
     {
         return detail::run_body(*world_, &detail::resource_in(lent), nullptr, static_cast<lane>(index_));
     }
 
     /// The user's own work on what the manager lends this client.
     template <class Lent, class Work>
-    awaitable<void> body(Lent&& lent, Work work) const
+    [[nodiscard("co_await it: nothing happens before that")]] awaitable<void> body(
+        Lent&& lent, Work work) const
     {
         return marked_body<Work>(*world_, std::move(work), static_cast<lane>(index_))(
             std::forward<Lent>(lent));
     }
 
     /// The scripted work as a callable, for managers that take one.
-    scripted_body body() const { return scripted_body(*world_, static_cast<lane>(index_)); }
+    [[nodiscard("hand it to the manager, or co_await it with what is lent")]] scripted_body body() const
+    {
+        return scripted_body(*world_, static_cast<lane>(index_));
+    }
 
 private:
     detail::world* world_;
@@ -237,7 +244,10 @@ public:
     boost::asio::io_context& context() const;
 
     /// The scripted body, for managers that serve one client.
-    scripted_body body() const { return scripted_body(*world_); }
+    [[nodiscard("hand it to the manager, or co_await it with what is lent")]] scripted_body body() const
+    {
+        return scripted_body(*world_);
+    }
 
     /// A body that does the given work on what the manager lends it.
     template <class Work>
@@ -252,7 +262,8 @@ public:
     ///
     /// Preconditions: the contract sets `capacity` or `clients`; called once per run.
     /// Errors: throws `std::logic_error` otherwise.
-    awaitable<void> clients(std::function<awaitable<void>(client&)> serve) const;
+    [[nodiscard("co_await it: nothing happens before that")]] awaitable<void> clients(
+        std::function<awaitable<void>(client&)> serve) const;
 
     /// The report sink: to be called by the manager's own logging hook with errors that nobody sees
     /// otherwise.
@@ -329,7 +340,8 @@ private:
 ///     [&](auto handler) { pool.get(std::move(handler)); });
 /// ```
 template <class... Args, class Start>
-awaitable<std::tuple<Args...>> from_callback(Start start)
+[[nodiscard("co_await it: nothing happens before that")]] awaitable<std::tuple<Args...>> from_callback(
+    Start start)
 {
     return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(std::tuple<Args...>)>(
         [](auto handler, Start begin) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <iosfwd>
 #include <map>
 #include <optional>
 #include <set>
@@ -148,6 +149,11 @@ struct campaign_result
     bool holds() const noexcept { return counterexamples.empty() && invalid.empty(); }
     bool violates(std::string_view invariant) const noexcept;
 };
+
+/// Writes what `report` says, so that test frameworks show it.
+std::ostream& operator<<(std::ostream&, const campaign_result&);
+
+inline bool operator==(const campaign_result& result, holds_t) noexcept { return result.holds(); }
 
 /// Runs every plan of at most `perturbations` faults: from the empty plan, each run adds one more fault at a
 /// later operation of that run's own trace, so that each set is reached once and operations that only exist

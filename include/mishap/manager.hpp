@@ -6,8 +6,7 @@
 
 #if defined(BOOST_ASIO_DISABLE_EPOLL) || defined(BOOST_ASIO_DISABLE_TIMERFD) ||                              \
     defined(BOOST_ASIO_HAS_IO_URING_AS_DEFAULT)
-#error                                                                                                       \
-    "mishap puts Asio's timers on virtual time through epoll and timerfd: build tests without \
+#error "mishap puts Asio's timers on virtual time through epoll and timerfd: build tests without \
 BOOST_ASIO_DISABLE_EPOLL, BOOST_ASIO_DISABLE_TIMERFD and io_uring as the default"
 #endif
 
@@ -21,6 +20,8 @@ BOOST_ASIO_DISABLE_EPOLL, BOOST_ASIO_DISABLE_TIMERFD and io_uring as the default
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace mishap {
@@ -40,7 +41,19 @@ public:
     /// From any callable `awaitable<void>(environment&)`, so that functions which take a manager can be given
     /// a lambda.
     template <class Adapter>
-    requires std::convertible_to<Adapter, adapter> manager(Adapter run) : run(std::move(run)) {}
+    requires(!std::same_as<std::remove_cvref_t<Adapter>, manager>) manager(Adapter adapts)
+    {
+        static_assert(std::invocable<Adapter&, environment&>,
+            "an adapter takes a mishap::environment&: [](mishap::environment& env) -> mishap::awaitable<void> "
+            "{ co_await ...; }");
+        if constexpr (std::invocable<Adapter&, environment&>) {
+            static_assert(std::is_same_v<std::invoke_result_t<Adapter&, environment&>, awaitable<void>>,
+                "an adapter is a coroutine: write '-> mishap::awaitable<void>' after its parameters, and "
+                "co_await the manager in it");
+            if constexpr (std::is_same_v<std::invoke_result_t<Adapter&, environment&>, awaitable<void>>)
+                run = std::move(adapts);
+        }
+    }
 
     manager(std::string name, adapter run, mishap::contract promises = {})
         : name(std::move(name)), run(std::move(run)), promises(std::move(promises))
@@ -96,9 +109,11 @@ struct contract_registration
 ///
 /// The first argument is the name (an identifier), the second the parameter of the coroutine that follows.
 /// Restrictions: at namespace scope, in a file that is linked into the program itself or through an OBJECT
-/// library: a linker leaves registrations in a static archive out.
+/// library: a linker leaves registrations in a static archive out. Awaits or returns something on each path:
+/// from here on the file does not compile where a function returns nothing and should (`-Wreturn-type`).
 #define MISHAP_MANAGER(name, ...)                                                                            \
-    static ::mishap::awaitable<void> mishap_manager_##name(__VA_ARGS__);                                     \
+    _Pragma("GCC diagnostic error \"-Wreturn-type\"") static ::mishap::awaitable<void>                       \
+        mishap_manager_##name(__VA_ARGS__);                                                                  \
     static const ::mishap::detail::manager_registration mishap_registration_##name(                          \
         #name, &mishap_manager_##name, __FILE__, __LINE__);                                                  \
     static ::mishap::awaitable<void> mishap_manager_##name(__VA_ARGS__)

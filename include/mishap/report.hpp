@@ -29,6 +29,13 @@ std::string report(const run_result&, const violation&, const report_options& = 
 /// A counterexample, likewise, with how much of the plan that was found first matters.
 std::string report(const counterexample&, const report_options& = {});
 
+/// All that there is to say of a run: a report of each violation, or a line where it holds.
+std::string report(const run_result&, const report_options& = {});
+
+/// All that there is to say of a campaign: a report of each counterexample, or why nothing counts, and a line
+/// of what it covered. For test frameworks without a matcher of ours.
+std::string report(const campaign_result&, const report_options& = {});
+
 /// What a campaign covered and what broke, in a few lines, with the coverage matrix.
 std::string summary(const campaign_result&);
 

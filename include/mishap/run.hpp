@@ -8,6 +8,7 @@
 #include <mishap/plan.hpp>
 #include <mishap/trace.hpp>
 
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -50,5 +51,17 @@ struct run_result
 /// Determinism: equal managers, plans and options give equal traces.
 /// Thread safety: runs on several threads at once do not touch each other.
 run_result run(const manager&, const fault_plan&, const run_options& = {});
+
+/// Writes what `report` says, so that test frameworks show it.
+std::ostream& operator<<(std::ostream&, const run_result&);
+
+/// What a test compares a result with: `CHECK(mishap::sweep(adapter) == mishap::holds)`. A framework that
+/// prints both sides then prints the report.
+struct holds_t
+{
+    friend std::ostream& operator<<(std::ostream&, holds_t);
+    friend bool operator==(const run_result& result, holds_t) noexcept { return result.holds(); }
+};
+inline constexpr holds_t holds;
 
 } // namespace mishap

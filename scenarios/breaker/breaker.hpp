@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// A circuit breaker before sessions: who comes while the server is down is refused at once. Plain Asio;
-/// nothing here knows of mishap.
+/// A circuit breaker before sessions: clients that come while the server is down are refused at once. Plain
+/// Asio; nothing here knows of mishap.
 ///
 /// It promises that after `failures_max` creations that failed one after another clients are refused for
 /// `pause`, that they are served again afterwards, and what every session promises. A client that was
