@@ -44,8 +44,8 @@ public:
     requires(!std::same_as<std::remove_cvref_t<Adapter>, manager>) manager(Adapter adapts)
     {
         static_assert(std::invocable<Adapter&, environment&>,
-            "an adapter takes a mishap::environment&: [](mishap::environment& env) -> mishap::awaitable<void> "
-            "{ co_await ...; }");
+            "an adapter takes a mishap::environment&: "
+            "[](mishap::environment& env) -> mishap::awaitable<void> { co_await ...; }");
         if constexpr (std::invocable<Adapter&, environment&>) {
             static_assert(std::is_same_v<std::invoke_result_t<Adapter&, environment&>, awaitable<void>>,
                 "an adapter is a coroutine: write '-> mishap::awaitable<void>' after its parameters, and "
