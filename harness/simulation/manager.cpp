@@ -53,8 +53,8 @@ const manager& get_manager(std::string_view name)
     std::string text = unknown_word("manager", name, known);
     if (nearest(name, known).empty())
         text +=
-            "; if it is registered in a static library, the linker left it out: compile its file into the program, "
-            "or take it from an OBJECT library";
+            "; if it is registered in a static library, the linker left it out: compile its file into the "
+            "program, or take it from an OBJECT library";
     throw input_error(text);
 }
 

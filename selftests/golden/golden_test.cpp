@@ -7,6 +7,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <sstream>
+#include <vector>
+
 using namespace golden;
 
 namespace {
@@ -50,6 +54,40 @@ TEST(golden, help)
     const finished done = run(fmt::format("'{}' help", MISHAP_PROGRAM));
     EXPECT_EQ(done.exit_code, 0);
     compare(stable(done.output, MISHAP_PROGRAM), "help.txt");
+}
+
+/// What `explain` says after that heading, word by word.
+std::vector<std::string> words_after(const std::string& text, const std::string& heading)
+{
+    std::vector<std::string> words;
+    const std::size_t begin = text.find(heading);
+    if (begin == std::string::npos)
+        return words;
+    const std::size_t from = begin + heading.size();
+    std::string part = text.substr(from, text.find("\n\n", from) - from);
+    std::replace(part.begin(), part.end(), ',', ' ');
+    std::istringstream in(part);
+    for (std::string word; in >> word;)
+        words.push_back(word);
+    return words;
+}
+
+TEST(golden, every_rule_is_explained)
+{
+    const std::string rules = run(fmt::format("'{}' list invariants", MISHAP_PROGRAM)).output;
+    const std::string terms = run(fmt::format("'{}' list contract", MISHAP_PROGRAM)).output;
+    std::istringstream lines(rules.substr(0, rules.find("\n\n")));
+    int count = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+        const std::string rule = line.substr(0, line.find(' '));
+        const finished done = run(fmt::format("'{}' explain {}", MISHAP_PROGRAM, rule));
+        EXPECT_EQ(done.exit_code, 0) << rule;
+        EXPECT_FALSE(words_after(done.output, "usual causes:").empty()) << done.output;
+        EXPECT_FALSE(words_after(done.output, "remedies:").empty()) << done.output;
+        for (const std::string& term : words_after(done.output, "terms of the contract that bear on it:"))
+            EXPECT_NE(terms.find("\n  " + term + " "), std::string::npos) << rule << " names " << term;
+    }
+    EXPECT_GE(count, 30);
 }
 
 TEST(golden, lists)

@@ -43,6 +43,25 @@ TEST_F(command_line, an_unknown_sub_command_is_refused)
     expect_refused({"scenarios"}, {"'scenarios'", "(known: run, sweep"});
 }
 
+TEST_F(command_line, explain_knows_words_of_every_kind)
+{
+    const auto explained = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), "explain");
+        const misuse::ended child = mishap(words);
+        EXPECT_EQ(child.code, 0) << child.err;
+        return child.out;
+    };
+    EXPECT_TRUE(says(explained({"preserves_error"}), "usual causes:"));
+    EXPECT_TRUE(says(explained({"create_timeout"}), "in C++       .time.create"));
+    EXPECT_TRUE(says(explained({"time.create"}), "create_timeout (a term of the contract)"));
+    EXPECT_TRUE(says(explained({"fail", "after", "effect"}), "its reply was lost"));
+    EXPECT_TRUE(says(explained({"shared"}), "(a waiver: what looks like a violation is none)"));
+    EXPECT_TRUE(says(explained({"io_error"}), "(an error)"));
+    expect_refused({"explain"}, {"explain takes a rule"});
+    expect_refused({"explain", "preserve_error"},
+        {"nothing is called 'preserve_error'", "did you mean 'preserves_error'?"});
+}
+
 TEST_F(command_line, an_unknown_option_is_refused)
 {
     expect_refused({"sweep", "good_cleanup", "--pertubations", "2"},
@@ -76,6 +95,9 @@ TEST_F(command_line, values_of_options_are_checked)
 
 TEST_F(command_line, an_unknown_manager_is_refused)
 {
+    expect_refused(
+        {"sweep", "what_is_this"}, {"unknown manager 'what_is_this'",
+                                       "if it is registered in a static library, the linker left it out"});
     expect_refused({"sweep", "good_clenup"}, {"unknown manager 'good_clenup'", "did you mean 'good_cleanup'?",
                                                  "(known: auto_manager, bad_cleanup, "});
     expect_refused({"random"}, {"name a manager", "good_cleanup"});
