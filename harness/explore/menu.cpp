@@ -275,21 +275,47 @@ std::vector<fault> menu::fit(const fault& kind, const place& here) const
     }
 }
 
-std::string menu::description() const
+std::string menu::beyond_the_default() const
 {
     std::vector<std::string> words;
-    for (const fault& kind : kinds_)
-        words.push_back(
-            kind.kind == fault_kind::delay && kind.after == duration(0) ? "delay up to the deadlines"
-            : by_default_ && kind == fault::fail(plain) ? to_string(kind) + ", at once and at the deadlines"
-            : by_default_ && kind.error == breaking     ? to_string(kind) + " (uses and pings)"
-            : kind.kind == fault_kind::late && kind.after == duration(0)
-                ? "late at the deadline and by a microsecond"
-            : kind.kind == fault_kind::cancel ? "cancellation of any client at any step"
-            : by_default_ && kind.loses_reply() && kind.kind != fault_kind::fail_after_effect
-                ? to_string(kind) + " (begins, acquires, commits)"
-                : to_string(kind));
-    return fmt::format("{}", fmt::join(words, ", "));
+    if (!by_default_)
+        for (const fault& kind : kinds_)
+            words.push_back(to_string(kind));
+    else if (promises_.work.survives_deaf)
+        words.emplace_back("deaf operations");
+    if (abandons_)
+        words.emplace_back("abandonment");
+    if (deviates_)
+        words.emplace_back("deviations of the schedule");
+    return words.empty() ? std::string()
+                         : fmt::format("{} {}", by_default_ ? ", with" : " of", fmt::join(words, ", "));
+}
+
+std::span<const coverage_row> default_coverage()
+{
+    static constexpr coverage_row rows[] = {
+        {"fail io_error",
+            "each operation, and each use in a body; at once, and at each deadline that the contract "
+            "gives, or else that the run armed a timer for"},
+        {"fail foreign", "likewise, at once: an exception that derives from nothing"},
+        {"fail connection_reset", "uses and checks, where several clients share what may break"},
+        {"fail after effect", "closes and commits: done, but the reply is lost"},
+        {"hang", "each operation: it ends when it is cancelled"},
+        {"delay",
+            "each operation: until a microsecond before each deadline, and until it; without a deadline a minute"},
+        {"late", "each operation: cancelled, it ends at the deadline all the same, or a microsecond later"},
+        {"cancel", "each client, at each step of the run and in each of its operations"},
+        {"cancel, hang after effect", "begins, acquires and commits: given up, though they came about"},
+        {"an outage", "where anybody tries again or several clients come: all operations of one name fail"},
+        {"clients one by one",
+            "where several come: in turns, in relays, and the last one after an idle while"},
+        {"capacity 1", "where the adapter reads a setting `capacity` and the contract gives more than one"},
+        {"deaf, late by an hour", "with `survives_deaf` in the contract"},
+        {"abandonment, deviations",
+            "with `abandonable` in the contract, or `--also abandon,deviate`: a client's coroutine, or the whole "
+            "world, is destroyed at each step; an operation lets another client go first"},
+    };
+    return rows;
 }
 
 } // namespace mishap::detail

@@ -50,7 +50,9 @@ public:
     /// Long enough for idle resources to grow old, and for what goes on in the background.
     duration a_while() const noexcept { return a_while_; }
 
-    std::string description() const;
+    /// " of ..." the kinds that were asked for, or ", with ..." what is tried besides the default ones; else
+    /// nothing.
+    std::string beyond_the_default() const;
 
 private:
     std::vector<fault> fit(const fault& kind, const place&) const;
@@ -65,5 +67,14 @@ private:
     bool deviates_;
     duration a_while_;
 };
+
+/// What a sweep tries by default, and where.
+struct coverage_row
+{
+    std::string_view what;
+    std::string_view where;
+};
+
+std::span<const coverage_row> default_coverage();
 
 } // namespace mishap::detail

@@ -233,8 +233,9 @@ void detail::draw_into(campaign& campaign, const random_options& asked)
             campaign.repeats(again->first, again->second);
     }
     campaign.result().seed = p.seed;
-    campaign.result().covered = fmt::format("{} plans drawn with seed {}; schedule: fifo{}",
-        lost < lost_max ? p.cases : drawn, p.seed, options.deviate ? " and deviations" : "");
+    campaign.result().covered =
+        fmt::format("{} plans drawn with seed {}{}", lost < lost_max ? p.cases : drawn, p.seed,
+            options.deviate ? ", with deviations of the schedule" : "");
     if (lost >= lost_max)
         campaign.result().covered +=
             fmt::format("; stopped after {} runs that had to be left where they stood", lost);

@@ -43,9 +43,9 @@ public:
     /// What was tried, and why not all of it.
     std::string covered(bool complete) const
     {
-        std::string text =
-            fmt::format("{} for at most {} of: {}; schedule: fifo{}", complete ? "complete" : "incomplete",
-                options_.perturbations, description(), menu_.deviates() ? " and deviations by a step" : "");
+        std::string text = fmt::format("{} plan{} of at most {}{}",
+            complete ? "complete: every" : "incomplete:", complete ? "" : "s",
+            detail::counted(options_.perturbations, "perturbation"), menu_.beyond_the_default());
         if (bounded_)
             text += lost_ >= detail::lost_max
                         ? fmt::format("; stopped after {} runs that had to be left where they stood", lost_)
@@ -218,7 +218,6 @@ private:
             return instants;
         };
         for (const detail::menu::outage& one : ahead.outages) {
-            tried_outage_ = true;
             add(one.what, one.where);
         }
         for (const detail::place& here : ahead.where.all) {
@@ -235,16 +234,6 @@ private:
         return ahead.instants;
     }
 
-    std::string description() const
-    {
-        std::string text = menu_.description();
-        if (tried_outage_)
-            text += ", outages in which every operation of one name fails";
-        if (menu_.abandons())
-            text += ", abandonment of any client, and of the world, at any step";
-        return text;
-    }
-
     detail::campaign& campaign_;
     const sweep_options& options_;
     const contract& promises_;
@@ -253,7 +242,6 @@ private:
     bool after_gap_ = false; ///< the last client comes later than all others
     duration longest_wait_{0};
     bool bounded_ = false;
-    bool tried_outage_ = false;
     bool repeated_ = false;
     std::uint64_t lost_ = 0;
     std::uint64_t limited_ = 0;

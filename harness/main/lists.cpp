@@ -3,6 +3,7 @@
 #include "explain.hpp"
 #include "patterns.hpp"
 
+#include "explore/menu.hpp"
 #include "invariant/document_rules.hpp"
 #include "invariant/invariants.hpp"
 #include "scenario/keys.hpp"
@@ -142,6 +143,14 @@ std::vector<table> rules(bool markdown)
     return {std::move(t), std::move(map)};
 }
 
+table coverage(bool markdown)
+{
+    table t{{}, {"a sweep tries", "at"}, {}};
+    for (const coverage_row& row : default_coverage())
+        t.rows.push_back({markdown ? code(row.what) : std::string(row.what), std::string(row.where)});
+    return t;
+}
+
 table document_rules_in_full(bool markdown)
 {
     table t{{}, {"list", "the documents say", "checked by", "caught in"}, {}};
@@ -256,7 +265,7 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t columns)
 const std::vector<std::string>& list_names()
 {
     static const std::vector<std::string> names{"managers", "faults", "invariants", "waivers", "errors",
-        "contract", "keys", "patterns", "document-rules", "verdicts"};
+        "contract", "coverage", "keys", "patterns", "document-rules", "verdicts"};
     return names;
 }
 
@@ -281,6 +290,8 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
         tables = {errors(markdown)};
     else if (what == "contract")
         tables = terms(markdown);
+    else if (what == "coverage")
+        tables = {coverage(markdown)};
     else if (what == "patterns")
         tables = {patterns(markdown)};
     else if (what == "document-rules")

@@ -374,8 +374,8 @@ const std::vector<command>& commands()
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"replay", "replay TOKEN", "repeat the run of a report", &replay},
         {"list",
-            "list managers|faults|invariants|waivers|errors|contract|keys|patterns|document-rules|verdicts "
-            "[SECTION] [--format markdown]",
+            "list managers|faults|invariants|waivers|errors|contract|coverage|keys|patterns|document-rules|"
+            "verdicts [SECTION] [--format markdown]",
             "what this program knows", &list},
         {"new", "new NAME [--pattern PATTERN] [--into DIR]",
             "write a manager, a fake, an adapter and two scenarios to begin with, in DIR/NAME (patterns: "

@@ -479,22 +479,27 @@ std::string summary(const campaign_result& result)
     if (result.coverage.empty())
         return text;
     std::size_t width = 9;
+    std::vector<const fault_description*> columns;
+    for (const auto& kind : fault_table()) {
+        const auto at = static_cast<std::size_t>(kind.kind);
+        if (kind.kind != fault_kind::ok && std::any_of(result.coverage.begin(), result.coverage.end(),
+                                               [&](const auto& row) { return row.second[at].planned != 0; }))
+            columns.push_back(&kind);
+    }
     for (const auto& [name, cells] : result.coverage)
         width = std::max(width, name.size());
     text += fmt::format("  {:<{}}", "operation", width);
-    for (const auto& kind : fault_table())
-        if (kind.kind != fault_kind::ok)
-            text += fmt::format("  {:>17}", kind.word);
-    text += "      (fired/planned/seen by the caller)\n";
+    for (const fault_description* kind : columns)
+        text += fmt::format("  {:>{}}", kind->word, std::max<std::size_t>(kind->word.size(), 12));
+    text += "  (fired/planned/seen by the caller)\n";
     for (const auto& [name, cells] : result.coverage) {
         text += fmt::format("  {:<{}}", name, width);
-        for (const auto& kind : fault_table()) {
-            const coverage_cell& cell = cells[static_cast<std::size_t>(kind.kind)];
-            if (kind.kind == fault_kind::ok)
-                continue;
-            text += fmt::format("  {:>17}", cell.planned
-                                                ? fmt::format("{}/{}/{}", cell.fired, cell.planned, cell.seen)
-                                                : std::string("."));
+        for (const fault_description* kind : columns) {
+            const coverage_cell& cell = cells[static_cast<std::size_t>(kind->kind)];
+            text += fmt::format("  {:>{}}",
+                cell.planned ? fmt::format("{}/{}/{}", cell.fired, cell.planned, cell.seen)
+                             : std::string("."),
+                std::max<std::size_t>(kind->word.size(), 12));
         }
         text += '\n';
     }

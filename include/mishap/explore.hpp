@@ -126,7 +126,8 @@ struct random_options
 struct campaign_result
 {
     std::string manager;
-    /// "complete for at most 2 perturbations of …", or why it is not.
+    /// "complete: every plan of at most 2 perturbations", or why it is not. `mishap list coverage` says which
+    /// perturbations a sweep tries.
     std::string covered;
     /// What was not tried although it finds bugs, and how to try it; empty where it was.
     std::string untried = {};

@@ -158,7 +158,7 @@ TEST_F(vacuous, a_sweep_without_perturbations_is_one_run)
     const misuse::ended child = mishap({"sweep", "good_cleanup", "--perturbations", "0"});
     EXPECT_EQ(child.code, 0);
     EXPECT_TRUE(says(child.out, "good_cleanup: 1 run, 0 faults fired, 0 runs with a violation"));
-    EXPECT_TRUE(says(child.out, "complete for at most 0 of"));
+    EXPECT_TRUE(says(child.out, "complete: every plan of at most 0 perturbations"));
 }
 
 // Files ---------------------------------------------------------------------------------------------------

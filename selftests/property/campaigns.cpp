@@ -134,7 +134,8 @@ RC_GTEST_PROP(sweep, visits_each_plan_once_and_says_complete, ())
     RC_ASSERT(result.runs == expected.size());
     RC_ASSERT(seen.size() == expected.size());
     RC_ASSERT(std::set<std::string>(seen.begin(), seen.end()).size() == seen.size());
-    RC_ASSERT(result.covered.starts_with("complete for at most " + std::to_string(perturbations) + " of: "));
+    RC_ASSERT(result.covered.starts_with(
+        "complete: every plan of at most " + std::to_string(perturbations) + " perturbation"));
 }
 
 RC_GTEST_PROP(sweep, a_bound_makes_it_incomplete, ())
