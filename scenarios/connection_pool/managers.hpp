@@ -5,6 +5,7 @@
 
 #include "shared/connection_pool.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/error.hpp>
@@ -49,19 +50,14 @@ public:
     asio::awaitable<T> get()
     {
         while (items_.empty()) {
-            asio::steady_timer until_woken(
-                co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
-            const auto place = waiters_.insert(waiters_.end(), &until_woken);
+            waiter mine(*this, co_await asio::this_coro::executor);
             boost::system::error_code ignored;
-            co_await until_woken.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-            waiters_.erase(place);
+            co_await mine.until_woken.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
             const auto state = co_await asio::this_coro::cancellation_state;
-            if (state.cancelled() != asio::cancellation_type::none) {
-                if (!items_.empty())
-                    wake_next();
+            if (state.cancelled() != asio::cancellation_type::none)
                 throw boost::system::system_error(
                     asio::error::make_error_code(asio::error::operation_aborted));
-            }
+            mine.goes_on = true;
         }
         T item = std::move(items_.front());
         items_.pop_front();
@@ -69,15 +65,37 @@ public:
     }
 
 private:
+    /// A place in the line. Whoever leaves it without going on, cancelled or destroyed, wakes another one.
+    struct waiter
+    {
+        waiter(async_queue& in, const asio::any_io_executor& executor)
+            : queue(in), until_woken(executor, asio::steady_timer::time_point::max()),
+              place(in.waiters_.insert(in.waiters_.end(), this))
+        {}
+        waiter(const waiter&) = delete;
+        waiter& operator=(const waiter&) = delete;
+        ~waiter()
+        {
+            queue.waiters_.erase(place);
+            if (!goes_on && !queue.items_.empty())
+                queue.wake_next();
+        }
+
+        async_queue& queue;
+        asio::steady_timer until_woken;
+        typename std::list<waiter*>::iterator place;
+        bool goes_on = false;
+    };
+
     void wake_next()
     {
-        for (asio::steady_timer* waiter : waiters_)
-            if (waiter->cancel() != 0)
+        for (waiter* next : waiters_)
+            if (next->until_woken.cancel() != 0)
                 return;
     }
 
     std::deque<T> items_;
-    std::list<asio::steady_timer*> waiters_;
+    std::list<waiter*> waiters_;
 };
 
 /// A client of the empty pool waits out its time-out before anything is created. Between the check of the

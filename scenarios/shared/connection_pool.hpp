@@ -76,24 +76,15 @@ public:
             ++size_;
             co_return co_await create(deadline);
         }
-        waiter mine(co_await asio::this_coro::executor, deadline);
-        const auto place = waiters_.insert(waiters_.end(), &mine);
+        waiter mine(*this, co_await asio::this_coro::executor, deadline);
         boost::system::error_code ignored;
         co_await mine.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        if (!mine.woken)
-            waiters_.erase(place);
         const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() != asio::cancellation_type::none) {
-            // Whoever was woken in vain passes it on.
-            if (mine.handed)
-                give_back(std::move(mine.handed));
-            else if (mine.has_slot)
-                free_slot();
+        if (state.cancelled() != asio::cancellation_type::none)
             throw boost::system::system_error(asio::error::make_error_code(asio::error::operation_aborted));
-        }
         if (mine.handed)
             co_return std::move(mine.handed);
-        if (mine.has_slot)
+        if (std::exchange(mine.has_slot, false))
             co_return co_await create(deadline);
         throw deadline_error();
     }
@@ -129,10 +120,27 @@ public:
     }
 
 private:
+    /// A place in the line. Whoever leaves it with something in hand, cancelled or destroyed, passes it on.
     struct waiter
     {
-        waiter(const asio::any_io_executor& executor, clock::time_point until) : timer(executor, until) {}
+        waiter(connection_pool& in, const asio::any_io_executor& executor, clock::time_point until)
+            : pool(in), timer(executor, until), place(in.waiters_.insert(in.waiters_.end(), this))
+        {}
+        waiter(const waiter&) = delete;
+        waiter& operator=(const waiter&) = delete;
+        ~waiter()
+        {
+            if (!woken)
+                pool.waiters_.erase(place);
+            if (handed)
+                pool.give_back(std::move(handed));
+            else if (has_slot)
+                pool.free_slot();
+        }
+
+        connection_pool& pool;
         asio::steady_timer timer;
+        typename std::list<waiter*>::iterator place;
         connection handed = nullptr;
         bool has_slot = false; ///< it may create a connection, which is counted already
         bool woken = false;
