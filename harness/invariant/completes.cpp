@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "invariants.hpp"
+#include "waits_in_vain.hpp"
 #include "wording.hpp"
 
 #include <mishap/duration.hpp>
@@ -8,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -134,23 +136,24 @@ bool is_busy(const evidence& e, lane in, index at)
 }
 
 /// A client that gave up at its deadline although it could have been served: a wake-up was lost. Judged at
-/// the last instant before the deadline, when everything had come to rest.
-void judge_starved(const evidence& e, lane in, scene& run, violations& found)
+/// the last instant before the deadline, when everything had come to rest. Returns whether there was
+/// something to blame.
+bool judge_starved(const evidence& e, lane in, scene& run, violations& found)
 {
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
     const client_account& mine = e.account.client(in);
     const index end = mine.acquired;
     if (end == none || end != client.ended || !mine.told.timeout || client.cancelled != none)
-        return;
+        return false;
     const auto& events = e.trace.events;
     const duration limit = e.trace.time_of(client.started) + *e.contract.time.acquire;
     const auto after =
         std::partition_point(events.begin(), events.end(), [&](const event& at) { return at.at < limit; });
     if (e.trace.time_of(end) < limit || after == events.begin())
-        return;
+        return false;
     const auto before = static_cast<index>(after - events.begin() - 1);
     if (before < client.started || is_busy(e, in, before))
-        return;
+        return false;
     // Where steps take time, it may be woken at the last moment.
     const auto is_woken = [&](index i) {
         const index started = e.trace.operations[i].started;
@@ -158,7 +161,7 @@ void judge_starved(const evidence& e, lane in, scene& run, violations& found)
     };
     if (e.plan.step_cost != duration(0) &&
         std::any_of(mine.operations.begin(), mine.operations.end(), is_woken))
-        return;
+        return false;
     // A pool may open one at a time; and it may well wait before it tries again what has just failed, be it a
     // create or the check of what was created, but not for most of the time that a client has.
     index failed = run.last_vain_end_by(before);
@@ -171,11 +174,12 @@ void judge_starved(const evidence& e, lane in, scene& run, violations& found)
     const std::string what =
         could_serve(e, before, waits_to_retry || e.account.supply_at(before).creating > 0, "was");
     if (what.empty())
-        return;
+        return false;
     found.push_back(blame(in, role::acquire,
         fmt::format("{} waited until its deadline although {}", name_of_client(e, in), what),
         {{client.started, "waits"}, {end, "gives up"}},
         "a client that waits is woken when a resource or a slot becomes free", "nobody woke it"));
+    return true;
 }
 
 /// A client that waits for a resource when nothing can happen any more, although it could be served: a
@@ -261,6 +265,9 @@ bool judge_stuck(const evidence& e, lane in, scene& run, violations& found)
 void judge_completes(const evidence& e, violations& found)
 {
     scene run(e);
+    std::optional<waits_in_vain> line;
+    if (e.contract.capacity.resources && e.plan.step_cost == duration(0))
+        line.emplace(e);
     if (!e.excused(background_lane))
         judge_adapter(e, run, found);
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
@@ -269,10 +276,14 @@ void judge_completes(const evidence& e, violations& found)
         if (client.probe || e.excused(in))
             continue; // probes are the business of `recovers`
         if (e.contract.time.acquire && e.contract.capacity.resources && !e.contract.capacity.keyed &&
-            client.ended != none && client.error)
-            judge_starved(e, in, run, found);
+            client.ended != none && client.error && judge_starved(e, in, run, found))
+            continue;
         if (judge_asleep(e, in, run, found) || judge_stuck(e, in, run, found) || client.started == none)
             continue;
+        if (line && !e.contract.capacity.keyed)
+            line->judge_lost_wake_up(in, found);
+        if (line)
+            line->judge_unheard_cancellation(in, found);
         const bool cut_short = client.ending == ending::running ||
                                e.trace.cut_off != none; // by a limit, which is a verdict of its own
         if (client.ended == none && !cut_short)

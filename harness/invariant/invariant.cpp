@@ -60,12 +60,13 @@ constexpr rule table[] = {
         true, true},
     {{"completes",
          "every client ends; it is stuck in nothing but the body's own work or a phase declared unbounded; a "
-         "client that waits for a slot is not left asleep until its deadline while one is free",
+         "client that waits for its turn is not left asleep while a resource is idle or a slot free, and "
+         "goes when it is cancelled",
          detail::judge_completes},
         first_cause, escape, false, true},
     {{"expectation",
          "no check of the test itself fails inside the run: an `EXPECT_*`, a mock's expectation, "
-         "`MISHAP_REQUIRE`",
+         "`MISHAP_REQUIRE`; a handler of `from_callback` is called once",
          detail::judge_expectation, true},
         calm, first_cause, false, true},
     {{"no_stray_work", "nothing is left running when the last client has ended and the grace is over",

@@ -43,6 +43,14 @@ known end_of(const operation_record& op, index by)
 /// Whether it took effect although its caller was told otherwise: it was given up, or its reply was lost.
 bool came_about_unseen(const operation_record& op) { return op.took_effect() && op.result != result::ok; }
 
+/// Whether it took effect, and nobody is left who knows: its caller was told otherwise, or was abandoned.
+bool has_no_owner(const evidence& e, const operation_record& op)
+{
+    const bool abandoned = e.account.has_client(op.id.lane) &&
+                           e.trace.outcomes[static_cast<std::size_t>(op.id.lane)].abandoned != none;
+    return came_about_unseen(op) || (abandoned && op.took_effect());
+}
+
 class judge_of_session
 {
 public:
@@ -85,8 +93,8 @@ private:
                 "begins again", "a commit or a rollback first");
         if (is_left_open(op(i).started))
             return blame(i,
-                fmt::format("{} was started although {} had taken effect when it was given up",
-                    name_of(e_, i), name_of(e_, current_.begin)),
+                fmt::format("{} was started although {} had taken effect {}", name_of(e_, i),
+                    name_of(e_, current_.begin), left_how()),
                 "begins again", "a rollback or a close first");
         if (!ends_by(op(i).started))
             return false;
@@ -207,11 +215,11 @@ private:
             "closes all the same", "a commit or a rollback first, since the session was not broken");
     }
 
-    /// A begin that was given up may have come about all the same. Whether nobody has undone it by that
-    /// event.
+    /// A begin that was given up may have come about all the same, and one whose client was abandoned stands.
+    /// Whether nobody has undone it by that event.
     bool is_left_open(index at) const
     {
-        if (current_.begin == none || !came_about_unseen(op(current_.begin)) || current_.commit != none ||
+        if (current_.begin == none || !has_no_owner(e_, op(current_.begin)) || current_.commit != none ||
             current_.rollback != none)
             return false;
         const auto& closes = e_.account.resources()[session_].closes;
@@ -226,10 +234,16 @@ private:
         if (!again || !is_left_open(again->entered))
             return true;
         return blame(current_.begin,
-            fmt::format("{} was lent to {} although {} had taken effect when it was given up",
-                name_of_resource(e_, session_), name_of_client(e_, again->lane), name_of(e_, current_.begin)),
-            "begins, although nobody is told", "a rollback or a close before it is lent again",
+            fmt::format("{} was lent to {} although {} had taken effect {}", name_of_resource(e_, session_),
+                name_of_client(e_, again->lane), name_of(e_, current_.begin), left_how()),
+            "begins, and nobody is left who knows", "a rollback or a close before it is lent again",
             again->entered);
+    }
+
+    std::string_view left_how() const
+    {
+        return came_about_unseen(op(current_.begin)) ? "when it was given up"
+                                                     : "and its client had been abandoned";
     }
 
     void ends() { ends_by(static_cast<index>(e_.trace.events.size())); }
@@ -330,7 +344,7 @@ public:
         const bool by_destruction = e_.contract.closing.by != closing::operation;
         const auto end = static_cast<index>(e_.trace.events.size());
         for (const index held : acquired_)
-            if (const body_record* again = lent_on(held, end); again && came_about_unseen(op(held))) {
+            if (const body_record* again = lent_on(held, end); again && has_no_owner(e_, op(held))) {
                 blame_lent(held, *again);
                 return;
             }
@@ -376,7 +390,7 @@ private:
             return false;
         }
         if (const body_record* again = lent_on(*held, now.started);
-            again && (is_owed(*held, again->entered) || came_about_unseen(op(*held)))) {
+            again && (is_owed(*held, again->entered) || has_no_owner(e_, op(*held)))) {
             blame_lent(*held, *again);
             return false;
         }
@@ -392,7 +406,7 @@ private:
     {
         const index now = op(i).started;
         for (const index held : acquired_) {
-            const bool unseen = came_about_unseen(op(held));
+            const bool unseen = has_no_owner(e_, op(held));
             if (!is_owed(held, now) && !unseen)
                 continue;
             if (const body_record* again = lent_on(held, now)) {

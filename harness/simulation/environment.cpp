@@ -65,7 +65,8 @@ statistic_record parse_statistic(std::string_view name)
     const auto point = name.rfind('.');
     const std::string_view what = point == std::string_view::npos ? name : name.substr(point + 1);
     std::vector<std::string> known;
-    for (const quantity q : {quantity::open, quantity::created, quantity::closed, quantity::in_use}) {
+    for (const quantity q : {quantity::open, quantity::created, quantity::closed, quantity::in_use,
+             quantity::waiting, quantity::idle, quantity::reserved}) {
         if (what == to_string(q) && point != 0)
             return {std::string(name),
                 point == std::string_view::npos ? symbol() : symbol(name.substr(0, point)), q};
@@ -94,8 +95,26 @@ unheard_wait::unheard_wait(const boost::asio::any_io_executor& of) : world_(worl
 
 unheard_wait::~unheard_wait()
 {
-    if (world_ && world::current() == world_ && world_->run_number() == run_)
+    if (is_current())
         world_->wait_unheard(lane_, -1);
+}
+
+bool unheard_wait::is_current() const
+{
+    return world_ && world::current() == world_ && world_->run_number() == run_;
+}
+
+bool unheard_wait::is_first_call()
+{
+    if (!std::exchange(called_, true))
+        return true;
+    if (is_current()) {
+        expectation_record twice{.lane = lane_,
+            .message = "the handler that from_callback gave was called again: with a completion handler of "
+                       "Asio's own, that is undefined behaviour"};
+        world_->expectation_failed(std::move(twice));
+    }
+    return false;
 }
 
 } // namespace detail
@@ -124,6 +143,14 @@ void environment::report(std::exception_ptr error) noexcept { world_->report(std
 statistic environment::statistics(std::string_view name, std::function<long()> value) const
 {
     return {*world_, world_->watch_statistic(detail::parse_statistic(name), std::move(value))};
+}
+
+statistic environment::statistics(
+    std::string_view name, std::function<long()> value, std::function<long(const supply&)> expected) const
+{
+    statistic_record named{
+        .name = std::string(name), .what = quantity::expression, .expected = std::move(expected)};
+    return {*world_, world_->watch_statistic(std::move(named), std::move(value))};
 }
 
 statistic::~statistic()

@@ -100,6 +100,14 @@ std::string_view to_string(quantity what) noexcept
         return "closed";
     case quantity::in_use:
         return "in_use";
+    case quantity::waiting:
+        return "waiting";
+    case quantity::idle:
+        return "idle";
+    case quantity::reserved:
+        return "reserved";
+    case quantity::expression:
+        return "expression";
     }
     return "?";
 }

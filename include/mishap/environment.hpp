@@ -75,10 +75,16 @@ public:
     unheard_wait(const unheard_wait&) = delete;
     unheard_wait& operator=(const unheard_wait&) = delete;
 
+    /// Whether this is the callback's first call. Another one is recorded as a failed expectation.
+    bool is_first_call();
+
 private:
+    bool is_current() const;
+
     world* world_;
     std::uint64_t run_ = 0;
     lane lane_ = 0;
+    bool called_ = false;
 };
 
 } // namespace detail
@@ -279,11 +285,24 @@ public:
     ///
     /// The name says what is counted, of all resources or with `kind.` in front of those of a kind: `open`
     /// (created, and the close has not ended), `created` and `closed` (so far), `in_use` (clients inside
-    /// their body). At its end a counter of what there is now is zero, unless something was left open.
+    /// their body), `idle` (open, and lent to nobody), `reserved` (open, or being created), and `waiting`
+    /// (clients that came and do not have a resource; one that prepares or cleans up may be left out, and
+    /// the kind is of no account). At its end a counter of what there is now is zero, unless something was
+    /// left open.
     ///
     /// Errors: throws `input_error` for an unknown name, and for one that was given before in this run.
     /// Lifetimes: what `value` looks at must outlive the result, so declare it first.
     [[nodiscard]] statistic statistics(std::string_view name, std::function<long()> value) const;
+
+    /// Likewise for a counter with a meaning of its own: `expected` says what it shows where the ledger has
+    /// so much (`mishap/account.hpp`).
+    ///
+    /// ```
+    /// const auto total = env.statistics("total", [&] { return pool.total(); },
+    ///     [](const mishap::supply& now) { return now.idle + now.inside; });
+    /// ```
+    [[nodiscard]] statistic statistics(std::string_view name, std::function<long()> value,
+        std::function<long(const supply&)> expected) const;
 
     /// The value of a setting that a scenario gives under `with:`, or `otherwise`.
     ///
@@ -332,8 +351,9 @@ private:
 };
 
 /// Awaits code that takes a callback: `start` is called with a copyable handler of `void(Args...)` and must
-/// see to it that it is called once. Gives the arguments as a tuple. The code that is awaited does not hear
-/// of a cancellation, so one that comes meanwhile shows after it, or not at all.
+/// see to it that it is called once; a second call breaks `expectation`. Gives the arguments as a tuple. The
+/// code that is awaited does not hear of a cancellation, so one that comes meanwhile shows after it, or not
+/// at all.
 ///
 /// ```
 /// auto [error, connection] = co_await mishap::from_callback<error_code, connection*>(
@@ -349,6 +369,8 @@ template <class... Args, class Start>
             auto shared = std::make_shared<decltype(handler)>(std::move(handler));
             auto waits = std::make_shared<detail::unheard_wait>(executor);
             begin([shared, waits, executor](Args... args) {
+                if (!waits->is_first_call())
+                    return;
                 boost::asio::post(
                     executor, [shared, waits, result = std::tuple<Args...>(std::move(args)...)]() mutable {
                         std::move (*shared)(std::move(result));

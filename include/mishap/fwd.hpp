@@ -25,6 +25,7 @@ struct fault_plan;
 struct operation_id;
 struct perturbation;
 struct run_result;
+struct supply;
 struct trace;
 struct verdict;
 struct violation;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mishap/fault.hpp>
+#include <mishap/fwd.hpp>
 #include <mishap/operation.hpp>
 #include <mishap/plan.hpp>
 
@@ -260,10 +261,14 @@ struct strike_record
 /// What the ledger can count, to be compared with a counter of the manager's.
 enum class quantity : std::uint8_t
 {
-    open,    ///< resources that were created and whose close has not ended
-    created, ///< creates that gave a resource, so far
-    closed,  ///< resources whose close has ended, so far
-    in_use,  ///< clients that are inside their body now
+    open,       ///< resources that were created and whose close has not ended
+    created,    ///< creates that gave a resource, so far
+    closed,     ///< resources whose close has ended, so far
+    in_use,     ///< clients that are inside their body now
+    waiting,    ///< clients that came and have not been served yet
+    idle,       ///< resources that are open and lent to nobody
+    reserved,   ///< places of the capacity: resources that are being created, or open
+    expression, ///< what the adapter computes from the supply
 };
 
 std::string_view to_string(quantity) noexcept;
@@ -274,6 +279,8 @@ struct statistic_record
     std::string name;
     symbol kind = {}; ///< of the resources that it counts; empty for every kind
     quantity what = quantity::open;
+    /// Of an expression: what the counter must show.
+    std::function<long(const supply&)> expected = {};
 };
 
 /// What a counter showed when nothing was ready to run, or at its end.

@@ -33,6 +33,9 @@ std::vector<pair>& rows()
 /// The rules that are no functions of one run, and so not in `mishap::invariants()`.
 constexpr std::string_view rules_about_several_runs[] = {"nondeterministic", "equivalent"};
 
+constexpr std::string_view not_blamed = "NOT BLAMED";
+constexpr std::string_view holds = "holds";
+
 std::vector<std::string_view> every_rule()
 {
     std::vector<std::string_view> names;
@@ -75,14 +78,14 @@ std::string shown_by(const pair& row)
             }
     }
     ADD_FAILURE() << row.wrong << " was to break " << row.invariant << '\n' << reports(result);
-    return "NOT BLAMED";
+    return std::string(not_blamed);
 }
 
 std::string verdict_on_twin(const pair& row)
 {
     const auto result = explore(row, false, 2);
     if (result.holds() && result.complete)
-        return "holds";
+        return std::string(holds);
     ADD_FAILURE() << row.twin << " was to hold everything\n" << reports(result);
     return "BLAMED";
 }
@@ -113,6 +116,14 @@ TEST(pairs, table)
     for (const auto& line : table)
         fmt::print("{:<{}}  {:<{}}  {:<{}}  {:<{}}  {}\n", line[0], width[0], line[1], width[1], line[2],
             width[2], line[3], width[3], line[4]);
+    std::size_t blamed = 0, spared = 0;
+    for (const auto& line : table) {
+        blamed += line[2] != not_blamed;
+        spared += line[4] == holds;
+    }
+    const std::size_t pairs = table.size() - 1; // without the headings
+    fmt::print("{} rules, {} managers blamed, {} twins spared, {} unexplained\n", every_rule().size(),
+        blamed - 1, spared, 2 * pairs - (blamed - 1) - spared);
     std::fflush(stdout);
 }
 
