@@ -4,6 +4,7 @@
 #include "default_name.hpp"
 
 #include "simulation/misuse.hpp"
+#include "vocabulary/printable.hpp"
 
 #include <mishap/duration.hpp>
 #include <mishap/replay.hpp>
@@ -112,6 +113,16 @@ bool campaign::repeats(const fault_plan& plan, const trace& before)
         return true;
     found_nondeterminism(plan, first_difference(before, again.trace));
     return false;
+}
+
+std::string campaign::told() const
+{
+    std::string text = fmt::format("the campaign {}: {}, {} with a violation", result_.manager,
+        counted(result_.runs, "run"), result_.violating_runs);
+    for (const broken& b : broken_)
+        text += fmt::format(
+            "\n  breaks {}: {}", b.example.invariant, to_string(replay_token{under_test_.name, b.plan}));
+    return text;
 }
 
 void campaign::found_nondeterminism(const fault_plan& plan, const std::string& difference)

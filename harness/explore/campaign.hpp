@@ -4,11 +4,15 @@
 
 #include "bugs.hpp"
 
+#include "simulation/last_words.hpp"
 #include "simulation/run.hpp"
 
 #include <mishap/explore.hpp>
 
+#include <array>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -76,6 +80,7 @@ private:
     run_result& accounted(const fault_plan& plan);
     void count(const run_result&);
     void check_settings(const fault_plan&) const;
+    std::string told() const;
 
     const manager& under_test_;
     contract promises_;
@@ -89,6 +94,7 @@ private:
     bool wants_faults_ = true;
     bool entered_ = false; ///< a client's body, in any run
     bool nondeterministic_ = false;
+    so_far so_far_{[this] { return told(); }};
 };
 
 /// The runs of a sweep, and those of a random campaign.

@@ -7,6 +7,7 @@
 #include "scenario_tests.hpp"
 #include "verdicts.hpp"
 
+#include "simulation/last_words.hpp"
 #include "simulation/misuse.hpp"
 #include "simulation/run.hpp"
 #include "simulation/running.hpp"
@@ -121,6 +122,10 @@ int run_files(std::vector<std::string> words, const std::string& program)
     std::size_t refused = 0;
     std::uint64_t runs = 0;
     std::string failures;
+    const detail::so_far so_far([&] {
+        return fmt::format("{} of {} ran: {} as expected, {} not\n{}", result.ran,
+            counted(files.size(), "file"), held, result.ran - held, failures);
+    });
     detail::verdicts by_pattern;
     for (const std::string& file : files) {
         try {
@@ -400,7 +405,8 @@ int help(std::vector<std::string>, const std::string& program)
     say(text +
         "\nExit codes: 2 if any input was bad, else 1 if anything broke, else 3 if nothing ran, else 0.\n"
         "Counterexamples are saved as scenario files in mishap-failures, or as --save says.\n"
-        "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS.\n");
+        "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS; MISHAP_HANDLER_TIME (10s) and MISHAP_HANDLER_MEMORY\n"
+        "(2048, in MiB), which one handler may use before it is taken for one that never returns, or off.\n");
     return all_well;
 }
 
@@ -461,6 +467,7 @@ int dispatch(int argc, char** argv)
     if (!registration_errors().empty())
         return bad_input;
     (void)requested_replay(); // throws for a damaged token
+    (void)detail::read_handler_limits();
     const std::string first = argc > 1 ? argv[1] : "";
     if (first.empty() || first.starts_with("--gtest") || first.starts_with("--gmock"))
         return googletest_face(argc, argv);

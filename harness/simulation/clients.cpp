@@ -98,7 +98,8 @@ awaitable<void> clients::serve(std::function<awaitable<void>(client&)> one)
         misused<std::logic_error>("environment::clients was called, but the contract sets neither capacity "
                                   "nor clients: set one of them, or call env.body() instead");
     if (serving_)
-        misused<std::logic_error>("environment::clients was called twice in one run");
+        misused<std::logic_error>("environment::clients was called twice in one run: call it once, and let "
+                                  "each client do all that it has to do");
     serving_ = true;
     serve_ = std::move(one);
     const std::uint32_t by_contract = contract_->capacity.clients != 0

@@ -134,8 +134,10 @@ operation_id operations::next_id(const handle& on, role what, symbol name, lane 
 index operations::entry_of(const handle& on, lane in)
 {
     if (on.run != run_)
-        throw std::logic_error("a mishap::resource of kind '" + std::string(on.kind.text()) +
-                               "' outlived the run in which it was made");
+        throw std::logic_error(
+            "a mishap::resource of kind '" + std::string(on.kind.text()) +
+            "' outlived the run in which it was made: make it inside the adapter, and keep "
+            "none in a static variable");
     if (on.entry == none) {
         on.entry = static_cast<index>(record_->resources.size());
         record_->resources.push_back({.kind = on.kind, .home = in});

@@ -19,6 +19,7 @@ public:
     /// A run begins.
     void begin() noexcept
     {
+        ++run_;
         frozen_ = allowed_ = 0;
         last_awaited_ = std::numeric_limits<std::uint64_t>::max();
     }
@@ -42,6 +43,10 @@ public:
     void blocks(const char* call) noexcept override;
     void waits(const char* call, pthread_mutex_t* leaves) noexcept override;
     void runs_own_context() noexcept override;
+    place_in_run here() const noexcept override
+    {
+        return {run_, record_.is_on() ? record_->steps : 0, record_.running};
+    }
     void polls(bool timers_are_due) noexcept override { record_.causes.begin_round(timers_are_due); }
 
 private:
@@ -49,6 +54,7 @@ private:
 
     recorder& record_;
     handlers& handlers_;
+    std::uint64_t run_ = 0;
     int frozen_ = 0;
     int allowed_ = 0;
     std::uint64_t last_awaited_ = 0; ///< the step

@@ -2,7 +2,6 @@
 #pragma once
 /// What becomes of a run that must not go on: it is left where it stands, and the program lives.
 
-#include <cstdint>
 #include <exception>
 
 namespace mishap::detail {
@@ -26,22 +25,5 @@ rescue take_refuge(void (*what)(void*), void* with);
 
 /// Leaves what `take_refuge` called last, as std::terminate does. Returns only where it was not called.
 void leave_run() noexcept;
-
-/// How a program that dies in a run is told of.
-struct death_notes
-{
-    /// The line that repeats the run, or an empty one.
-    const char* (*describe)();
-    /// A number that is another one after each handler; 0 where this thread has no run.
-    std::uint64_t (*progress)();
-};
-
-/// From now on a program that dies in a run, by std::terminate outside of any refuge, by a signal, by a
-/// sanitizer's report or by `exit`, `quick_exit`, `_exit` or `_Exit`, first says which run that was. One that
-/// exits in a run never exits with 0.
-///
-/// A handler that uses ten seconds of the processor's time, or two gibibytes of memory, without an end is
-/// named, too, and ends the program; not so under a debugger.
-void name_what_dies(const death_notes&);
 
 } // namespace mishap::detail

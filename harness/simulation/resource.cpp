@@ -124,7 +124,8 @@ detail::world& resource::home() const
 {
     if (detail::world::current() != world_)
         throw std::logic_error("a mishap::resource of kind '" + std::string(kind_.text()) +
-                               "' was used outside the run in which it was made");
+                               "' was used outside the run in which it was made: use it inside the adapter "
+                               "that made it, on the thread of the run");
     return *world_;
 }
 

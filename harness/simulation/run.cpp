@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "run.hpp"
 
+#include "last_words.hpp"
 #include "misuse.hpp"
 #include "running.hpp"
 #include "world.hpp"
 
 #include "fault/fired.hpp"
 #include "vocabulary/expectations.hpp"
+#include "vocabulary/mix.hpp"
 
 #include <mishap/duration.hpp>
 #include <mishap/input_error.hpp>
@@ -43,12 +45,34 @@ struct unless_lost
     }
 };
 
+const char* manager_of_running()
+{
+    const manager* const running = running_manager();
+    return !running ? "" : running->name.empty() ? "a manager without a name" : running->name.c_str();
+}
+
+const char* line_of_running()
+{
+    static thread_local std::string line;
+    line = describe_running();
+    return line.c_str();
+}
+
+std::uint64_t progress_of_running()
+{
+    world* const here = world::current();
+    return here && here->happened() ? mix(here->run_number(), here->happened()->steps) | 1 : 0;
+}
+
 /// The thread's world, reused by every run on it.
 world& thread_world()
 {
     thread_local std::unique_ptr<world, unless_lost> mine;
-    if (!mine || !mine->usable())
+    if (!mine || !mine->usable()) {
+        name_what_dies(
+            {.manager = &manager_of_running, .describe = &line_of_running, .progress = &progress_of_running});
         mine.reset(new world);
+    }
     return *mine;
 }
 
@@ -61,7 +85,7 @@ runner::runner(const manager& under_test, contract promises, limits bounds, choo
     if (!invariant_errors().empty())
         throw std::logic_error(invariant_errors().front());
     if (!under_test.run)
-        throw std::logic_error("this manager has no adapter to run");
+        throw std::logic_error("this manager has no adapter to run: give its `run` a coroutine");
     if (const std::string why = contradiction(promises); !why.empty())
         throw std::logic_error("the contract of " +
                                (under_test.name.empty() ? "this manager" : under_test.name) +
@@ -161,6 +185,8 @@ run_result& runner::run(const fault_plan& plan)
     usage_of_run() = {.gives_settings = !result_.plan.settings.empty()};
     thread_world().run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);
     collect_fired(result_.trace, result_.plan, result_.fired);
+    if (is_told_to_end())
+        end_as_told(to_string(replay_token{manager_->name, result_.fired}));
     check_usage();
     result_.verdict = judge(result_.contract, result_.plan, result_.trace, only_);
     return result_;

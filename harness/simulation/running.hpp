@@ -4,6 +4,8 @@
 
 #include "seam.hpp"
 
+#include <mishap/manager.hpp>
+
 #include <string>
 
 namespace mishap::detail {
@@ -14,6 +16,9 @@ bool virtual_time_is_linked();
 /// The plan of the run under way on this thread, as a replay token, for messages of a program that is about
 /// to end; empty where none is.
 std::string describe_running();
+
+/// Whose run that is, or null.
+const manager* running_manager() noexcept;
 
 /// While it lives, this thread's time and reactors are simulated.
 class simulating

@@ -6,12 +6,14 @@
 /// puts stock timers on virtual time without a change to the code under test.
 
 #include <mishap/fwd.hpp>
+#include <mishap/operation.hpp>
 
 #include <pthread.h>
 #include <sys/epoll.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace mishap::network {
@@ -41,6 +43,14 @@ struct reactor
     int kernel_descriptors = 0;
 };
 
+/// A step of a run, which is counted among those of one seam.
+struct place_in_run
+{
+    std::uint64_t run = 0;
+    std::uint64_t step = 0;
+    lane in = background_lane;
+};
+
 /// What a simulation learns of calls that would leave it.
 class seam_observer
 {
@@ -64,6 +74,8 @@ public:
     virtual helper_threads* starts_thread() noexcept { return nullptr; }
     /// SIGPIPE would have ended the program.
     virtual void breaks_pipe() noexcept {}
+    /// Where the run is.
+    virtual place_in_run here() const noexcept { return {}; }
 
 protected:
     ~seam_observer() = default;
@@ -76,6 +88,7 @@ struct seam
     /// No timer later than this is waited for.
     duration horizon = duration::max();
     seam_observer* observer = nullptr;
+    std::string left_run;  ///< the line that repeats it, where a run was left as it stood
     bool in_child = false; ///< a process that code under test forked: it ends with its run
     /// Random numbers that were drawn, of the one sequence that there is.
     std::uint64_t numbers_drawn = 0;

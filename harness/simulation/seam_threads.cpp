@@ -6,14 +6,26 @@
 
 #include "network/kernel.hpp"
 
+#include <mishap/operation.hpp>
+
+#include <fmt/format.h>
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include <dlfcn.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 namespace mishap::detail {
 
@@ -49,6 +61,67 @@ woken wait_on(
         if (here.network)
             here.network->advance();
     }
+}
+
+/// Where this thread took a mutex last. Two mutexes may share a place in the table: then only the later one's
+/// is known.
+struct taking
+{
+    const pthread_mutex_t* mutex = nullptr;
+    const seam* by = nullptr; ///< one whose run was left is never destroyed
+    place_in_run where;
+};
+
+taking& last_taking(const pthread_mutex_t* mutex) noexcept
+{
+    constexpr std::size_t size = 256;
+    static constinit thread_local std::array<taking, size> table{};
+    return table[reinterpret_cast<std::uintptr_t>(mutex) / sizeof(std::max_align_t) % size];
+}
+
+void note_lock(const seam& here, const pthread_mutex_t* mutex) noexcept
+{
+    if (here.observer)
+        last_taking(mutex) = {mutex, &here, here.observer->here()};
+}
+
+bool is_held_by_this_thread(const pthread_mutex_t* mutex) noexcept
+{
+    return mutex->__data.__owner == gettid() && mutex->__data.__kind == PTHREAD_MUTEX_TIMED_NP;
+}
+
+/// Says where this thread took the mutex that it waits for; the text lives until the next one is made.
+const char* lock_held_already(const seam& here, const pthread_mutex_t* mutex, const char* call) noexcept
+{
+    static thread_local std::string text;
+    text = fmt::format("{} (a mutex that this thread holds already", call);
+    const taking& last = last_taking(mutex);
+    const bool in_this_run = last.by == &here && here.observer && last.where.run == here.observer->here().run;
+    if (last.mutex != mutex)
+        text += ", perhaps since an earlier run";
+    else if (in_this_run || !last.by->left_run.empty())
+        text +=
+            fmt::format(": it was taken in step {} of lane {}{}{}", last.where.step, lane_name(last.where.in),
+                in_this_run ? "" : " of the run that this repeats: ", in_this_run ? "" : last.by->left_run);
+    else
+        text += fmt::format(": an earlier run took it, in step {} of lane {}, and kept it", last.where.step,
+            lane_name(last.where.in));
+    text += ')';
+    return text.c_str();
+}
+
+/// Whether the C++ runtime calls, which waits for another thread that initialises the same static variable:
+/// that thread wakes this one, so the wait is none of the simulation's.
+bool is_guard(const void* caller) noexcept
+{
+    Dl_info where{};
+    if (dladdr(caller, &where) != 0 && where.dli_sname)
+        return std::strcmp(where.dli_sname, "__cxa_guard_acquire") == 0;
+    // Linked in statically it has no name that could be looked up.
+    constexpr std::uintptr_t longest = 256;
+    return reinterpret_cast<std::uintptr_t>(caller) -
+               reinterpret_cast<std::uintptr_t>(&abi::__cxa_guard_acquire) <
+           longest;
 }
 
 } // namespace
@@ -91,6 +164,15 @@ int pthread_join(pthread_t thread, void** result)
     return next(thread, result);
 }
 
+int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept
+{
+    static const auto next = real<int (*)(pthread_mutex_t*) noexcept>("pthread_mutex_trylock");
+    const int taken = next(mutex);
+    if (const auto* here = active_seam(); here && taken == 0)
+        mishap::detail::note_lock(*here, mutex);
+    return taken;
+}
+
 /// A mutex that this thread holds already, here or in a run that was left where it stood, is never unlocked.
 int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept
 {
@@ -100,9 +182,9 @@ int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept
         return next(mutex);
     if (const int taken = pthread_mutex_trylock(mutex); taken != EBUSY)
         return taken;
-    if (mutex->__data.__owner == gettid() && mutex->__data.__kind == PTHREAD_MUTEX_TIMED_NP)
-        mishap::detail::wait_for_others(*here,
-            "pthread_mutex_lock (a mutex that this thread holds already, perhaps since an earlier run)");
+    if (mishap::detail::is_held_by_this_thread(mutex))
+        mishap::detail::wait_for_others(
+            *here, mishap::detail::lock_held_already(*here, mutex, "pthread_mutex_lock"));
     // Another thread of the simulation has it, and goes on only when this one lets it.
     constexpr int turns_max = 1'000;
     for (int turn = 0; here->helpers && turn < turns_max; ++turn) {
@@ -114,6 +196,40 @@ int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept
             return taken;
     }
     return next(mutex);
+}
+
+int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const timespec* until) noexcept
+{
+    static const auto next =
+        real<int (*)(pthread_mutex_t*, clockid_t, const timespec*) noexcept>("pthread_mutex_clocklock");
+    auto* here = active_seam();
+    if (!here)
+        return next(mutex, clock, until);
+    const duration limit = std::max(mishap::detail::when(clock, *until), duration(0));
+    for (;;) {
+        if (const int taken = pthread_mutex_trylock(mutex); taken != EBUSY)
+            return taken;
+        if (!mishap::detail::let_time_pass(*here, limit, "a timed wait for a mutex"))
+            return ETIMEDOUT;
+    }
+}
+
+int pthread_mutex_timedlock(pthread_mutex_t* mutex, const timespec* until) noexcept
+{
+    static const auto next =
+        real<int (*)(pthread_mutex_t*, const timespec*) noexcept>("pthread_mutex_timedlock");
+    if (active_seam())
+        return pthread_mutex_clocklock(mutex, CLOCK_REALTIME, until);
+    return next(mutex, until);
+}
+
+/// Waits for a signal, which nobody sends in a simulation.
+int pause()
+{
+    static const auto next = real<int (*)()>("pause");
+    if (const auto* here = active_seam())
+        mishap::detail::wait_for_others(*here, "pause");
+    return next();
 }
 
 /// The child goes on to the end of the run, and no further: it must not run the other tests once more.
@@ -206,10 +322,8 @@ long syscall(long number, ...) noexcept
         auto* const address = reinterpret_cast<int*>(a[0]);
         if ((operation == FUTEX_WAKE || operation == FUTEX_WAKE_BITSET) && here->helpers)
             here->helpers->signal(helper_threads::reason::word, address, a[2] > 1);
-        // Another thread that initialises the same static variable wakes this one, so that wait is none of
-        // ours: the C++ ABI's guard words have these values.
-        const bool guard = a[2] == 0x100 || a[2] == 0x10100;
-        if ((operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET) && !guard &&
+        if ((operation == FUTEX_WAIT || operation == FUTEX_WAIT_BITSET) &&
+            !mishap::detail::is_guard(__builtin_return_address(0)) &&
             __atomic_load_n(address, __ATOMIC_SEQ_CST) == static_cast<int>(a[2])) {
             const auto* const limit = reinterpret_cast<const timespec*>(a[3]);
             const bool realtime = (static_cast<int>(a[1]) & FUTEX_CLOCK_REALTIME) != 0;

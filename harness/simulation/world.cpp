@@ -61,23 +61,17 @@ public:
 // One run
 // --------------------------------------------------------------------------------------------------
 
-world::world() : environment_(*this)
-{
-    name_what_dies({.describe = []() -> const char* {
-                        static thread_local std::string line;
-                        line = describe_running();
-                        return line.c_str();
-                    },
-        .progress = []() -> std::uint64_t {
-            world* const here = running_world;
-            return here && here->happened() ? mix(here->run_number(), here->happened()->steps) | 1 : 0;
-        }});
-    seam_.observer = &outside_;
-}
+world::world() : environment_(*this) { seam_.observer = &outside_; }
 
 world::~world() { tear_down(); }
 
 world* world::current() noexcept { return running_world; }
+
+const manager* running_manager() noexcept
+{
+    world* const here = running_world ? running_world : latest_world.load(std::memory_order_relaxed);
+    return here && here->happened() ? &here->under_test() : nullptr;
+}
 
 std::string describe_running()
 {
@@ -153,6 +147,7 @@ void world::give_up(bool terminated, const std::exception_ptr& cause)
     usable_ = false;
     if (terminated)
         record_.add_terminate(cause);
+    seam_.left_run = describe_running();
     record_->cut_off = static_cast<index>(record_->events.size() - 1);
     if (seam_.reactors.empty())
         return;
