@@ -34,6 +34,14 @@ public:
 
     bool empty() const noexcept { return met_.empty(); }
 
+    /// Calls `look` with the invariant and the plainest plan of each that was met.
+    template <class Look>
+    void for_each(Look look) const
+    {
+        for (const met& one : met_)
+            look(one.what.invariant, one.plainest);
+    }
+
     /// Makes each plan as small as it goes, unless it was asked for, and tells different bugs once, the
     /// plainest first.
     void tell(campaign_result& into, bool as_they_are);

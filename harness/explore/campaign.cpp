@@ -119,9 +119,9 @@ std::string campaign::told() const
 {
     std::string text = fmt::format("the campaign {}: {}, {} with a violation", result_.manager,
         counted(result_.runs, "run"), result_.violating_runs);
-    for (const broken& b : broken_)
-        text += fmt::format(
-            "\n  breaks {}: {}", b.example.invariant, to_string(replay_token{under_test_.name, b.plan}));
+    bugs_.for_each([&](std::string_view invariant, const fault_plan& plan) {
+        text += fmt::format("\n  breaks {}: {}", invariant, to_string(replay_token{under_test_.name, plan}));
+    });
     return text;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "operations.hpp"
 
+#include "misuse.hpp"
+
 #include "fault/behaviour.hpp"
 #include "fault/draw.hpp"
 #include "vocabulary/causes.hpp"
@@ -134,7 +136,7 @@ operation_id operations::next_id(const handle& on, role what, symbol name, lane 
 index operations::entry_of(const handle& on, lane in)
 {
     if (on.run != run_)
-        throw std::logic_error(
+        misused<std::logic_error>(
             "a mishap::resource of kind '" + std::string(on.kind.text()) +
             "' outlived the run in which it was made: make it inside the adapter, and keep "
             "none in a static variable");

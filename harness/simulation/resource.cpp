@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "executor.hpp"
 #include "leave_with.hpp"
+#include "misuse.hpp"
 #include "world.hpp"
 
 #include <mishap/resource.hpp>
@@ -122,10 +123,14 @@ awaitable<void> resource::close()
 
 detail::world& resource::home() const
 {
-    if (detail::world::current() != world_)
-        throw std::logic_error("a mishap::resource of kind '" + std::string(kind_.text()) +
-                               "' was used outside the run in which it was made: use it inside the adapter "
-                               "that made it, on the thread of the run");
+    if (detail::world* const now = detail::world::current(); now != world_) {
+        const std::string why = "a mishap::resource of kind '" + std::string(kind_.text()) +
+                                "' was used outside the run in which it was made: use it inside the adapter "
+                                "that made it, on the thread of the run";
+        if (now)
+            detail::misused<std::logic_error>(why);
+        throw std::logic_error(why);
+    }
     return *world_;
 }
 

@@ -1,90 +1,296 @@
 // SPDX-License-Identifier: MIT
 // Goal: whatever a manager does to the program, its user reads which run it was, and nothing passes unheard.
-// Method: a table of managers in programs/deaths.cpp, right but for one deadly thing each, as child
-// processes: how the child ends, and what it says.
+// Method: a table of hostile managers (programs/hostile.cpp), right but for one thing each, as child
+// processes: how the child ends, and what it says. What a manager left behind changes nothing about the next.
 
 #include "child.hpp"
 
+#include <algorithm>
 #include <ostream>
+#include <random>
+#include <sstream>
 
 namespace {
 
 using misuse::says;
 
-struct death
+constexpr int by_signal = 128;
+constexpr int holds = 0;
+constexpr int broke = 1;
+constexpr int bad_input = 2;
+
+struct row
 {
     const char* manager;
+    /// How the program ends.
     int code;
     /// On standard error where the program dies, else in the report.
     std::string said;
+    /// Limits that are reached sooner than by default.
+    misuse::variables limits = {};
 
-    friend void PrintTo(const death& row, std::ostream* out) { *out << row.manager; }
+    /// The program lives on.
+    bool survives() const { return code == holds || (code == broke && said.find(" breaks ") != said.npos); }
+    friend void PrintTo(const row& one, std::ostream* out) { *out << one.manager; }
 };
 
-constexpr int by_signal = 128;
-
 #if defined(__SANITIZE_ADDRESS__)
-// Its own handler sees crashes first.
+// Its own handlers see these first.
 constexpr int by_crash = 1;
+constexpr int by_double_free = 1;
 const std::string crashed = "a sanitizer ended the program";
 const std::string overflowed = crashed;
+const std::string freed_twice = crashed;
 #else
 constexpr int by_crash = by_signal + 11;
+constexpr int by_double_free = by_signal + 6;
 const std::string crashed = "the program crashed";
 const std::string overflowed = "the stack overflowed";
+const std::string freed_twice = "the program was aborted";
 #endif
 
-const std::vector<death>& every_death()
+const std::vector<row>& table()
 {
-    const auto in_run = [](const std::string& how, const char* manager) {
-        return how + " in the run that this repeats:\n  1 " + manager + ' ';
+    const auto dies = [](const char* manager, int code, const std::string& how,
+                          misuse::variables limits = {}) {
+        return row{manager, code,
+            how + " in the run that this repeats:\n  1 " + manager + " session.use=", std::move(limits)};
     };
-    static const std::vector<death> rows{
-        {"nothing", 0, "0 runs with a violation"},
-        {"segfault", by_crash, in_run(crashed, "segfault")},
-        {"aborts", by_signal + 6, in_run("the program was aborted", "aborts")},
-        {"overflows_the_stack", by_crash, in_run(overflowed, "overflows_the_stack")},
-        {"own_terminate_handler", 9, in_run("_Exit was called", "own_terminate_handler")},
-        {"thread_crashes", by_crash, in_run(crashed, "thread_crashes")},
-        {"thread_throws", by_signal + 6, in_run("std::terminate was called", "thread_throws")},
-        {"told_to_end", by_signal + 15, in_run("the program was told to end", "told_to_end")},
-        {"interrupted", by_signal + 2, in_run("the program was told to end", "interrupted")},
-        {"locks_again", 1, "a mutex that this thread holds already"},
-        {"keeps_a_lock", 1, "a mutex that this thread holds already"},
-        {"reads_what_never_comes", 1, "read (of what nobody has written)"},
-        {"forks", 1, "a process was forked (fork)"},
-        {"loops", 1, in_run("a handler used ten seconds of processor time and did not return", "loops")},
+    const auto breaks = [](const char* manager, const std::string& invariant) {
+        return row{manager, broke, std::string(manager) + " breaks " + invariant + '\n'};
+    };
+    const auto blocks = [](const char* manager, const std::string& call) {
+        return row{manager, broke,
+            std::string(manager) +
+                " breaks blocks_the_thread\n  the code under test blocks the thread: " + call};
+    };
+    const auto leaves = [](const char* manager, const std::string& call) {
+        return row{manager, broke,
+            std::string(manager) +
+                " breaks leaves_the_simulation\n  the code under test leaves the simulation: " + call};
+    };
+    const auto is_well = [](const char* manager) { return row{manager, holds, "0 runs with a violation"}; };
+    const std::string told = "the program was told to end";
+    const std::string too_long = "a handler used 400ms of processor time and did not return";
+    const std::string too_much = "a handler took 64 MiB of memory and did not return";
+    const misuse::variables soon{{"MISHAP_HANDLER_TIME", "400ms"}};
+    const misuse::variables little{{"MISHAP_HANDLER_TIME", "off"}, {"MISHAP_HANDLER_MEMORY", "64"}};
+    static const std::vector<row> rows{
+        // What ends the program.
+        dies("segfault", by_crash, crashed),
+        dies("aborts", by_signal + 6, "the program was aborted"),
+        dies("traps", by_signal + 5, "the program was ended by SIGTRAP"),
+        dies("rings", by_signal + 14, "the program was ended by SIGALRM"),
+        dies("signals", by_signal + 10, "the program was ended by SIGUSR1"),
+        dies("hangs_up", by_signal + 1, told),
+        dies("told_to_end", by_signal + 15, told),
+        dies("interrupted", by_signal + 2, told),
+        dies("told_and_loops", by_signal + 15, told),
+        dies("overflows_the_stack", by_crash, overflowed),
+        dies("dispatches_itself", by_crash, overflowed),
+        dies("frees_twice", by_double_free, freed_twice),
+        dies("own_terminate_handler", 9, "_Exit was called"),
+        dies("thread_crashes", by_crash, crashed),
+        dies("thread_throws", by_signal + 6, "std::terminate was called"),
+        dies("ends_its_thread", by_signal + 6, "the program was aborted"),
+        dies("exits", 1, "std::exit was called"),
+        dies("exits_quickly", 1, "std::quick_exit was called"),
+        dies("exits_at_once", 1, "_Exit was called"),
+        dies("exits_with_seven", 7, "_exit was called"),
+        // What never returns.
+        dies("loops", 1, too_long + " (MISHAP_HANDLER_TIME)", soon),
+        dies("spins", 1, too_long + " (MISHAP_HANDLER_TIME)", soon),
+        dies("spins_on_a_lock", 1, too_long + " (MISHAP_HANDLER_TIME)", soon),
+        dies("spins_until_a_time", 1, too_long + " (MISHAP_HANDLER_TIME)", soon),
+        dies("allocates", 1, too_much + " (MISHAP_HANDLER_MEMORY)", little),
+        dies("recurses_in_coroutines", 1, too_much + " (MISHAP_HANDLER_MEMORY)", little),
+        breaks("yields_for_ever", "livelock"),
+        breaks("waits_no_time_for_ever", "livelock"),
+        breaks("posts_itself", "livelock"),
+        breaks("posts_itself_twice", "livelock"),
+        // What blocks the thread.
+        blocks("locks_again",
+            "pthread_mutex_lock (a mutex that this thread holds already: it was taken in step "),
+        blocks("keeps_a_lock",
+            "pthread_mutex_lock (a mutex that this thread holds already: it was taken in step "),
+        blocks("waits_for_a_timed_mutex", "a timed wait for a mutex"),
+        blocks("reads_what_never_comes", "read (of what nobody has written)"),
+        blocks("sleeps", "nanosleep"),
+        blocks("sleeps_as_in_c", "sleep"),
+        blocks("pauses", "pause"),
+        blocks("waits_on_a_condition", "pthread_cond_wait"),
+        blocks("waits_a_while_on_a_condition", "a timed wait on a condition variable"),
+        blocks("waits_for_a_promise", "a futex wait"),
+        blocks("breaks_a_promise", "a futex wait"),
+        blocks("waits_for_a_semaphore", "a futex wait"),
+        blocks("waits_for_a_latch", "a futex wait"),
+        blocks("waits_on_an_atomic", "a futex wait"),
+        blocks("runs_a_context_for_ever", "pthread_cond_wait"),
+        blocks("runs_the_context", "run() on the io_context of the simulation itself"),
+        is_well("needs_the_kept_lock"),        // which nobody keeps
+        is_well("locks_a_shared_mutex_again"), // which the C library refuses
+        // What leaves the simulation, or leaves something behind.
+        leaves("starts_a_thread", "a thread was started"),
+        leaves("starts_async", "a thread was started"),
+        leaves("forks", "a process was forked"),
+        leaves("forks_and_ends_the_child", "a process was forked"),
+        leaves("forks_and_exits_from_the_child", "a process was forked"),
+        breaks("leaves_a_coroutine", "no_stray_work"),
+        breaks("leaves_a_timer", "no_stray_work"),
+        is_well("stops_the_context"),
+        row{"depends_on_the_run_before", broke,
+            "depends_on_the_run_before breaks nondeterministic\n  the same plan gave two different runs"},
+        // What throws.
+        breaks("terminates", "no_escape"),
+        breaks("throws_in_spite_of_noexcept", "no_escape"),
+        breaks("throws_while_unwinding", "no_escape"),
+        breaks("throws_in_a_handler", "no_escape"),
+        breaks("fails_a_requirement", "expectation"),
+        is_well("throws_from_a_destructor"),
+        is_well("throws_in_a_detached_coroutine"),
+        is_well("throws_an_int"),
+        is_well("throws_text"),
+        // What misuses what it was given.
+        row{"runs_inside_a_run", bad_input, "runs_inside_a_run: mishap::run was called inside a run"},
+        row{"asks_for_clients", bad_input,
+            "asks_for_clients: environment::clients was called, but the contract"},
+        row{"resource_of_another_run", bad_input,
+            "resource_of_another_run: a mishap::resource of kind 'kept' outlived the run in which it was made"},
+        row{"closes_its_output", bad_input, "standard output cannot be written"},
+        is_well("writes_many_notes"),
+        is_well("reports_nothing"),
+        is_well("nothing"),
     };
     return rows;
 }
 
-class deaths : public misuse::in_fresh_folder, public testing::WithParamInterface<death>
+class hostile : public misuse::in_fresh_folder, public testing::WithParamInterface<row>
 {};
 
-TEST_P(deaths, are_named)
+TEST_P(hostile, is_named)
 {
-    const death& row = GetParam();
-    const misuse::ended child =
-        run(MISHAP_DEATHS, {"sweep", row.manager, "--perturbations", "1", "--kinds", "fail io_error"});
-    EXPECT_EQ(child.code, row.code) << child.out << child.err;
-    EXPECT_TRUE(says(child.out + child.err, row.said));
+    const row& one = GetParam();
+    const misuse::ended child = run(MISHAP_HOSTILE,
+        {"sweep", one.manager, "--perturbations", "1", "--kinds", "fail io_error"}, one.limits);
+    EXPECT_EQ(child.code, one.code) << child.out << child.err;
+    EXPECT_TRUE(says(child.out + child.err, one.said));
 }
 
-INSTANTIATE_TEST_SUITE_P(each, deaths, testing::ValuesIn(every_death()),
-    [](const auto& row) { return std::string(row.param.manager); });
+INSTANTIATE_TEST_SUITE_P(each, hostile, testing::ValuesIn(table()),
+    [](const auto& one) { return std::string(one.param.manager); });
 
-class kept_lock : public misuse::in_fresh_folder
-{};
+class after_hostile : public misuse::in_fresh_folder
+{
+protected:
+    std::string scenario_of(const std::string& manager) const
+    {
+        const std::string file = manager + ".yaml";
+        write(file, "mishap: 1\nmanager: " + manager + "\nfaults: {session.use: fail io_error}\n");
+        return file;
+    }
+
+    /// What is said of each file: its line, with blanks made one.
+    static std::vector<std::string> verdicts(const std::string& out)
+    {
+        std::vector<std::string> found;
+        std::istringstream lines(out);
+        for (std::string line; std::getline(lines, line);)
+            if (line.find(".yaml  ") != line.npos) {
+                const auto twice = [](char a, char b) { return a == ' ' && b == ' '; };
+                line.erase(std::unique(line.begin(), line.end(), twice), line.end());
+                found.push_back(line);
+            }
+        return found;
+    }
+};
+
+// A fresh process is the measure: whatever ran before, in whatever order, every manager fares as in its own.
+TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
+{
+    std::vector<std::string> files;
+    std::vector<std::string> alone;
+    for (const row& one : table()) {
+        // One counts its calls, one keeps a lock and another one needs it: those do depend on what was
+        // before.
+        const std::string_view name = one.manager;
+        if (!one.survives() || name == "depends_on_the_run_before" || name == "keeps_a_lock" ||
+            name == "needs_the_kept_lock")
+            continue;
+        files.push_back(scenario_of(one.manager));
+        const auto said = verdicts(run(MISHAP_HOSTILE, {"run", files.back()}).out);
+        ASSERT_EQ(said.size(), 1u) << one.manager;
+        alone.push_back(said.front());
+    }
+    ASSERT_GE(files.size(), 30u);
+    std::mt19937 random(13);
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < 4 * files.size(); ++i)
+        order.push_back(i % files.size());
+    for (int round = 0; round < 3; ++round) {
+        std::shuffle(order.begin(), order.end(), random);
+        std::vector<std::string> command{"run"};
+        std::vector<std::string> expected;
+        for (const std::size_t which : order) {
+            command.push_back(files[which]);
+            expected.push_back(alone[which]);
+        }
+        const misuse::ended child = run(MISHAP_HOSTILE, command);
+        EXPECT_EQ(child.code, 1);
+        EXPECT_EQ(verdicts(child.out), expected);
+    }
+}
 
 // The run that kept it was left where it stood: what needs the lock later must not wait for ever.
-TEST_F(kept_lock, is_told_to_who_needs_it_later)
+TEST_F(after_hostile, a_kept_lock_is_told_to_whoever_needs_it_later)
 {
-    for (const char* name : {"keeps_a_lock", "needs_the_kept_lock"})
-        write(std::string(name) + ".yaml",
-            std::string("mishap: 1\nmanager: ") + name + "\nfaults: {session.use: fail io_error}\n");
-    const misuse::ended child = run(MISHAP_DEATHS, {"run", "keeps_a_lock.yaml", "needs_the_kept_lock.yaml"});
+    const misuse::ended child =
+        run(MISHAP_HOSTILE, {"run", scenario_of("keeps_a_lock"), scenario_of("needs_the_kept_lock")});
     EXPECT_EQ(child.code, 1);
     EXPECT_TRUE(says(child.out, "needs_the_kept_lock breaks blocks_the_thread"));
+    EXPECT_TRUE(says(child.out, "of the run that this repeats: 1 keeps_a_lock session.use=fail(io_error) ~"));
+}
+
+// What was found before it was told to end is not lost.
+TEST_F(after_hostile, a_program_that_is_told_to_end_tells_what_it_found)
+{
+    const misuse::ended child = run(MISHAP_HOSTILE,
+        {"sweep", "found_before_it_is_told", "--perturbations", "1", "--kinds", "fail io_error"});
+    EXPECT_EQ(child.code, by_signal + 15);
+    EXPECT_TRUE(says(child.err, "mishap: the program was told to end in the run that this repeats:\n"
+                                "  1 found_before_it_is_told session.close=fail(io_error) ~"));
+    EXPECT_TRUE(says(child.err,
+        "mishap: so far, the campaign found_before_it_is_told: 4 runs, 2 with a violation\n"
+        "  breaks closes_everything: 1 found_before_it_is_told session.use=fail(io_error) ~"));
+
+    const misuse::ended files =
+        run(MISHAP_HOSTILE, {"run", scenario_of("nothing"), scenario_of("posts_itself"),
+                                scenario_of("interrupted"), scenario_of("aborts")});
+    EXPECT_EQ(files.code, by_signal + 2);
+    EXPECT_TRUE(says(files.out, "ok     nothing.yaml"));
+    EXPECT_TRUE(says(files.err, "so far, 2 of 4 files ran: 1 as expected, 1 not\n"));
+    EXPECT_TRUE(says(files.err, "posts_itself breaks livelock"));
+}
+
+TEST_F(after_hostile, limits_that_do_not_read_are_refused)
+{
+    for (const char* limit : {"soon", "-1s", "10", "0s"}) {
+        const misuse::ended child =
+            run(MISHAP_HOSTILE, {"sweep", "nothing"}, {{"MISHAP_HANDLER_TIME", limit}});
+        EXPECT_EQ(child.code, 2) << limit;
+        EXPECT_TRUE(says(child.err, std::string("mishap: error: MISHAP_HANDLER_TIME is '") + limit +
+                                        "', but it takes a duration, such as 10s, or off"));
+    }
+    for (const char* limit : {"much", "-1", "0", "2GiB", "9999999999999999999999"}) {
+        const misuse::ended child =
+            run(MISHAP_HOSTILE, {"sweep", "nothing"}, {{"MISHAP_HANDLER_MEMORY", limit}});
+        EXPECT_EQ(child.code, 2) << limit;
+        EXPECT_TRUE(says(child.err, std::string("mishap: error: MISHAP_HANDLER_MEMORY is '") + limit +
+                                        "', but it takes a number of MiB, such as 2048, or off"));
+    }
+    EXPECT_EQ(run(MISHAP_HOSTILE, {"sweep", "nothing"},
+                  {{"MISHAP_HANDLER_TIME", "off"}, {"MISHAP_HANDLER_MEMORY", "off"}})
+                  .code,
+        0);
 }
 
 } // namespace

@@ -401,12 +401,6 @@ const std::vector<std::pair<const char*, hostility>> with_environment{
             static auto* const kept = new mock_resource("kept");
             co_await kept->create();
         }},
-    {"depends_on_the_run_before",
-        [](environment&, mock_resource& session) -> awaitable<void> {
-            static int calls = 0;
-            if (++calls % 2 == 0)
-                co_await session.use("more");
-        }},
 };
 
 /// Whatever the hostility throws is reported beside the error that came before it.
@@ -456,6 +450,17 @@ awaitable<void> found_before_it_is_told(environment& env)
     }
 }
 
+awaitable<void> depends_on_the_run_before(environment& env)
+{
+    static int calls = 0;
+    mock_resource session("session");
+    co_await session.create();
+    if (++calls % 2 == 0)
+        co_await session.use("more");
+    co_await env.body()(session);
+    co_await session.close();
+}
+
 const bool registered = [] {
     const mishap::contract promises{.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
     for (const auto* const kind : {&deadly, &blocking, &others})
@@ -468,6 +473,7 @@ const bool registered = [] {
             [act = act](environment& env) -> awaitable<void> { return with_session(env, nullptr, act); },
             promises});
     mishap::register_manager({"found_before_it_is_told", &found_before_it_is_told, promises});
+    mishap::register_manager({"depends_on_the_run_before", &depends_on_the_run_before, promises});
     return true;
 }();
 
