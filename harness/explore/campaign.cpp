@@ -48,8 +48,11 @@ run_result& campaign::judged(const fault_plan& plan)
 run_result& campaign::accounted(const fault_plan& plan)
 {
     run_result& done = judged(plan);
-    if (result_.runs == 0)
+    if (result_.runs == 0) {
         settings_.settings = plan.settings;
+        settings_.invalid_settings = plan.invalid_settings;
+        settings_.clients = plan.clients;
+    }
     ++result_.runs;
     count(done);
     if (!done.holds()) {
@@ -115,6 +118,13 @@ bool campaign::repeats(const fault_plan& plan, const trace& before)
     return false;
 }
 
+/// No body is entered, even where nothing goes wrong, although the adapter serves clients.
+bool campaign::serves_nobody()
+{
+    return promises_.serves_clients() && !entered_ && settings_.invalid_settings.empty() &&
+           judged(settings_).trace.bodies.empty();
+}
+
 std::string campaign::told() const
 {
     std::string text = fmt::format("the campaign {}: {}, {} with a violation", result_.manager,
@@ -173,7 +183,7 @@ campaign_result campaign::finish()
         result_.invalid =
             "no fault ever fired, so nothing was tested: the adapter starts no operation on a mock resource, "
             "or the kinds that were asked for fit none";
-    if (result_.invalid.empty() && !result_.replayed && promises_.serves_clients() && !entered_)
+    if (result_.invalid.empty() && !result_.replayed && serves_nobody())
         result_.invalid = "no client's body was ever entered, so nobody was served: the adapter awaits no "
                           "body (env.body(), or client.body()), or its clients wait for something that never "
                           "comes";

@@ -80,6 +80,7 @@ private:
     run_result& accounted(const fault_plan& plan);
     void count(const run_result&);
     void check_settings(const fault_plan&) const;
+    bool serves_nobody();
     std::string told() const;
 
     const manager& under_test_;
@@ -89,7 +90,7 @@ private:
     std::function<void(run_result&)> judge_also_;
     bugs bugs_;
     std::vector<cell> cells_;
-    fault_plan settings_; ///< of every run; nothing else of it counts
+    fault_plan settings_; ///< of every run, and its clients; nothing else of it counts
     const runner* also_reads_ = nullptr;
     bool wants_faults_ = true;
     bool entered_ = false; ///< a client's body, in any run

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -120,10 +122,14 @@ std::string write_new(const std::string& name, const std::string& pattern, const
         const fs::path path = folder / file.name;
         std::error_code failed;
         fs::create_directories(path.parent_path(), failed);
+        errno = 0;
         std::ofstream out(path, std::ios::binary);
         out << file.text;
         if (!out.flush())
-            throw input_error(fmt::format("cannot write {}", path.string()));
+            throw input_error(fmt::format("cannot write {}: {}", path.string(),
+                std::strerror(failed       ? failed.value()
+                              : errno != 0 ? errno
+                                           : EIO)));
         said += fmt::format("wrote {}\n", path.string());
     }
     const std::string shown = folder.string();

@@ -42,7 +42,7 @@ namespace {
 
 /// Until `name_what_dies` is called there is no run.
 death_notes notes_of_run{[] { return ""; }, [] { return ""; }, []() -> std::uint64_t { return 0; }};
-constinit thread_local const so_far* innermost = nullptr;
+constinit thread_local const so_far* innermost_account = nullptr;
 pid_t program = 0;
 
 /// SIGTERM, SIGINT or SIGHUP, once it came.
@@ -433,7 +433,7 @@ private:
     {
         if (is_debugged())
             return;
-        constexpr int attempts_max = 1'000;
+        constexpr int attempts_max = 100;
         if (is_in_heap(context) && ++attempts < attempts_max) {
             look_every(1'000'000); // so soon that hardly anything happens until then
             return;
@@ -512,16 +512,16 @@ void name_what_dies(const death_notes& notes)
     static_cast<void>(watching);
 }
 
-so_far::so_far(std::function<std::string()> tell) : tell_(std::move(tell)), outer_(innermost)
+so_far::so_far(std::function<std::string()> tell) : tell_(std::move(tell)), outer_(innermost_account)
 {
-    innermost = this;
+    innermost_account = this;
 }
 
-so_far::~so_far() { innermost = outer_; }
+so_far::~so_far() { innermost_account = outer_; }
 
 void so_far::say_all()
 {
-    for (const so_far* one = innermost; one; one = one->outer_)
+    for (const so_far* one = innermost_account; one; one = one->outer_)
         std::fprintf(stderr, "mishap: so far, %s\n", printable(one->tell_()).c_str());
     std::fflush(stderr);
 }

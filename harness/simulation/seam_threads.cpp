@@ -16,6 +16,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <string>
 
@@ -239,6 +240,8 @@ pid_t fork() noexcept
     auto* here = active_seam();
     if (here && here->observer)
         here->observer->leaves("a process was forked (fork)");
+    if (here)
+        std::fflush(stdout); // or else what the child exits with says it once more
     const pid_t child = next();
     if (here && child == 0)
         here->in_child = true;

@@ -32,7 +32,7 @@ protected:
         const std::string start = (fixed ? "/usr/bin/setarch -R '" : "'") + program + "' ";
         std::string script = before;
         for (const char* arguments : {"sweep NAME --perturbations 1", "random NAME --cases 40 --seed 3",
-                 "random NAME --cases 20 --seed 4 --also deviate"}) {
+                 "random NAME --cases 20 --seed 4 --also abandon,deviate"}) {
             std::string words = arguments;
             words.replace(words.find("NAME"), 4, manager);
             script += start + words + "; ";

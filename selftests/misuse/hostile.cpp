@@ -15,11 +15,11 @@ namespace {
 using misuse::says;
 
 constexpr int by_signal = 128;
-constexpr int holds = 0;
-constexpr int broke = 1;
-constexpr int bad_input = 2;
+constexpr int ended_well = 0;
+constexpr int told_of_a_violation = 1;
+constexpr int refused_input = 2;
 
-struct row
+struct hostile_manager
 {
     const char* manager;
     /// How the program ends.
@@ -30,8 +30,11 @@ struct row
     misuse::variables limits = {};
 
     /// The program lives on.
-    bool survives() const { return code == holds || (code == broke && said.find(" breaks ") != said.npos); }
-    friend void PrintTo(const row& one, std::ostream* out) { *out << one.manager; }
+    bool survives() const
+    {
+        return code == ended_well || (code == told_of_a_violation && said.find(" breaks ") != said.npos);
+    }
+    friend void PrintTo(const hostile_manager& one, std::ostream* out) { *out << one.manager; }
 };
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -49,33 +52,36 @@ const std::string overflowed = "the stack overflowed";
 const std::string freed_twice = "the program was aborted";
 #endif
 
-const std::vector<row>& table()
+const std::vector<hostile_manager>& hostile_managers()
 {
     const auto dies = [](const char* manager, int code, const std::string& how,
                           misuse::variables limits = {}) {
-        return row{manager, code,
+        return hostile_manager{manager, code,
             how + " in the run that this repeats:\n  1 " + manager + " session.use=", std::move(limits)};
     };
     const auto breaks = [](const char* manager, const std::string& invariant) {
-        return row{manager, broke, std::string(manager) + " breaks " + invariant + '\n'};
+        return hostile_manager{
+            manager, told_of_a_violation, std::string(manager) + " breaks " + invariant + '\n'};
     };
     const auto blocks = [](const char* manager, const std::string& call) {
-        return row{manager, broke,
+        return hostile_manager{manager, told_of_a_violation,
             std::string(manager) +
                 " breaks blocks_the_thread\n  the code under test blocks the thread: " + call};
     };
     const auto leaves = [](const char* manager, const std::string& call) {
-        return row{manager, broke,
+        return hostile_manager{manager, told_of_a_violation,
             std::string(manager) +
                 " breaks leaves_the_simulation\n  the code under test leaves the simulation: " + call};
     };
-    const auto is_well = [](const char* manager) { return row{manager, holds, "0 runs with a violation"}; };
+    const auto is_well = [](const char* manager) {
+        return hostile_manager{manager, ended_well, "0 runs with a violation"};
+    };
     const std::string told = "the program was told to end";
     const std::string too_long = "a handler used 400ms of processor time and did not return";
     const std::string too_much = "a handler took 64 MiB of memory and did not return";
     const misuse::variables soon{{"MISHAP_HANDLER_TIME", "400ms"}};
     const misuse::variables little{{"MISHAP_HANDLER_TIME", "off"}, {"MISHAP_HANDLER_MEMORY", "64"}};
-    static const std::vector<row> rows{
+    static const std::vector<hostile_manager> rows{
         // What ends the program.
         dies("segfault", by_crash, crashed),
         dies("aborts", by_signal + 6, "the program was aborted"),
@@ -138,7 +144,7 @@ const std::vector<row>& table()
         breaks("leaves_a_coroutine", "no_stray_work"),
         breaks("leaves_a_timer", "no_stray_work"),
         is_well("stops_the_context"),
-        row{"depends_on_the_run_before", broke,
+        hostile_manager{"depends_on_the_run_before", told_of_a_violation,
             "depends_on_the_run_before breaks nondeterministic\n  the same plan gave two different runs"},
         // What throws.
         breaks("terminates", "no_escape"),
@@ -151,12 +157,13 @@ const std::vector<row>& table()
         is_well("throws_an_int"),
         is_well("throws_text"),
         // What misuses what it was given.
-        row{"runs_inside_a_run", bad_input, "runs_inside_a_run: mishap::run was called inside a run"},
-        row{"asks_for_clients", bad_input,
+        hostile_manager{
+            "runs_inside_a_run", refused_input, "runs_inside_a_run: mishap::run was called inside a run"},
+        hostile_manager{"asks_for_clients", refused_input,
             "asks_for_clients: environment::clients was called, but the contract"},
-        row{"resource_of_another_run", bad_input,
-            "resource_of_another_run: a mishap::resource of kind 'kept' outlived the run in which it was made"},
-        row{"closes_its_output", bad_input, "standard output cannot be written"},
+        hostile_manager{"resource_of_another_run", refused_input,
+            "resource_of_another_run: a mishap::resource of kind 'kept' outlived the run in which it"},
+        hostile_manager{"closes_its_output", refused_input, "standard output cannot be written"},
         is_well("writes_many_notes"),
         is_well("reports_nothing"),
         is_well("nothing"),
@@ -164,19 +171,19 @@ const std::vector<row>& table()
     return rows;
 }
 
-class hostile : public misuse::in_fresh_folder, public testing::WithParamInterface<row>
+class hostile : public misuse::in_fresh_folder, public testing::WithParamInterface<hostile_manager>
 {};
 
 TEST_P(hostile, is_named)
 {
-    const row& one = GetParam();
+    const hostile_manager& one = GetParam();
     const misuse::ended child = run(MISHAP_HOSTILE,
         {"sweep", one.manager, "--perturbations", "1", "--kinds", "fail io_error"}, one.limits);
     EXPECT_EQ(child.code, one.code) << child.out << child.err;
     EXPECT_TRUE(says(child.out + child.err, one.said));
 }
 
-INSTANTIATE_TEST_SUITE_P(each, hostile, testing::ValuesIn(table()),
+INSTANTIATE_TEST_SUITE_P(each, hostile, testing::ValuesIn(hostile_managers()),
     [](const auto& one) { return std::string(one.param.manager); });
 
 class after_hostile : public misuse::in_fresh_folder
@@ -209,7 +216,7 @@ TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
 {
     std::vector<std::string> files;
     std::vector<std::string> alone;
-    for (const row& one : table()) {
+    for (const hostile_manager& one : hostile_managers()) {
         // One counts its calls, one keeps a lock and another one needs it: those do depend on what was
         // before.
         const std::string_view name = one.manager;
@@ -236,7 +243,10 @@ TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
         }
         const misuse::ended child = run(MISHAP_HOSTILE, command);
         EXPECT_EQ(child.code, 1);
-        EXPECT_EQ(verdicts(child.out), expected);
+        const auto said = verdicts(child.out);
+        ASSERT_EQ(said.size(), expected.size());
+        for (std::size_t i = 0; i < said.size(); ++i)
+            EXPECT_EQ(said[i], expected[i]) << "after " << (i == 0 ? "nothing" : said[i - 1]);
     }
 }
 
@@ -269,6 +279,19 @@ TEST_F(after_hostile, a_program_that_is_told_to_end_tells_what_it_found)
     EXPECT_TRUE(says(files.out, "ok     nothing.yaml"));
     EXPECT_TRUE(says(files.err, "so far, 2 of 4 files ran: 1 as expected, 1 not\n"));
     EXPECT_TRUE(says(files.err, "posts_itself breaks livelock"));
+}
+
+// A sanitizer that ends the program is told of the run first.
+TEST_F(after_hostile, undefined_behaviour_is_told_with_its_run)
+{
+    const std::string program = MISHAP_UNDEFINED;
+    if (program.empty())
+        GTEST_SKIP() << "this compiler has no UndefinedBehaviorSanitizer";
+    const misuse::ended child = run(program, {"sweep", "undefined", "--kinds", "fail io_error"});
+    EXPECT_EQ(child.code, 1);
+    EXPECT_TRUE(says(child.err, "runtime error: signed integer overflow"));
+    EXPECT_TRUE(says(child.err, "mishap: a sanitizer ended the program in the run that this repeats:\n"
+                                "  1 undefined session.use=fail(io_error) ~"));
 }
 
 TEST_F(after_hostile, limits_that_do_not_read_are_refused)

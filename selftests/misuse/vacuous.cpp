@@ -41,12 +41,18 @@ TEST_F(vacuous, the_program_itself_is_right) { EXPECT_EQ(sweep({"right"}).code, 
 
 TEST_F(vacuous, an_adapter_that_fails_by_itself_is_blamed)
 {
-    for (const char* name : {"throws_first", "throws_after"}) {
+    for (const char* name : {"throws_first", "throws_an_int", "throws_after"}) {
         const misuse::ended child = sweep({name});
         EXPECT_EQ(child.code, 1) << name;
         EXPECT_TRUE(says(child.out, "breaks no_escape")) << name;
         EXPECT_TRUE(says(child.out, "although nothing had failed")) << name;
     }
+}
+
+TEST_F(vacuous, an_adapter_that_fails_for_a_fault_is_not_blamed)
+{
+    const misuse::ended child = sweep({"warms_up", "--kinds", "fail io_error"});
+    EXPECT_EQ(child.code, 0) << child.out << child.err;
 }
 
 TEST_F(vacuous, an_adapter_that_serves_nobody_is_refused)
@@ -66,6 +72,11 @@ TEST_F(vacuous, clients_without_a_body_are_no_pass)
     const misuse::ended child = sweep({"enters_no_body"});
     EXPECT_EQ(child.code, 1);
     EXPECT_TRUE(says(child.out, "no client's body was ever entered"));
+}
+
+TEST_F(vacuous, a_manager_without_a_body_may_be_about_other_things)
+{
+    EXPECT_EQ(sweep({"has_no_body", "--kinds", "fail io_error"}).code, 0);
 }
 
 TEST_F(vacuous, a_setting_that_does_not_read_is_named_even_where_the_manager_swallows_it)
@@ -151,6 +162,13 @@ TEST_F(vacuous, output_that_cannot_be_written_is_no_pass)
     EXPECT_EQ(child.code, 2);
     EXPECT_TRUE(says(child.err, "standard output cannot be written"));
     EXPECT_TRUE(says(child.err, "No space left"));
+    for (const char* words : {"sweep good_cleanup --perturbations 1", "list managers", "check good.yaml",
+             "--gtest_filter=cleanup_error.*"})
+        EXPECT_EQ(run("/bin/sh",
+                      {"-c", std::string("'") + MISHAP_PROGRAM + "' " + words + " > /dev/full 2>/dev/null"})
+                      .code,
+            2)
+            << words;
 }
 
 TEST_F(vacuous, a_sweep_without_perturbations_is_one_run)
@@ -159,6 +177,8 @@ TEST_F(vacuous, a_sweep_without_perturbations_is_one_run)
     EXPECT_EQ(child.code, 0);
     EXPECT_TRUE(says(child.out, "good_cleanup: 1 run, 0 faults fired, 0 runs with a violation"));
     EXPECT_TRUE(says(child.out, "complete: every plan of at most 0 perturbations"));
+    write("none.yaml", "mishap: 1\nmanager: good_cleanup\nexplore: {sweep: {perturbations: 0}}\n");
+    EXPECT_EQ(mishap({"run", "none.yaml"}).code, 0);
 }
 
 // Files ---------------------------------------------------------------------------------------------------
@@ -251,6 +271,19 @@ TEST_F(saving, says_why_it_failed)
     EXPECT_TRUE(says(child.out, "  saved     the counterexample cannot be written to file/bad_cleanup_"));
     EXPECT_TRUE(says(child.out, ".yaml: "));
     EXPECT_TRUE(says(child.out, "irectory"));
+}
+
+// Half a file would be taken for a whole one later.
+TEST_F(saving, leaves_nothing_where_the_disk_is_full)
+{
+    // No file may grow; what is printed goes to a pipe.
+    const misuse::ended child =
+        run("/bin/sh", {"-c", std::string("(trap '' XFSZ; ulimit -f 0; '") + MISHAP_PROGRAM +
+                                  "' sweep bad_cleanup 2>&1) | cat"});
+    EXPECT_TRUE(
+        says(child.out, "  saved     the counterexample cannot be written to mishap-failures/bad_cleanup_"));
+    EXPECT_TRUE(says(child.out, ".yaml: File too large"));
+    EXPECT_TRUE(files_in("mishap-failures").empty());
 }
 
 TEST_F(saving, needs_a_name)

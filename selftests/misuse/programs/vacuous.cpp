@@ -63,6 +63,17 @@ const bool registered = [] {
         throw std::runtime_error("cannot set the pool up");
         co_return;
     });
+    add("throws_an_int", of_two, [](environment&) -> awaitable<void> {
+        throw 42;
+        co_return;
+    });
+    add("warms_up", of_two, [](environment& env) -> awaitable<void> {
+        // Gives up where it cannot, which is no fault of its own.
+        mishap::mock_resource warm("warm");
+        co_await warm.create();
+        co_await warm.close();
+        co_await env.clients(serve);
+    });
     add("throws_after", of_two, [](environment& env) -> awaitable<void> {
         co_await env.clients(serve);
         throw std::runtime_error("cannot shut the pool down");
@@ -87,6 +98,11 @@ const bool registered = [] {
             co_await session.create();
             co_await session.close();
         });
+    });
+    add("has_no_body", of_one, [](environment&) -> awaitable<void> {
+        mishap::mock_resource session;
+        co_await session.create();
+        co_await session.close();
     });
     add("reads_size_unheard", of_one, [](environment& env) -> awaitable<void> {
         try {
