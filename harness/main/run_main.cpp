@@ -405,8 +405,9 @@ int help(std::vector<std::string>, const std::string& program)
     say(text +
         "\nExit codes: 2 if any input was bad, else 1 if anything broke, else 3 if nothing ran, else 0.\n"
         "Counterexamples are saved as scenario files in mishap-failures, or as --save says.\n"
-        "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS; MISHAP_HANDLER_TIME (10s) and MISHAP_HANDLER_MEMORY\n"
-        "(2048, in MiB), which one handler may use before it is taken for one that never returns, or off.\n");
+        "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS; MISHAP_HANDLER_TIME (10s) and\n"
+        "MISHAP_HANDLER_MEMORY (2048, in MiB), which one handler may use before it is taken for one that\n"
+        "never returns, or off.\n");
     return all_well;
 }
 
