@@ -12,12 +12,16 @@
 
 namespace mishap::detail {
 
-/// The C library's own function. Looked up on first use, not by a static initialiser: a user's global
-/// io_context may call ours before that would have run.
+/// The C library's own function, or a sanitizer's in front of it, which may be linked in beside ours. Looked
+/// up on first use, not by a static initialiser: a user's global io_context may call ours before that would
+/// have run.
 template <class Function>
 Function real(const char* name) noexcept
 {
-    return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+    char intercepted[64] = "__interceptor_";
+    std::strncat(intercepted, name, sizeof intercepted - std::strlen(intercepted) - 1);
+    void* const sanitizers = dlsym(RTLD_DEFAULT, intercepted);
+    return reinterpret_cast<Function>(sanitizers ? sanitizers : dlsym(RTLD_NEXT, name));
 }
 
 /// Whether a sanitizer's runtime calls. UBSan's check of virtual calls looks whether memory can be read by
