@@ -43,7 +43,7 @@ menu::menu(const sweep_options& options, const contract& promises)
       deviates_(options.deviate || (by_default_ && promises.work.abandonable)),
       a_while_(std::min<duration>(
           std::max<duration>(std::chrono::minutes(1), 2 * promises.time.recovery.value_or(duration(0))),
-          options.limits.horizon / 4))
+          options.limits.horizon.value_or(std::chrono::hours(24)) / 4))
 {
     if (by_default_ && promises_.work.survives_deaf) {
         kinds_.push_back(fault::deaf());

@@ -89,7 +89,8 @@ private:
             const duration longer = longest_wait_ < std::chrono::minutes(5)
                                         ? longest_wait_ + std::chrono::seconds(1)
                                         : duration(std::chrono::hours(1));
-            plan.arrivals[last] = std::min(longer, options_.limits.horizon / 2);
+            plan.arrivals[last] =
+                std::min(longer, options_.limits.horizon.value_or(std::chrono::hours(24)) / 2);
             visit_within(4);
         }
         after_gap_ = false;

@@ -51,6 +51,7 @@ void account::read_errors()
     timeouts_.clear();
     refusals_.clear();
     suppressed_.clear();
+    stopped_.clear();
     if (!any)
         return;
     // The first of several operations that delivered one object comes first.
@@ -60,6 +61,7 @@ void account::read_errors()
     find_errors(contract_->time.errors, timeouts_);
     find_errors(contract_->errors.refuses, refusals_);
     find_errors(contract_->errors.suppresses, suppressed_);
+    find_errors(contract_->errors.cancelled, stopped_);
     for (const error_terms::translation& t : contract_->errors.translates)
         if (const error* to = find_error(t.to); to && to->matches)
             translations_.push_back({symbol(t.from), to});
@@ -149,6 +151,7 @@ told account::look_into(const std::exception_ptr& thrown) const
         found.cancelled = found.cancelled || detail::says_cancelled(inside.code);
         found.timeout = found.timeout || matches_any(timeouts_, cause);
         found.refusal = found.refusal || matches_any(refusals_, cause);
+        found.stopped = found.stopped || matches_any(stopped_, cause);
         cause = inside.cause;
     }
     if (const auto* const of_std = detail::caught_as<std::system_error>(thrown))
@@ -183,7 +186,7 @@ bool account::tells(const client_account& client, const reason& r) const
         return false;
     switch (r.what) {
     case reason::kind::cancellation:
-        return client.told.cancelled;
+        return client.told.cancelled || client.told.stopped;
     case reason::kind::deadline:
     case reason::kind::whole:
     case reason::kind::own_timeout:
@@ -414,8 +417,8 @@ void account::add_client_deadlines(const client_account& mine)
         if (!is.cancelled)
             reasons_.push_back({reason::kind::body, body.left, is.source, body.error});
     }
-    if (client.cancelled != none)
-        reasons_.push_back({reason::kind::cancellation, client.cancelled});
+    for (index i = client.first_cancellation; i != none; i = trace_->cancellations[i].next)
+        reasons_.push_back({reason::kind::cancellation, trace_->cancellations[i].event});
     add(reason::kind::whole, contract_->time.whole, mine.worked);
 }
 

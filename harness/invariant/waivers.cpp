@@ -124,12 +124,11 @@ bool peer_gone(const question& q)
 {
     if (is_of(q, reason::kind::operation))
         return operation_of(q).result == result::peer_gone && !is_told_check(q);
-    const index cancelled = outcome_of(q.of, q.client).cancelled;
     return is(q, reason::kind::cancellation) &&
            std::any_of(q.client.operations.begin(), q.client.operations.end(), [&](index i) {
                const operation_record& op = q.of.trace().operations[i];
                return op.result == result::peer_gone && op.cancel_requested != none &&
-                      op.cancel_requested >= cancelled;
+                      op.cancel_requested >= q.one.seen;
            });
 }
 
@@ -201,10 +200,39 @@ bool only_cleans_up_after(const account& of, const client_account& client, index
     });
 }
 
+/// Whether nothing but clean-up was in flight for the client at that event, and none of it was asked to stop.
+bool waits_for_clean_up(const account& of, const client_account& client, index event)
+{
+    bool any = false;
+    for (const index i : client.operations) {
+        const operation_record& op = of.trace().operations[i];
+        if (op.started == none || op.started > event || (op.completed != none && op.completed < event) ||
+            of.was_left_behind(i, event) || of.is_on_the_side(i, event))
+            continue;
+        const bool cleans_up = op.role == role::close || op.role == role::commit ||
+                               op.role == role::rollback || op.role == role::release;
+        if (!cleans_up || op.in_body || of.operations()[i].how == wait_end::struck)
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+bool was_unheard(const question& q)
+{
+    const trace& happened = q.of.trace();
+    for (index i = outcome_of(q.of, q.client).first_cancellation; i != none;
+         i = happened.cancellations[i].next)
+        if (happened.cancellations[i].event == q.one.seen)
+            return happened.cancellations[i].unheard;
+    return false;
+}
+
 bool shielded(const question& q)
 {
     return is(q, reason::kind::cancellation) &&
-           (outcome_of(q.of, q.client).unheard || only_cleans_up_after(q.of, q.client, q.one.seen));
+           (was_unheard(q) || only_cleans_up_after(q.of, q.client, q.one.seen) ||
+               waits_for_clean_up(q.of, q.client, q.one.seen));
 }
 
 /// Whether what the body waited for had ended when the cancellation came, so that the body came to its end.
@@ -274,6 +302,22 @@ bool not_stopped(const account& of, const client_account& client, const reason* 
                return op.started < owed->seen && owed->seen < op.completed && op.cancel_requested == none &&
                       !op.failed_with().empty() && of.tells(client, r);
            });
+}
+
+/// Whether the client is told of a clean-up that had failed before.
+bool clean_up_failed_first(const account& of, const client_account& client, const reason* owed)
+{
+    if (!owed || owed->what == reason::kind::cancellation)
+        return false;
+    const std::exception_ptr& error = outcome_of(of, client).error;
+    return std::any_of(client.operations.begin(), client.operations.end(), [&](index i) {
+        const operation_record& op = of.trace().operations[i];
+        const bool may_be_told =
+            (op.role == role::close && of.contract().errors.close != close_error_policy::reported) ||
+            op.role == role::release;
+        return may_be_told && op.result == result::failed && op.delivered < owed->seen &&
+               (of.comes_from(i, error, client.told) || of.is_translated(i, error));
+    });
 }
 
 bool null_handle(const account& of, const client_account& client, const reason* owed)
@@ -385,7 +429,8 @@ constexpr waiver_row table[] = {
                            "and it succeeded."},
         arrived_after_all},
     {{"shielded",
-         "The cancellation came when only clean-up was left, or where no cancellation can be heard."},
+         "The cancellation came when only clean-up was left, during clean-up that is shielded, or where no "
+         "cancellation can be heard."},
         shielded},
     {{"clean_up", "Clean-up was given up at its deadline; only a commit must be told."}, clean_up},
     {{"own_timeout", "The manager gave something up that the contract gives no deadline."}, own_timeout},
@@ -397,6 +442,8 @@ constexpr waiver_row table[] = {
         nullptr, refused},
     {{"not_stopped", "It was in flight when the client was cancelled, was never asked to stop, and failed."},
         nullptr, not_stopped},
+    {{"clean_up_failed_first", "A close or release had failed before, and the client is told of that."},
+        nullptr, clean_up_failed_first},
     {{"null_handle", "A create yielded a null handle; what it says then is its own affair."}, nullptr,
         null_handle},
     {{"invalid_setting", "A setting was declared invalid; how that is refused is the manager's own affair."},

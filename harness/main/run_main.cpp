@@ -229,6 +229,23 @@ std::vector<fault> named_kinds(const arguments& given)
     return kinds;
 }
 
+/// `--horizon 2h --steps-max 1000`
+limits named_limits(const arguments& given)
+{
+    limits bounds;
+    if (const auto text = given.option("horizon")) {
+        try {
+            bounds.horizon = parse_duration(*text);
+        } catch (const input_error& e) {
+            throw input_error(fmt::format("--horizon: {}", e.what()));
+        }
+        if (*bounds.horizon <= duration(0))
+            throw input_error("--horizon is 0s: a run needs some time");
+    }
+    bounds.steps_max = given.number("steps-max", 1, 1'000'000'000).value_or(bounds.steps_max);
+    return bounds;
+}
+
 int show(const campaign_result& result, const arguments& given, const std::string& program)
 {
     const std::string folder = folder_to_save_in(given);
@@ -262,7 +279,8 @@ void read_also(const arguments& given, Options& options)
 
 int sweep_manager(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(std::move(words), {"perturbations", "kinds", "also", "runs-max", "with", "save"});
+    const arguments given(std::move(words),
+        {"perturbations", "kinds", "also", "runs-max", "horizon", "steps-max", "with", "save"});
     const manager& under_test = named_manager(given);
     sweep_options options;
     options.perturbations =
@@ -271,13 +289,15 @@ int sweep_manager(std::vector<std::string> words, const std::string& program)
     read_also(given, options);
     options.runs_max =
         given.number("runs-max", 1, std::numeric_limits<std::uint64_t>::max()).value_or(options.runs_max);
+    options.limits = named_limits(given);
     options.settings = named_settings(given);
     return show(sweep(under_test, options), given, program);
 }
 
 int random_runs(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(std::move(words), {"cases", "seed", "kinds", "also", "with", "save"});
+    const arguments given(
+        std::move(words), {"cases", "seed", "kinds", "also", "horizon", "steps-max", "with", "save"});
     const manager& under_test = named_manager(given);
     random_options options;
     constexpr auto most = std::numeric_limits<std::uint64_t>::max();
@@ -286,18 +306,19 @@ int random_runs(std::vector<std::string> words, const std::string& program)
     for (const fault& kind : named_kinds(given))
         options.kinds.push_back(kind.kind);
     read_also(given, options);
+    options.limits = named_limits(given);
     options.settings = named_settings(given);
     return show(random_campaign(under_test, options), given, program);
 }
 
 int replay(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(std::move(words), {});
+    const arguments given(std::move(words), {"horizon", "steps-max"});
     if (given.rest().size() != 1)
         throw input_error("replay takes one token, in quotes: replay '1 session session.close=hang ~7f3a'");
     const replay_token token = parse_token(given.rest().front());
     const manager& under_test = get_manager(token.manager);
-    detail::runner once(under_test, under_test.promises, {});
+    detail::runner once(under_test, under_test.promises, named_limits(given));
     const run_result& run = once.run(token.plan);
     if (!once.inert().empty()) {
         fault_plan stale;
@@ -370,14 +391,14 @@ const std::vector<command>& commands()
         {"run", "run [FILE|DIR ...] [--save DIR]", "run scenario files; without any, those of this program",
             &run_files},
         {"sweep",
-            "sweep MANAGER [--perturbations N] [--kinds A,B] [--also abandon,deviate] [--runs-max N] [--with "
-            "NAME=VALUE] [--save DIR]",
+            "sweep MANAGER [--perturbations N] [--kinds A,B] [--also abandon,deviate] [--runs-max N] "
+            "[--horizon TIME] [--steps-max N] [--with NAME=VALUE] [--save DIR]",
             "run a manager under every plan of at most N perturbations (default 2)", &sweep_manager},
         {"random",
-            "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] [--with "
-            "NAME=VALUE] [--save DIR]",
+            "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] [--horizon TIME] "
+            "[--steps-max N] [--with NAME=VALUE] [--save DIR]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
-        {"replay", "replay TOKEN", "repeat the run of a report", &replay},
+        {"replay", "replay TOKEN [--horizon TIME] [--steps-max N]", "repeat the run of a report", &replay},
         {"list",
             "list managers|faults|invariants|waivers|errors|contract|coverage|keys|patterns|document-rules|"
             "verdicts [SECTION] [--format markdown]",

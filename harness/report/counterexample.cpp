@@ -112,6 +112,13 @@ std::string to_scenario(const counterexample& c)
     }
     if (!c.invariants.empty())
         text += fmt::format("invariants: [{}]\n", fmt::join(c.invariants, ", "));
+    if (const limits& bounds = c.minimal.limits; bounds != limits()) {
+        text += "limits:\n";
+        if (bounds.horizon)
+            text += fmt::format("  horizon: {}\n", to_string(*bounds.horizon));
+        if (bounds.steps_max != limits().steps_max)
+            text += fmt::format("  steps_max: {}\n", bounds.steps_max);
+    }
     if (!c.minimal.fired.settings.empty()) {
         text += "with:\n";
         for (const auto& [name, value] : c.minimal.fired.settings)

@@ -68,10 +68,14 @@ constexpr key_row<contract> terms[] = {
     {"closing_counts", "true|false", "false",
         "a resource counts against the capacity until its close has ended, not only until it starts",
         [](const value& v, contract& c) { c.capacity.closing_counts = v.flag(); }, "capacity.closing_counts"},
-    {"create_attempts", "1..1000", "1",
+    {"create_attempts", "1..1000|unlimited", "1",
         "this many creates may be tried, one after another that failed or beside one that is slow; they, "
         "and what is waited between them, share the create timeout",
-        [](const value& v, contract& c) { c.attempts.create = v.number<std::uint32_t>(); },
+        [](const value& v, contract& c) {
+            c.attempts.create = v.node().IsScalar() && v.node().Scalar() == "unlimited"
+                                    ? attempt_terms::unlimited
+                                    : v.number<std::uint32_t>();
+        },
         "attempts.create"},
     {"body_attempts", "1..1000", "1",
         "a client's body may be run this many times, again after it or the commit failed; of the attempts' "
@@ -104,6 +108,9 @@ constexpr key_row<contract> terms[] = {
                 });
         },
         "errors.translates"},
+    {"cancelled_errors", "[ERROR, ...]", "",
+        "with which a client that was cancelled may end, besides `operation_aborted`",
+        [](const value& v, contract& c) { c.errors.cancelled = v.errors(); }, "errors.cancelled"},
     {"reports_cleanup_errors", "true|false", "false",
         "an error of a close, rollback or release that yields to another one is given to the report sink; "
         "`close_error: reported` says so too",

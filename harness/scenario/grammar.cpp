@@ -161,6 +161,20 @@ constexpr key_row<scenario> keys_of_explore[] = {
         [](const value& v, scenario& s) { read_keys(v, "random", keys_of_random, s.random.emplace()); }},
 };
 
+constexpr key_row<limits> keys_of_limits[] = {
+    {"horizon", "DURATION", "4 times the largest deadline, at least 10min, beyond what the plan delays",
+        "virtual time after which a client that still waits is stuck",
+        [](const value& v, limits& l) {
+            const duration given = v.time();
+            if (given <= duration(0))
+                v.refuse("the horizon is 0s: a run needs some time");
+            l.horizon = given;
+        }},
+    {"steps_max", "1..1000000000", "100000",
+        "handlers that run while time does not pass: at the limit the run breaks `livelock`",
+        [](const value& v, limits& l) { l.steps_max = v.number<std::uint64_t>(); }},
+};
+
 void read_exploration(const reader& at, scenario& into)
 {
     read_keys(at, "explore", keys_of_explore, into);
@@ -234,6 +248,8 @@ constexpr key_row<draft> keys_of_scenario[] = {
     {"step_cost", "DURATION", "0",
         "virtual time that each step takes: without it, time stands still while handlers run",
         [](const value& v, draft& d) { d.s.plan.step_cost = v.time(std::chrono::hours(1)); }},
+    {"limits", "{...}", "", "the bounds of each run; see below",
+        [](const value& v, draft& d) { read_keys(v, "limits", keys_of_limits, d.s.limits); }},
     {"contract", "{...}", "the registration's", "terms that replace those of the registration; see below",
         [](const value& v, draft& d) { d.contract.emplace(v); }},
     {"faults", "{OPERATION: FAULT, ...}", "",
@@ -355,7 +371,7 @@ std::vector<detail::key_section> detail::key_sections()
     return {section_of("", keys_of_scenario), cancel_section(), abandon_section(),
         section_of("expect", keys_of_expect), section_of("explore", keys_of_explore),
         section_of("explore.sweep", keys_of_sweep), section_of("explore.random", keys_of_random),
-        contract_section()};
+        section_of("limits", keys_of_limits), contract_section()};
 }
 
 std::vector<std::string_view> detail::alternatives(std::string_view form)

@@ -163,6 +163,14 @@ awaitable<void> run_body(world& where, resource* lent, body_work work, lane in)
     return where.body(lent, std::move(work), in);
 }
 
+void world::abort(index resource) noexcept
+{
+    std::vector<index> in_flight;
+    operations_.list_on(resource, in_flight);
+    for (const index operation : in_flight)
+        request_stop(operation);
+}
+
 } // namespace mishap::detail
 
 namespace mishap {

@@ -205,10 +205,15 @@ index clients::cancel(std::size_t client, cancellation type, std::size_t plan_in
     const auto in = static_cast<lane>(client);
     const index struck = record_.add(event_kind::client_cancelled, in, static_cast<index>(client));
     outcome& mine = record_->outcomes[client];
-    const bool unheard = state_of(in).unheard_waits > 0;
-    mine.unheard = unheard && (mine.unheard || mine.cancelled == none);
-    if (mine.cancelled == none)
+    const auto row = static_cast<index>(record_->cancellations.size());
+    record_->cancellations.push_back({.event = struck, .unheard = state_of(in).unheard_waits > 0});
+    if (mine.cancelled == none) {
         mine.cancelled = struck;
+        mine.first_cancellation = row;
+    } else {
+        record_->cancellations[mine.last_cancellation].next = row;
+    }
+    mine.last_cancellation = row;
     if (plan_index != none)
         record_.add_strike(plan_index, what, struck);
     const speaking_as client_itself(handlers_, in, {origin::strike, struck});

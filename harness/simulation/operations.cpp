@@ -63,6 +63,7 @@ void operations::begin(const contract& promises, const fault_plan& plan, std::ui
     turns_ = 0;
     lazily_fired_ = 0;
     probing_ = false;
+    waiting_.clear();
 }
 
 // Identity
@@ -202,6 +203,8 @@ void operations::update_ledger(const operation_record& op)
     if (op.resource == none)
         return;
     resource_record& target = record_->resources[op.resource];
+    if (op.role != role::create && target.broken_by.empty() && has_broken(op))
+        target.broken_by = op.failed_with();
     if (op.role == role::create) {
         // With a reply that was lost, the resource may exist, but nobody has a handle to close it by.
         const bool exists = op.result == result::ok && !behaviour_of(op.fault.kind).yields_nothing;
@@ -235,8 +238,43 @@ index operations::add(const operation_id& id, role what, index resource)
     return which;
 }
 
+void operations::fail_if_broken(operation_record& op) const
+{
+    const bool ends_it = op.role == role::create || op.role == role::close || op.role == role::body;
+    // Where health is not the manager's business, what it lends is no connection that breaks.
+    if (ends_it || op.resource == none || contract_->work.keeps_broken)
+        return;
+    const symbol error = record_->resources[op.resource].broken_by;
+    if (!error.empty())
+        op.fault = fault::fail(error);
+}
+
+void operations::wait_for_peer(symbol kind, symbol name)
+{
+    if (std::find(waiting_.begin(), waiting_.end(), std::pair(kind, name)) == waiting_.end())
+        waiting_.emplace_back(kind, name);
+}
+
+bool operations::waits_for_peer(const operation_record& op) const noexcept
+{
+    return !op.blocking && std::any_of(waiting_.begin(), waiting_.end(), [&](const auto& one) {
+        return one.first == op.id.kind && one.second == op.id.name;
+    });
+}
+
+void operations::list_on(index resource, std::vector<index>& into) const
+{
+    into.clear();
+    for (const pending& one : pending_)
+        if (at(one.operation).resource == resource)
+            into.push_back(one.operation);
+}
+
 void operations::decide(operation_record& op)
 {
+    if (waits_for_peer(op))
+        op.fault = fault::hang();
+    fail_if_broken(op);
     // Fresh clients are there to see whether the manager still serves, not to be hurt.
     if (op.in_probe)
         return;

@@ -59,6 +59,9 @@ public:
     /// A run begins.
     void begin(const contract&, const fault_plan&, std::uint64_t run);
 
+    /// Operations of that name hang where the plan says nothing of them.
+    void wait_for_peer(symbol kind, symbol name);
+
     // Identity.
     /// The identity that the next operation of that kind would have.
     operation_id next_id(const handle& on, role what, symbol name, lane running) const;
@@ -100,6 +103,8 @@ public:
     waits_for waiting_for(index operation) const noexcept;
     void wait_for(index operation, waits_for what) noexcept;
     std::size_t count(waits_for what) const noexcept { return counts_[static_cast<std::size_t>(what)]; }
+    /// Lists those that are under way on a resource, in the order of their starts.
+    void list_on(index resource, std::vector<index>& into) const;
     /// Lists those that wait for this, in the order in which they came to.
     void list(waits_for what, std::vector<index>& into);
     /// How many a handler waits for.
@@ -158,6 +163,9 @@ private:
     static std::uint32_t& count_up(std::vector<counter>&, symbol kind, symbol name);
     operation_record& at(index operation) const noexcept { return record_->operations[operation]; }
     index add(const operation_id& id, role what, index resource);
+    bool waits_for_peer(const operation_record& op) const noexcept;
+    /// Of what broke, nothing but the close succeeds, unless the plan says otherwise.
+    void fail_if_broken(operation_record& op) const;
     void decide(operation_record& op);
     pending* find(index operation) noexcept;
     void count_wait(waits_for what, int change) noexcept
@@ -178,6 +186,7 @@ private:
     std::size_t suspended_ = 0;
     std::uint64_t turns_ = 0;
     std::uint32_t lazily_fired_ = 0;
+    std::vector<std::pair<symbol, symbol>> waiting_; ///< kinds and names that wait for a peer
     bool probing_ = false;
 };
 

@@ -155,6 +155,16 @@ void resource::force_close() noexcept
         world_->force_close(*this);
 }
 
+void resource::waits_for_peer(symbol name) { home().wait_for_peer(kind_, name); }
+
+void resource::abort() noexcept
+{
+    if (detail::world::current() == world_ && run_ == world_->run_number() && index_ != none)
+        world_->abort(index_);
+}
+
+bool resource::is_open() const noexcept { return world_->life_of(*this) == life::open; }
+
 bool resource::usable() const noexcept
 {
     return world_->life_of(*this) == life::open && !world_->broken(*this);

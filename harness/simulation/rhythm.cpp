@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "rhythm.hpp"
 
+#include "vocabulary/deadlines.hpp"
+
 #include <algorithm>
 
 namespace mishap::detail {
@@ -22,8 +24,6 @@ constexpr std::uint64_t calls_before_reading = 16;
 /// A client that works its way through a long list does the same again and again, too: far more of it before
 /// that is taken for waiting.
 constexpr int periods_of_work = 10'000;
-/// Deadlines beyond that are not waited for; it keeps sums of them from overflowing.
-constexpr duration longest_asked = std::chrono::hours(24 * 365);
 /// More than so many different things are no ticks.
 constexpr std::size_t ticks_max = 256;
 
@@ -55,23 +55,8 @@ void rhythm::begin(const contract& promises) noexcept
     calls_ = steps_ = silent_ = 0;
     last_silent_ = silent_every_ = duration(0);
     steady_since_ = repeating_since_ = duration(0);
-    longest_deadline_ = duration(0);
     at_rest_ = false;
-    const auto consider = [&](const std::optional<duration>& timeout, std::uint32_t times = 1) {
-        if (timeout && *timeout > duration(0))
-            longest_deadline_ = std::max(
-                longest_deadline_, *timeout * std::min<duration::rep>(times, longest_asked / *timeout));
-        if (timeout)
-            longest_deadline_ = std::max(longest_deadline_, *timeout);
-    };
-    consider(promises.time.create, promises.time.per_attempt ? promises.attempts.create : 1);
-    consider(promises.time.use);
-    consider(promises.time.close);
-    consider(promises.time.other);
-    consider(promises.time.acquire);
-    consider(promises.time.whole);
-    consider(promises.time.recovery);
-    longest_deadline_ = std::min(longest_deadline_, longest_asked);
+    longest_deadline_ = longest_deadline(promises);
 }
 
 void rhythm::restart(duration now) noexcept

@@ -7,6 +7,7 @@
 #include "world.hpp"
 
 #include "fault/fired.hpp"
+#include "vocabulary/deadlines.hpp"
 #include "vocabulary/expectations.hpp"
 #include "vocabulary/mix.hpp"
 
@@ -80,7 +81,7 @@ world& thread_world()
 
 runner::runner(const manager& under_test, contract promises, limits bounds, chooser* order,
     std::span<const std::string> only)
-    : manager_(&under_test), bounds_(bounds), order_(order), only_(select_invariants(only))
+    : manager_(&under_test), order_(order), only_(select_invariants(only))
 {
     if (!invariant_errors().empty())
         throw std::logic_error(invariant_errors().front());
@@ -97,6 +98,7 @@ runner::runner(const manager& under_test, contract promises, limits bounds, choo
     result_.manager = under_test.name;
     capacity_ = promises.capacity.resources;
     result_.contract = std::move(promises);
+    result_.limits = bounds;
 }
 
 /// Sums of a few times must not overflow, nor those of all steps.
@@ -183,6 +185,8 @@ run_result& runner::run(const fault_plan& plan)
         result_.plan = plan;
     result_.contract.capacity.resources = capacity_of(result_.plan);
     usage_of_run() = {.gives_settings = !result_.plan.settings.empty()};
+    bounds_ = result_.limits;
+    bounds_.horizon = horizon_of(bounds_, result_.contract, result_.plan);
     thread_world().run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);
     collect_fired(result_.trace, result_.plan, result_.fired);
     if (is_told_to_end())

@@ -118,7 +118,7 @@ void world::begin(const manager& under_test, const contract& promises, const lim
     barrier_size_ = 1;
     record_.begin(happened, plan.perturbations.size());
     happened.unwrap = promises.errors.unwrap;
-    agenda_.begin(bounds.horizon);
+    agenda_.begin(*bounds.horizon);
     rhythm_.begin(promises);
     instant_ = duration(0);
     steps_at_instant_ = 0;

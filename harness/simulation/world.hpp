@@ -128,6 +128,9 @@ public:
     }
     void report(std::exception_ptr error) noexcept { record_.add_report(std::move(error)); }
     void note(std::string_view text) { record_.add_note(text); }
+    void wait_for_peer(symbol kind, symbol name) { operations_.wait_for_peer(kind, name); }
+    /// Whatever is in flight on that resource is asked to stop.
+    void abort(index resource) noexcept;
     void wait_unheard(lane in, int more) noexcept { clients_.wait_unheard(in, more); }
     void expectation_failed(expectation_record failed)
     {

@@ -102,8 +102,8 @@ std::string contradiction(const contract& promises)
         return "create_attempts and close_attempts are one at least: the first attempt is one";
     if (promises.time.per_attempt && !promises.time.create)
         return "deadline_per_attempt is set without a create_timeout: there is no deadline to give";
-    for (const auto* const names :
-        {&promises.errors.suppresses, &promises.errors.refuses, &promises.time.errors})
+    for (const auto* const names : {&promises.errors.suppresses, &promises.errors.refuses,
+             &promises.errors.cancelled, &promises.time.errors})
         for (const std::string& name : *names)
             if (!find_error(name))
                 return unknown_word("error", name, error_names());

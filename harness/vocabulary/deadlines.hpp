@@ -5,6 +5,9 @@
 #include <mishap/contract.hpp>
 #include <mishap/operation.hpp>
 
+#include <mishap/plan.hpp>
+
+#include <algorithm>
 #include <optional>
 
 namespace mishap::detail {
@@ -28,6 +31,48 @@ inline std::optional<duration> timeout_of(const contract& promises, role what, b
     default:
         return promises.time.other;
     }
+}
+
+/// Deadlines beyond that are not waited for; it keeps sums of them from overflowing.
+inline constexpr duration longest_counted = std::chrono::hours(24 * 365);
+
+/// The largest of the contract's deadlines, or zero where it has none.
+inline duration longest_deadline(const contract& promises)
+{
+    duration longest{0};
+    const auto consider = [&](const std::optional<duration>& timeout, std::uint32_t times = 1) {
+        if (timeout && *timeout > duration(0))
+            longest =
+                std::max(longest, *timeout * std::clamp<duration::rep>(longest_counted / *timeout, 1, times));
+    };
+    consider(promises.time.create,
+        promises.time.per_attempt && promises.attempts.create <= 1000 ? promises.attempts.create : 1);
+    consider(promises.time.use);
+    consider(promises.time.close);
+    consider(promises.time.other);
+    consider(promises.time.acquire);
+    consider(promises.time.whole);
+    consider(promises.time.recovery);
+    return std::min(longest, longest_counted);
+}
+
+/// How far time may go in a run of this plan.
+inline duration horizon_of(const limits& bounds, const contract& promises, const fault_plan& plan)
+{
+    constexpr duration at_least = std::chrono::minutes(10);
+    constexpr int deadlines = 4;
+    if (bounds.horizon)
+        return *bounds.horizon;
+    duration horizon = std::max(at_least, deadlines * longest_deadline(promises));
+    const auto add = [&](duration later) { horizon += std::min(later, longest_counted); };
+    duration last_arrival{0};
+    for (const auto& [client, when] : plan.arrivals)
+        last_arrival = std::max(last_arrival, when);
+    add(last_arrival);
+    for (const perturbation& p : plan.perturbations)
+        if (p.is_fault())
+            add(p.fault().after);
+    return horizon;
 }
 
 } // namespace mishap::detail

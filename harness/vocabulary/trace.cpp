@@ -121,6 +121,7 @@ void trace::clear()
     adapter = {};
     has_adapter = false;
     strikes.clear();
+    cancellations.clear();
     bodies.clear();
     reports.clear();
     escapes.clear();

@@ -103,6 +103,7 @@ struct told
     bool cancelled = false; ///< it, or a cause of it, says that something was cancelled
     bool timeout = false;   ///< it, or a cause of it, is one of the contract's `timeout_errors`
     bool refusal = false;   ///< it, or a cause of it, is one of the contract's `refuses`
+    bool stopped = false;   ///< it, or a cause of it, is one of the contract's `cancelled_errors`
     std::optional<std::error_code> plain = {}; ///< the value of a `std::system_error`, which carries no mark
 };
 
@@ -321,7 +322,7 @@ private:
     std::vector<std::pair<const void*, index>> thrown_; ///< the errors of operations, by their objects
     std::vector<std::pair<const void*, mishap::told>> looked_into_;
     std::vector<bool> reported_;
-    std::vector<const error*> timeouts_, refusals_, suppressed_;
+    std::vector<const error*> timeouts_, refusals_, suppressed_, stopped_;
     struct translation
     {
         symbol from;

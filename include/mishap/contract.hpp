@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -123,9 +124,13 @@ struct capacity_terms
 /// How often things may be tried.
 struct attempt_terms
 {
+    /// For a manager that tries until it is cancelled, or until a deadline of its client's passes.
+    static constexpr std::uint32_t unlimited = std::numeric_limits<std::uint32_t>::max();
+
     /// Permits this many creates by one client, of whatever kinds: one after another that failed, or beside
-    /// another that is slow. All of them, and what is waited between them, share the create timeout, whose
-    /// clock starts with the first; see `time.per_attempt`.
+    /// another that is slow; or `unlimited`. All of them, and what is waited between them, share the create
+    /// timeout, whose clock starts with the first; see `time.per_attempt`. What is done with a new resource
+    /// before it is lent, such as a handshake, is part of its attempt.
     std::uint32_t create = 1;
     /// Permits running one client's body this many times in all, for managers that try it again after it, or
     /// the commit after it, failed. Of the attempts' errors only the last one must reach the caller. An
@@ -157,6 +162,8 @@ struct error_terms
     /// of them are served; in the end all must be.
     std::vector<std::string> refuses = {};
     std::vector<translation> translates = {};
+    /// Errors that a client which was cancelled may see, besides `operation_aborted`.
+    std::vector<std::string> cancelled = {};
     /// Finds the error inside one that wraps it in a way of its own, or gives null; for managers whose errors
     /// carry their cause otherwise than `std::nested_exception`.
     std::exception_ptr (*unwrap)(const std::exception_ptr&) = nullptr;
@@ -242,7 +249,9 @@ struct limits
     /// after a hundred times as many in all.
     std::uint64_t steps_max = 100'000;
     /// Virtual time from the run's start. At the limit a client that still waits is stuck; from then on each
-    /// stage of the run's end has one more hour, for clean-up.
+    /// stage of the run's end has one more hour, for clean-up. Unset: ten minutes, or four times the
+    /// contract's largest deadline, whichever is more, beyond whatever the plan itself delays or lets come
+    /// later. A manager whose own pauses are longer than that needs a limit that covers them.
     ///
     /// A client is found stuck sooner where only periodic work is left, such as a heartbeat. That is when all
     /// that happened recurred at a constant distance for 100 periods, or for ten minutes and 20 periods,
@@ -250,7 +259,9 @@ struct limits
     /// Where the distance varies, nothing new must have happened for ten minutes and 20 periods, or for four
     /// times that deadline, whichever is more. What a client itself repeats, other than checks, counts after
     /// 10,000 periods.
-    duration horizon = std::chrono::hours(24);
+    std::optional<duration> horizon = {};
+
+    friend bool operator==(const limits&, const limits&) = default;
 };
 
 } // namespace mishap

@@ -12,6 +12,7 @@
 #include <exception>
 #include <functional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace mishap {
@@ -37,6 +38,24 @@ struct error
     std::any value = {};
 };
 
+namespace detail {
+
+template <class Exception>
+concept carries_code = std::derived_from<Exception, boost::system::system_error> ||
+    std::derived_from<Exception, std::system_error>;
+
+/// The code that operations which report codes give, or none.
+template <class Exception>
+boost::system::error_code code_in(const Exception& example)
+{
+    if constexpr (std::derived_from<Exception, boost::system::system_error>)
+        return example.code();
+    else
+        return {};
+}
+
+} // namespace detail
+
 /// Options of `register_error`.
 struct error_options
 {
@@ -49,7 +68,8 @@ struct error_options
 /// Thread safety: call before the first run (a static initialiser is the usual place).
 void register_error(error);
 
-/// An error thrown as a copy of `example`, and recognised by its type.
+/// An error thrown as a copy of `example`, and recognised by its type; where that carries an error code, by
+/// the code as well.
 template <class Exception>
 error thrown_error(std::string_view name, Exception example, error_options options = {})
 {
@@ -57,8 +77,14 @@ error thrown_error(std::string_view name, Exception example, error_options optio
         .name = name,
         .make = [example] { return std::make_exception_ptr(example); },
         .matches =
-            [](const std::exception_ptr& thrown) { return detail::caught_as<Exception>(thrown) != nullptr; },
-        .code = {},
+            [example](const std::exception_ptr& thrown) {
+                const Exception* const same = detail::caught_as<Exception>(thrown);
+                if constexpr (detail::carries_code<Exception>)
+                    return same && same->code() == example.code();
+                else
+                    return same != nullptr;
+            },
+        .code = detail::code_in(example),
         .breaking = options.breaking,
         .about = std::move(options.about),
         .value = example,

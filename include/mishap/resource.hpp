@@ -43,7 +43,10 @@ using real_effect = std::function<void()>;
 /// ```
 ///
 /// Every operation does what the run's plan says: it succeeds after one suspension, or fails, hangs, takes
-/// time. A fake that is a moved-from husk must not be used. Destroying it while it is open is recorded.
+/// time. Once an operation on it failed with a breaking error, such as `connection_reset`, all others on it
+/// fail with that error, except its close and what the plan decides otherwise; not where the contract says
+/// `keeps_broken`. A fake that is a moved-from husk must not be used. Destroying it while it is open is
+/// recorded.
 ///
 /// Lifetimes: must not outlive the run in which it was made, and must not be moved while an operation is
 /// under way.
@@ -216,6 +219,18 @@ public:
 
     /// Drops it at once. Cannot fail.
     void force_close() noexcept;
+
+    /// From now on, operations of that name on resources of this kind wait for what a peer sends, as a read
+    /// does: unless the plan gives one a delay, an outcome or a fault, it ends when it is asked to stop, when
+    /// its resource is aborted, or with the run. Call it before the first, in the fake's constructor.
+    void waits_for_peer(symbol name);
+
+    /// What is in flight on it ends with `operation_aborted`, as when a socket is closed. It stays open: what
+    /// closes it for the ledger is a close, a `force_close` or, by contract, its destruction.
+    void abort() noexcept;
+
+    /// True from the end of a create that succeeded until its close starts.
+    bool is_open() const noexcept;
 
     /// True while it is open and no breaking error has been delivered on it.
     bool usable() const noexcept;

@@ -32,6 +32,8 @@ struct run_result
 {
     std::string manager;
     mishap::contract contract;
+    /// What was asked for; the horizon may be unset.
+    mishap::limits limits;
     /// The plan that was asked for.
     fault_plan plan;
     /// What of it fired, in order: the canonical plan.

@@ -171,6 +171,7 @@ struct resource_record
     index first_close = none;
     bool ever_open = false;
     mishap::lane borrower = nobody; ///< the client that it is lent to
+    symbol broken_by = {};          ///< the breaking error that an operation on it failed with
 };
 
 enum class ending : std::uint8_t
@@ -191,13 +192,22 @@ struct outcome
     std::exception_ptr error = {};
     index started = none;
     index ended = none;
-    index cancelled = none;
-    /// It waited for a callback whenever it was cancelled, which hears of no cancellation.
-    bool unheard = false;
+    index cancelled = none;          ///< for the first time
+    index first_cancellation = none; ///< of its row in `trace::cancellations`
+    index last_cancellation = none;
     index abandoned = none;
     index stuck = none;      ///< the stage event at which it was found waiting for ever
     std::uint32_t began = 0; ///< the step in which its own code was entered; 0 until then
     bool probe = false;      ///< it came after the others, to see whether it is served
+};
+
+/// A cancellation of a client by its caller.
+struct cancellation_record
+{
+    index event = none;
+    /// The client waited for a callback, which hears of no cancellation.
+    bool unheard = false;
+    index next = none; ///< the same client's next one
 };
 
 /// One stay inside the body.
@@ -310,6 +320,7 @@ struct trace
     outcome adapter;
     bool has_adapter = false;
     std::vector<strike_record> strikes;
+    std::vector<cancellation_record> cancellations;
     std::vector<body_record> bodies;
     std::vector<report_record> reports;
     std::vector<std::exception_ptr> escapes; ///< and those under way at std::terminate; may be null
