@@ -302,7 +302,7 @@ std::span<const coverage_row> default_coverage()
         {"fail after effect", "closes and commits: done, but the reply is lost"},
         {"hang", "each operation: it ends when it is cancelled"},
         {"delay",
-            "each operation: until a microsecond before each deadline, and until it; without a deadline a minute"},
+            "each operation: until a microsecond before each deadline, and until it; without any, a minute"},
         {"late", "each operation: cancelled, it ends at the deadline all the same, or a microsecond later"},
         {"cancel", "each client, at each step of the run and in each of its operations"},
         {"cancel, hang after effect", "begins, acquires and commits: given up, though they came about"},
@@ -312,8 +312,8 @@ std::span<const coverage_row> default_coverage()
         {"capacity 1", "where the adapter reads a setting `capacity` and the contract gives more than one"},
         {"deaf, late by an hour", "with `survives_deaf` in the contract"},
         {"abandonment, deviations",
-            "with `abandonable` in the contract, or `--also abandon,deviate`: a client's coroutine, or the whole "
-            "world, is destroyed at each step; an operation lets another client go first"},
+            "with `abandonable` in the contract, or `--also abandon,deviate`: a client's coroutine, or the "
+            "whole world, is destroyed at each step; an operation lets another client go first"},
     };
     return rows;
 }

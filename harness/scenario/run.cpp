@@ -37,7 +37,8 @@ bool matches_outcome(const run_result& run, const std::string& wanted)
 /// Whether a run of this scenario depends on more than a token carries.
 bool needs_its_file(const scenario& s)
 {
-    return !s.contract_terms.empty() || s.limits != limits() || !s.equivalent_to.empty() || !s.invariants.empty();
+    return !s.contract_terms.empty() || s.limits != limits() || !s.equivalent_to.empty() ||
+           !s.invariants.empty();
 }
 
 std::string join_operations(const std::vector<operation_id>& ids)

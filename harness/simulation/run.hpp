@@ -42,7 +42,7 @@ private:
 
     const manager* manager_;
     std::optional<std::uint32_t> capacity_; ///< of the contract
-    limits bounds_; ///< of the run under way, with its horizon
+    limits bounds_;                         ///< of the run under way, with its horizon
     chooser* order_;
     std::vector<const invariant*> only_;
     run_result result_;

@@ -98,8 +98,8 @@ TEST(sources, have_at_most_650_lines)
 
 TEST(sources, have_lines_of_at_most_110_columns)
 {
-    expect_only({},
-        "a line has at most 110 columns: break it by hand where clang-format cannot", [](const source& s) {
+    expect_only({}, "a line has at most 110 columns: break it by hand where clang-format cannot",
+        [](const source& s) {
             return std::ranges::any_of(s.lines, [](const std::string& line) { return width_of(line) > 110; });
         });
 }
