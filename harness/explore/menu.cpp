@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "menu.hpp"
 
+#include "vocabulary/wire_errors.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -85,11 +87,28 @@ std::vector<perturbation> menu::choices(
             if (first != here.id.lane && here.step < clients[client].to)
                 all.push_back({.at = here.id, .what = deviation{.first = first}});
         }
+    if (here.wire != wire_call::none && by_default_) {
+        for (const fault& fitted : wire_faults(here))
+            all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, fitted)}});
+        return all;
+    }
     for (const fault& kind : kinds_)
         for (const fault& fitted : fit(kind, here))
             all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, fitted)}});
     return all;
 }
+
+namespace {
+
+/// How the plainest failure of all comes about on a socket.
+fault as_of(wire_call call, fault plainest)
+{
+    if (call != wire_call::none && plainest.error == plain)
+        plainest.error = plain_error(call);
+    return plainest;
+}
+
+} // namespace
 
 /// Two sites do not fail with the same value: where a manager keeps nothing of an error but that, it
 /// tells which of them the caller saw.
@@ -98,14 +117,67 @@ fault menu::told_apart(const fault_plan& plan, const fault& kind) const
     // Who tries again because of an error must be able to meet it twice.
     if (promises_.attempts.create > 1 || promises_.attempts.body > 1 || promises_.attempts.close > 1)
         return kind;
-    static const symbol other("access_denied");
+    struct substitute
+    {
+        symbol error;
+        symbol other;
+    };
+    static const substitute substitutes[] = {{plain, "access_denied"}, {breaking, "connection_aborted"},
+        {"connection_refused", "network_unreachable"}, {"host_not_found", "host_not_found_try_again"}};
     const bool fails = kind.kind == fault_kind::fail || kind.kind == fault_kind::fail_after_effect;
-    const bool taken = std::any_of(plan.perturbations.begin(), plan.perturbations.end(),
-        [&](const perturbation& p) { return p.is_fault() && p.fault().error == plain; });
     fault changed = kind;
-    if (fails && kind.error == plain && taken)
-        changed.error = other;
+    for (const auto& [error, other] : substitutes) {
+        const auto has_it = [&](const perturbation& p) { return p.is_fault() && p.fault().error == error; };
+        if (fails && kind.error == error && (error != breaking || saw_sockets_) &&
+            std::any_of(plan.perturbations.begin(), plan.perturbations.end(), has_it))
+            changed.error = other;
+    }
     return changed;
+}
+
+/// What a network does to a call on a socket.
+std::vector<fault> menu::wire_faults(const place& here) const
+{
+    saw_sockets_ = true;
+    const auto append_timing = [&](std::vector<fault>& to) {
+        to.push_back(fault::hang());
+        for (const fault& delay : fit(fault::delay(duration(0)), here))
+            to.push_back(delay);
+        for (const fault& cancelled : fit(fault::cancel(), here))
+            to.push_back(cancelled);
+    };
+    std::vector<fault> all;
+    switch (here.wire) {
+    case wire_call::socket:
+        return {fault::fail("too_many_files")};
+    case wire_call::connect:
+        all = {fault::fail("connection_refused"), fault::fail("host_unreachable")};
+        for (const duration deadline : here.deadlines)
+            if (deadline != duration(0))
+                all.push_back(fault::fail("connection_refused", deadline));
+        append_timing(all);
+        return all;
+    case wire_call::accept:
+        return {fault::fail("too_many_files"), fault::fail("connection_aborted")};
+    case wire_call::receive:
+        all = {fault::fail(breaking), fault::fail("end_of_file"), fault::one_byte()};
+        append_timing(all);
+        return all;
+    case wire_call::send:
+        all = {fault::fail(breaking), fault::fail_after_effect(breaking), fault::one_byte()};
+        append_timing(all);
+        return all;
+    case wire_call::resolve:
+        all = {fault::fail("host_not_found"), fault::hang()};
+        for (const fault& delay : fit(fault::delay(duration(0)), here))
+            all.push_back(delay);
+        return all;
+    case wire_call::none:
+    case wire_call::shutdown:
+    case wire_call::close:
+        break;
+    }
+    return {};
 }
 
 std::vector<perturbation> menu::plain_choices(const place& here, const fault_plan& plan) const
@@ -116,7 +188,8 @@ std::vector<perturbation> menu::plain_choices(const place& here, const fault_pla
     for (const fault& kind : kinds_)
         if (kind == fault::fail(plain) || kind == fault::hang() || kind == fault::cancel())
             if (!fit(kind, here).empty())
-                all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, kind)}});
+                all.push_back(
+                    {.at = here.id, .what = operation_fault{told_apart(plan, as_of(here.wire, kind))}});
     return all;
 }
 
@@ -128,7 +201,7 @@ std::vector<perturbation> menu::choices_at(
         const auto& known = here.deadlines;
         if (std::find(known.begin(), known.end(), when) != known.end())
             continue;
-        for (const fault& what : {fault::late(when), fault::fail(plain, when)})
+        for (const fault& what : {fault::late(when), as_of(here.wire, fault::fail(plain, when))})
             all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, what)}});
     }
     return all;
@@ -150,7 +223,7 @@ std::vector<menu::outage> menu::outages(
     // Where clients wait without a deadline they would do so until the horizon.
     constexpr std::uint32_t a_dozen = 12;
     const bool bounded = promises_.time.acquire || promises_.time.whole || promises_.attempts.create > 1;
-    const auto strikes = [&](const operation_id& at, bool every_lane) {
+    const auto strikes = [&](const operation_id& at, wire_call wire, bool every_lane) {
         operation_id first = at;
         first.occurrence = first.attempt = 1;
         if (every_lane)
@@ -158,7 +231,7 @@ std::vector<menu::outage> menu::outages(
         repetition repeats{.every_lane = every_lane};
         if (!bounded)
             repeats.last = a_dozen;
-        return perturbation{.at = first, .what = operation_fault{fault::fail(plain), repeats}};
+        return perturbation{.at = first, .what = operation_fault{as_of(wire, fault::fail(plain)), repeats}};
     };
     const auto place_of = [&](const operation_record& op) {
         return place{.position = op.position,
@@ -187,20 +260,20 @@ std::vector<menu::outage> menu::outages(
         if (op.role != role::close) {
             operation_id mine = op.id;
             mine.lane = last;
-            peer_gone.push_back(strikes(mine, false));
+            peer_gone.push_back(strikes(mine, op.wire, false));
         }
         if (op.position < from)
             continue;
         outage& one = all.emplace_back(outage{place_of(op), {}});
         if (arrival == none) {
-            one.what.push_back(strikes(op.id, true));
+            one.what.push_back(strikes(op.id, op.wire, true));
             continue;
         }
         // Whoever came before meets it, and nobody else.
         for (lane client = background_lane; client < last; ++client) {
             operation_id theirs = op.id;
             theirs.lane = client;
-            one.what.push_back(strikes(theirs, false));
+            one.what.push_back(strikes(theirs, op.wire, false));
         }
     }
     // What was left idle is of no use any more, and nothing new is to be had.
@@ -310,6 +383,9 @@ std::span<const coverage_row> default_coverage()
         {"clients one by one",
             "where several come: in turns, in relays, and the last one after an idle while"},
         {"capacity 1", "where the adapter reads a setting `capacity` and the contract gives more than one"},
+        {"faults of a network",
+            "sockets of the code under test: refused, unreachable, reset before and after, end of file, one "
+            "byte at a time, names not found, no descriptors left"},
         {"deaf, late by an hour", "with `survives_deaf` in the contract"},
         {"abandonment, deviations",
             "with `abandonable` in the contract, or `--also abandon,deviate`: a client's coroutine, or the "

@@ -56,6 +56,7 @@ public:
 
 private:
     std::vector<fault> fit(const fault& kind, const place&) const;
+    std::vector<fault> wire_faults(const place&) const;
     fault told_apart(const fault_plan&, const fault& kind) const;
     bool tries_again() const noexcept;
 
@@ -66,6 +67,7 @@ private:
     bool abandons_;
     bool deviates_;
     duration a_while_;
+    mutable bool saw_sockets_ = false;
 };
 
 /// What a sweep tries by default, and where.

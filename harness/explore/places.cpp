@@ -104,7 +104,8 @@ places list_places(const trace& happened, const fault_plan& plan, const contract
                 .prefix_hash = op.prefix_hash,
                 .step = op.started == none ? 0 : happened.events[op.started].step,
                 .deadlines = deadlines_of(promises, happened, op),
-                .blocking = op.blocking});
+                .blocking = op.blocking,
+                .wire = op.wire});
     }
     if (with_boundaries)
         list_boundaries(happened, from, found.all);

@@ -21,6 +21,7 @@ struct place
     std::uint32_t step = 0;
     std::vector<duration> deadlines = {}; ///< which fall on its end, from its start
     bool blocking = false;
+    wire_call wire = wire_call::none;
 };
 
 /// The steps after which a client can be interrupted: from `from` on, and before `to`.

@@ -41,7 +41,7 @@ fault_plan draw_plan(rc::Random random, const std::vector<fault_kind>& kinds)
         // whether there are null handles at all, only the user knows.
         const bool on_request = what == fault_kind::deaf || what == fault_kind::late ||
                                 what == fault_kind::empty || what == fault_kind::cancel_after_effect ||
-                                what == fault_kind::hang_after_effect;
+                                what == fault_kind::hang_after_effect || what == fault_kind::one_byte;
         return (kinds.empty() && !on_request) || std::find(kinds.begin(), kinds.end(), what) != kinds.end();
     };
     // First tier: which kinds take part at all, a coin each; a campaign in which every kind always takes part

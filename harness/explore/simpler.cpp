@@ -39,6 +39,7 @@ std::uint32_t rank(const fault& f, const contract& promises)
         return named + timed;
     case fault_kind::cancel:
         return 2 + typed;
+    case fault_kind::one_byte:
     case fault_kind::ok_now:
         return 5;
     case fault_kind::fail_after_effect:
@@ -206,6 +207,7 @@ private:
         case fault_kind::ok:
         case fault_kind::ok_now:
         case fault_kind::empty:
+        case fault_kind::one_byte:
         case fault_kind::bad_alloc:
             break;
         }

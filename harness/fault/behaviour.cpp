@@ -23,6 +23,7 @@ constexpr behaviour table[fault_kinds] = {
     {fault_kind::cancel, ends::after_a_strike, false, true, true, false, false},
     {fault_kind::cancel_after_effect, ends::after_a_strike, false, true, true, true, false},
     {fault_kind::hang_after_effect, ends::never, false, true, false, true, false},
+    {fault_kind::one_byte, ends::soon, false, true, true, false, false},
 };
 
 static_assert(std::all_of(std::begin(table), std::end(table),

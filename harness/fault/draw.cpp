@@ -2,6 +2,7 @@
 #include "draw.hpp"
 
 #include "vocabulary/mix.hpp"
+#include "vocabulary/wire_errors.hpp"
 
 #include <chrono>
 #include <iterator>
@@ -64,6 +65,8 @@ std::optional<fault> draw(const lazy_faults& lazy, const contract& promises, con
         return fault::cancel_after_effect();
     case fault_kind::hang_after_effect:
         return fault::hang_after_effect();
+    case fault_kind::one_byte:
+        return op.wire != wire_call::none ? std::optional(fault::one_byte()) : std::nullopt;
     case fault_kind::late:
         return fault::late(draw_duration(promises, op, parameter));
     case fault_kind::fail_after_effect:
@@ -71,8 +74,11 @@ std::optional<fault> draw(const lazy_faults& lazy, const contract& promises, con
         static const symbol errors[] = {
             "io_error", "io_error", "connection_reset", "timed_out", "value_error", "foreign"};
         const bool takes_time = (parameter >> 16) % 4 == 0;
+        symbol error = errors[parameter % std::size(errors)];
+        if (op.wire != wire_call::none && errno_of(error, op.wire == wire_call::resolve) == 0)
+            error = plain_error(op.wire);
         return fault{.kind = kind,
-            .error = errors[parameter % std::size(errors)],
+            .error = error,
             .after = takes_time ? draw_duration(promises, op, parameter) : duration(0)};
     }
     case fault_kind::delay:

@@ -42,6 +42,8 @@ constexpr fault_description table[fault_kinds] = {
         "takes effect, and its client is cancelled while it is pending, so that nobody is told"},
     {fault_kind::hang_after_effect, "hang after effect", false, false, false,
         "takes effect, but never completes: its reply was lost; stops when cancelled"},
+    {fault_kind::one_byte, "one byte", false, false, false,
+        "a send or receive on a socket moves one byte; of anything else it means nothing"},
 };
 
 const fault_description& row(fault_kind kind) { return table[static_cast<std::size_t>(kind)]; }

@@ -156,9 +156,10 @@ void judge_closes_only_what_exists(const evidence& e, violations& found)
         const operation_record* create =
             resource.create == none ? nullptr : &e.trace.operations[resource.create];
         // A create whose reply was lost has taken effect all the same.
-        const bool took_effect =
-            create && !yielded_nothing(*create) &&
-            (create->result == result::ok || create->fault.kind == fault_kind::fail_after_effect);
+        // So has a connect that failed: the descriptor is there.
+        const bool took_effect = create && !yielded_nothing(*create) &&
+                                 (create->result == result::ok || resource.wire ||
+                                     create->fault.kind == fault_kind::fail_after_effect);
         const bool existed = took_effect && create->completed < op.started;
         if (existed)
             continue;

@@ -18,6 +18,15 @@ namespace mishap::detail {
 
 namespace {
 
+/// An operation by its name, or what a call on a socket waits for.
+std::string name_of_wait(const evidence& e, index operation)
+{
+    for (const call_record& call : e.trace.stuck_calls)
+        if (call.operation == operation)
+            return fmt::format("{} ({})", call.what, name_of(e, operation));
+    return name_of(e, operation);
+}
+
 bool is_pending(const operation_record& op, index at)
 {
     return op.started != none && op.started <= at && (op.completed == none || op.completed > at);
@@ -70,8 +79,8 @@ public:
             const operation_record& op = e_.trace.operations[i];
             if (op.started == none || op.started > stuck || (op.completed != none && op.completed < stuck))
                 continue;
-            std::string item = fmt::format("{} of lane {} since {}", name_of(e_, i), lane_name(op.id.lane),
-                to_string(e_.trace.time_of(op.started)));
+            std::string item = fmt::format("{} of lane {} since {}", name_of_wait(e_, i),
+                lane_name(op.id.lane), to_string(e_.trace.time_of(op.started)));
             if (op.cancel_requested != none && op.cancel_requested < stuck)
                 item += fmt::format(", which lane {} asked to stop at {} and which did not listen",
                     lane_name(e_.trace.events[op.cancel_requested].lane),
@@ -243,7 +252,7 @@ bool judge_stuck(const evidence& e, lane in, scene& run, violations& found)
             continue;
         violation v = blame(in, role::body,
             fmt::format("{} waits for {} for ever", name_of_client(e, in),
-                by_operation ? name_of(e, wait.operation) : "something that is no operation"),
+                by_operation ? name_of_wait(e, wait.operation) : "something that is no operation"),
             {}, "every client ends",
             fmt::format(
                 "it was still waiting when nothing was left that could happen; {}", run.pending_at(stuck)));

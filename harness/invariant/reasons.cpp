@@ -341,7 +341,16 @@ void account::add_deadline(const client_account& mine, index i)
     const bool passed = row.due && at >= *row.due;
     // A timeout that the contract says nothing of is the manager's own affair, and so is one of what goes on
     // beside the body, which may end it.
-    const bool given_up = op.cancel_requested == end && mine.told.timeout && at > trace_->time_of(op.started);
+    // A timer may be over several operations: what it gives up at once comes right after one that took time.
+    const auto came_before = [&](index earlier) {
+        const operation_record& other = trace_->operations[earlier];
+        return other.completed != none && trace_->time_of(other.completed) == at &&
+               trace_->time_of(other.started) < at;
+    };
+    const bool given_up = op.cancel_requested == end && mine.told.timeout &&
+                          (at > trace_->time_of(op.started) ||
+                              std::any_of(mine.operations.begin(),
+                                  std::find(mine.operations.begin(), mine.operations.end(), i), came_before));
     const bool is_told =
         row.beside_body && contract_->errors.checks_are_told && passed && op.result != result::ok;
     if ((op.in_body || row.beside_body) && !is_told) {

@@ -63,8 +63,12 @@ void judge_one_at_a_time(const evidence& e, violations& found)
                !(all[second].role == role::close && asked != none && asked < all[second].started);
     };
     std::vector<overlap> overlaps;
-    for (const resource_account& resource : e.account.resources())
-        find_overlaps(resource.operations, during, conflict, overlaps);
+    for (const resource_account& resource : e.account.resources()) {
+        // A socket goes both ways, and its calls do not wait for each other.
+        const auto which = static_cast<std::size_t>(&resource - e.account.resources().data());
+        if (!e.trace.resources[which].wire)
+            find_overlaps(resource.operations, during, conflict, overlaps);
+    }
     std::sort(overlaps.begin(), overlaps.end());
     for (const auto& [i, j] : overlaps) {
         const operation_record& second = all[i];
@@ -151,10 +155,11 @@ index operation_left(const evidence& e)
     const duration limit = e.trace.time_of(last) + e.contract.time.grace + timer_precision;
     for (index i = 0; i < e.trace.operations.size(); ++i) {
         const operation_record& op = e.trace.operations[i];
+        // Nobody can stop the resolution of a name.
         const bool permitted = op.role == role::body || op.in_body || op.role == role::create ||
-                               op.role == role::force_close || op.result == result::abandoned ||
-                               op.cancel_requested < last || e.account.operations()[i].came_late ||
-                               e.excused(op.id.lane);
+                               op.wire == wire_call::resolve || op.role == role::force_close ||
+                               op.result == result::abandoned || op.cancel_requested < last ||
+                               e.account.operations()[i].came_late || e.excused(op.id.lane);
         if (permitted || op.started > last || op.completed < last)
             continue;
         const bool hung = op.completed == none || op.result == result::peer_gone;

@@ -2,6 +2,7 @@
 #include "waivers.hpp"
 
 #include "vocabulary/deadlines.hpp"
+#include "vocabulary/wire_errors.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -326,6 +327,17 @@ bool null_handle(const account& of, const client_account& client, const reason* 
                         [&](index i) { return yielded_nothing(of.trace().operations[i]); });
 }
 
+bool said_by_the_peer(const account& of, const client_account& client, const reason* owed)
+{
+    const auto got_bytes = [&](index i) {
+        const operation_record& op = of.trace().operations[i];
+        return op.wire == wire_call::receive && op.result == result::ok && (op.ended || op.moved != 0);
+    };
+    return !owed && client.told.source == none && !client.told.timeout &&
+           is_of_protocol(outcome_of(of, client).error) &&
+           std::any_of(client.operations.begin(), client.operations.end(), got_bytes);
+}
+
 bool came_when_peers_had_gone(const account& of, const client_account& client, const reason* owed)
 {
     const index source = client.told.source;
@@ -446,6 +458,9 @@ constexpr waiver_row table[] = {
         nullptr, clean_up_failed_first},
     {{"null_handle", "A create yielded a null handle; what it says then is its own affair."}, nullptr,
         null_handle},
+    {{"said_by_the_peer", "A socket gave the client bytes, or the end of them; what it makes of that is the "
+                          "protocol's affair."},
+        nullptr, said_by_the_peer},
     {{"invalid_setting", "A setting was declared invalid; how that is refused is the manager's own affair."},
         nullptr, invalid_setting},
     {{"other_reason",

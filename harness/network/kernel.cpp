@@ -72,15 +72,6 @@ void kernel::used_when_closed(int number, act what) noexcept
             watcher_->stale(what, entry);
 }
 
-std::vector<socket*> kernel::open_sockets()
-{
-    std::vector<socket*> open;
-    for (socket* s : table_)
-        if (s && s->watched)
-            open.push_back(s);
-    return open;
-}
-
 socket* kernel::make(socket_kind kind, sa_family_t family)
 {
     if (spare_.empty()) {

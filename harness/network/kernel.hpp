@@ -101,8 +101,6 @@ public:
     }
     /// Whether there is any socket at all, so that the network must be asked.
     bool in_use() const noexcept { return !all_.empty(); }
-    /// The program's own sockets that are open, in the order of their numbers.
-    std::vector<socket*> open_sockets();
 
     // Calls.
     answer open_socket(int domain, int type, int protocol);

@@ -44,14 +44,16 @@ duration agenda::last_due() const noexcept
     return last;
 }
 
-agenda::next agenda::step(duration limit, bool timers_count) noexcept
+agenda::next agenda::step(duration limit, bool timers_count, duration others) noexcept
 {
     const reactor& own = clock_.reactors.front();
     const bool timer_armed = timers_count && own.expiry >= duration(0);
     const bool entry_first = !entries_.empty() && (!timer_armed || entries_.front().at <= own.expiry);
-    if (!entry_first && !timer_armed)
+    const duration planned = entry_first ? entries_.front().at : timer_armed ? own.expiry : duration::max();
+    const bool others_first = others != duration::max() && others <= planned;
+    if (!entry_first && !timer_armed && !others_first)
         return next::nothing;
-    const duration until = std::max(entry_first ? entries_.front().at : own.expiry, clock_.now);
+    const duration until = std::max(others_first ? others : planned, clock_.now);
     if (until > limit) {
         // Walking towards a timer that is never due changed nothing, so the clock goes back to when something
         // last happened.
@@ -59,6 +61,8 @@ agenda::next agenda::step(duration limit, bool timers_count) noexcept
         return next::nothing;
     }
     clock_.now = until;
+    if (others_first)
+        return next::others;
     if (!entry_first) {
         ring();
         return next::timer;

@@ -48,10 +48,12 @@ public:
         nothing, ///< nothing is due until the limit
         timer,   ///< a timer of Asio's, which its reactor will report
         entries, ///< see `take_due`
+        others,  ///< what the network or another thread does by itself
     };
     /// Lets time pass until something is due, but not beyond the limit. `timers_count` says that Asio has
     /// something pending: if not, an armed timerfd means nothing, since a cancelled timer leaves it armed.
-    next step(duration limit, bool timers_count) noexcept;
+    /// `others` is when something else is due, or `duration::max()`; it comes before a timer of that instant.
+    next step(duration limit, bool timers_count, duration others) noexcept;
     /// The next of those that are due now, or nothing.
     std::optional<entry> take_due() noexcept;
     /// The reactor reports its timer now, too, if that is due at this very instant.

@@ -75,7 +75,7 @@ void clients::end() noexcept
 
 clients::lane_state& clients::state_of(lane in)
 {
-    const auto which = static_cast<std::size_t>(in + 1);
+    const auto which = in == peer_lane ? 0 : static_cast<std::size_t>(in + 1);
     if (which >= lanes_.size())
         lanes_.resize(which + 1);
     return lanes_[which];

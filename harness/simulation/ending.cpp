@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "ending.hpp"
 
+#include "connections.hpp"
+
 #include "vocabulary/causes.hpp"
 #include "vocabulary/deadlines.hpp"
 
@@ -64,8 +66,11 @@ void last_stages::list_pending()
     trace& happened = *world_.record_;
     happened.stuck_work.clear();
     happened.ticks.clear();
+    happened.stuck_calls.clear();
     world_.handlers_.list_work(happened.stuck_work);
     world_.rhythm_.list(happened.ticks, happened);
+    if (world_.connections_)
+        world_.connections_->describe_waiting(happened.stuck_calls);
 }
 
 /// Those whose body hangs go first: nobody promised anything about them, and others may only be waiting for
@@ -103,7 +108,8 @@ bool last_stages::end_what_hangs()
     if (!pass_deadlines())
         return false;
     const auto is_under_way = [&] {
-        return world_.operations_.suspended_count() != 0 || !world_.agenda_.empty();
+        return world_.operations_.suspended_count() != 0 || !world_.agenda_.empty() ||
+               (world_.connections_ && world_.connections_->any_waiting(world_.somebody_waits()));
     };
     for (int round = 0; round < rounds_max && is_under_way(); ++round) {
         world_.record_.add(stage::peers_gone);
@@ -135,6 +141,12 @@ bool last_stages::pass_deadlines()
         else if (promises.time.grace != duration(0))
             last = std::max(last, now + promises.time.grace + 2 * timer_precision);
     });
+    if (world_.connections_)
+        for (const index waiting : world_.connections_->waiting()) {
+            const operation_record& op = world_.record_->operations[waiting];
+            if (const auto timeout = timeout_of(promises, op.role, op.in_body))
+                last = std::max(last, world_.record_->time_of(op.started) + *timeout + 2 * timer_precision);
+        }
     if (last == now)
         return true;
     world_.agenda_.extend_horizon();
@@ -236,6 +248,13 @@ bool last_stages::end_adapter()
     return !world::is_over(world_.drive());
 }
 
+void last_stages::fail_hanging()
+{
+    if (world_.connections_)
+        world_.connections_->fail_waiting(world_.somebody_waits());
+    world_.complete_all(waits_for::nothing, result::peer_gone);
+}
+
 bool last_stages::pass_grace()
 {
     const duration grace = world_.contract_->time.grace;
@@ -253,8 +272,12 @@ void last_stages::judge_what_is_left()
     handlers& executors = world_.handlers_;
     executors.list_work(world_.record_->stray_work);
     // What an abandoned client waited for is dropped when it comes.
-    world_.record_->stray_reactor = !executors.context().stopped() && !executors.has_abandoned_work();
+    // A socket's wait is work of its client's, or of a peer's.
+    const bool has_sockets = world_.connections_ && world_.connections_->in_use();
+    world_.record_->stray_reactor =
+        !executors.context().stopped() && !executors.has_abandoned_work() && !has_sockets;
     world_.record_.add(stage::judged);
+    world_.end_peers();
 }
 
 /// The end of an abandoned world: everything is destroyed, on record.

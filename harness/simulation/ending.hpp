@@ -32,7 +32,7 @@ private:
     void shut_down() noexcept;
     std::vector<std::size_t> choose_stuck_clients() const;
     void give_up(std::size_t client);
-    void fail_hanging() { world_.complete_all(waits_for::nothing, result::peer_gone); }
+    void fail_hanging();
 
     world& world_;
 };

@@ -133,7 +133,7 @@ void handlers::list_work(std::vector<work_record>& into) const
 {
     const auto lock = lock_work();
     for (const work_token& token : work_)
-        if (token.count != 0 && !token.abandoned)
+        if (token.count != 0 && !token.abandoned && token.in != peer_lane)
             into.push_back({token.in, token.step, token.since});
 }
 

@@ -59,15 +59,10 @@ helper_threads::helper_threads(seam& where) noexcept : here_(&where) {}
 
 helper_threads::~helper_threads()
 {
-    for (auto& one : all_) {
-        if (one->now == helper::state::finished) {
-            ::sem_destroy(&one->go);
-            ::sem_destroy(&one->back);
-        } else {
-            // Somebody may still run on it; what it uses stays.
-            static_cast<void>(one.release());
-        }
-    }
+    forget_ended();
+    // Somebody may still run on what is left; what it uses stays.
+    for (auto& one : all_)
+        static_cast<void>(one.release());
 }
 
 void* helper_threads::main_of(void* started) noexcept
@@ -245,17 +240,21 @@ bool helper_threads::has_ended(pthread_t which) const noexcept
     return false;
 }
 
+void helper_threads::forget_ended() noexcept
+{
+    std::erase_if(all_, [](const auto& one) {
+        if (one->now != helper::state::finished)
+            return false;
+        ::sem_destroy(&one->go);
+        ::sem_destroy(&one->back);
+        return true;
+    });
+}
+
 bool helper_threads::knows(pthread_t which) const noexcept
 {
     return std::any_of(
         all_.begin(), all_.end(), [&](const auto& one) { return ::pthread_equal(one->thread, which) != 0; });
-}
-
-bool helper_threads::any_alive() const noexcept
-{
-    return std::any_of(all_.begin(), all_.end(), [](const auto& one) {
-        return one->now != helper::state::finished && one->now != helper::state::lost;
-    });
 }
 
 bool helper_threads::any_busy() const noexcept
@@ -264,7 +263,7 @@ bool helper_threads::any_busy() const noexcept
         return one->now == helper::state::ready || one->now == helper::state::lost ||
                (one->now == helper::state::waiting &&
                    (one->why == reason::nothing || one->why == reason::thread ||
-                       one->until != duration::max()));
+                       one->why == reason::network || one->until != duration::max()));
     });
 }
 

@@ -24,6 +24,7 @@ public:
         word,      ///< a futex, to be woken
         reactor,   ///< its epoll descriptor, to have events
         thread,    ///< the end of one
+        network,   ///< something to happen there
     };
 
     explicit helper_threads(seam& where) noexcept;
@@ -51,8 +52,8 @@ public:
     /// Whether it is one of these threads, and has ended.
     bool has_ended(pthread_t) const noexcept;
     bool knows(pthread_t) const noexcept;
-    /// Any that has not ended.
-    bool any_alive() const noexcept;
+    /// Those that ended are known no longer.
+    void forget_ended() noexcept;
     /// Any that waits for a time to come, or for another thread: it has not done its work.
     bool any_busy() const noexcept;
 

@@ -71,7 +71,8 @@ void operations::begin(const contract& promises, const fault_plan& plan, std::ui
 
 operations::lane_counters& operations::counters_of(lane in)
 {
-    const auto which = static_cast<std::size_t>(in + 1);
+    // Peers count as the background.
+    const auto which = in == peer_lane ? 0 : static_cast<std::size_t>(in + 1);
     if (which >= lanes_.size())
         lanes_.resize(which + 1);
     return lanes_[which];
@@ -107,7 +108,7 @@ operation_id operations::next_id(const handle& on, role what, symbol name, lane 
     const lane in = lane_of(on, running);
     operation_id id{.lane = in, .kind = on.kind, .name = name};
     static const lane_counters nothing;
-    const auto lane_index = static_cast<std::size_t>(in + 1);
+    const auto lane_index = in == peer_lane ? 0 : static_cast<std::size_t>(in + 1);
     const lane_counters& counters = lane_index < lanes_.size() ? lanes_[lane_index] : nothing;
     if (what != role::create && what != role::close) {
         id.occurrence = count_in(counters.uses, on.kind, name) + 1;
@@ -283,7 +284,7 @@ void operations::decide(operation_record& op)
         return !op.blocking || behaviour_of(chosen.kind).can_block;
     };
     if (const perturbation* chosen = plan_->find(op.id);
-        chosen && (op.in_body || !chosen->fails_body()) &&
+        chosen && ((op.in_body && op.wire == wire_call::none) || !chosen->fails_body()) &&
         (op.role == role::create || !behaviour_of(chosen->fault().kind).yields_nothing)) {
         if (!fits(chosen->fault()))
             return;
@@ -304,7 +305,7 @@ void operations::decide(operation_record& op)
 }
 
 index operations::start(
-    const handle& on, role what, symbol name, lane running, bool blocking, bool inside_body)
+    const handle& on, role what, symbol name, lane running, bool blocking, bool inside_body, wire_call wire)
 {
     const operation_id id = next_id(on, what, name, running);
     index entry = entry_of(on, id.lane);
@@ -328,6 +329,7 @@ index operations::start(
     operation_record& op = at(which);
     op.in_body = !by_ordinal && what != role::maintenance && inside_body;
     op.blocking = blocking;
+    op.wire = wire;
     decide(op);
     if (op.fails_before) {
         // The body has something else to do: it fails.
@@ -347,6 +349,28 @@ index operations::start(
             target.life = life::closing;
     }
     return which;
+}
+
+index operations::start_resolution(lane running, bool inside_body)
+{
+    static const symbol kind("resolve");
+    const std::uint32_t occurrence = count_up(counters_of(running).uses, kind, {});
+    const index which =
+        add({.lane = running, .kind = kind, .name = {}, .occurrence = occurrence}, role::use, none);
+    at(which).in_body = inside_body;
+    at(which).wire = wire_call::resolve;
+    decide(at(which));
+    record_start(which);
+    return which;
+}
+
+void operations::take_back(index operation)
+{
+    operation_record& op = at(operation);
+    if (const perturbation* chosen = plan_->find(op.id))
+        record_.unmark_fired(static_cast<std::size_t>(chosen - plan_->perturbations.data()));
+    op.fault = {};
+    op.perturbed = false;
 }
 
 index operations::start_body_end(const operation_id& id)

@@ -29,9 +29,10 @@ enum class waits_for : std::uint8_t
     strike,  ///< its client is cancelled next
     rest,    ///< it outlived that, and goes on when nothing else is ready
     barrier, ///< a fresh client that was served waits for the others
+    socket,  ///< a call on a socket that has given nothing yet
 };
 
-inline constexpr std::size_t ways_to_wait = 7;
+inline constexpr std::size_t ways_to_wait = 8;
 
 /// What the ledger needs of a resource's object.
 struct handle
@@ -69,7 +70,12 @@ public:
     // The life of an operation.
     /// Records the start of an operation and decides what it does. It may have ended when this returns, where
     /// the body fails in its place.
-    index start(const handle& on, role what, symbol name, lane running, bool blocking, bool inside_body);
+    index start(const handle& on, role what, symbol name, lane running, bool blocking, bool inside_body,
+        wire_call wire = wire_call::none);
+    /// Likewise, the resolution of a name, which belongs to no resource.
+    index start_resolution(lane running, bool inside_body);
+    /// The fault that was decided on cannot be expressed there: it does not happen.
+    void take_back(index operation);
     /// An operation that belongs to no resource and that the plan may strike: the end of a body.
     index start_body_end(const operation_id& id);
     /// Likewise, one that the plan leaves alone: a fresh client holds what it got.

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "outside.hpp"
 
+#include "connections.hpp"
+#include "helpers.hpp"
+#include "world.hpp"
+
 #include "refuge.hpp"
 #include "running.hpp"
 
@@ -50,6 +54,23 @@ void outside::runs_own_context() noexcept
 {
     add(event_kind::blocked, "run() on the io_context of the simulation itself");
     handlers_.context().stop();
+}
+
+network::kernel* outside::opens_socket() noexcept
+{
+    if (allowed_ > 0 || !record_.is_on())
+        return nullptr;
+    connections& all = world_.connected();
+    all.use();
+    all.kernel().serve_peer(record_.running == peer_lane);
+    return &all.kernel();
+}
+
+helper_threads* outside::starts_thread() noexcept { return allowed_ > 0 ? nullptr : &world_.helpers(); }
+
+void outside::breaks_pipe() noexcept
+{
+    add(event_kind::left, "SIGPIPE would end the program: ignore it, or send with MSG_NOSIGNAL");
 }
 
 bool virtual_time_is_linked()

@@ -10,11 +10,15 @@
 
 namespace mishap::detail {
 
+class world;
+
 /// What leaves the simulation: threads, real descriptors, calls that block.
 class outside final : public seam_observer
 {
 public:
-    outside(recorder& record, handlers& executors) noexcept : record_(record), handlers_(executors) {}
+    outside(world& where, recorder& record, handlers& executors) noexcept
+        : world_(where), record_(record), handlers_(executors)
+    {}
 
     /// A run begins.
     void begin() noexcept
@@ -47,11 +51,15 @@ public:
     {
         return {run_, record_.is_on() ? record_->steps : 0, record_.running};
     }
+    network::kernel* opens_socket() noexcept override;
+    helper_threads* starts_thread() noexcept override;
+    void breaks_pipe() noexcept override;
     void polls(bool timers_are_due) noexcept override { record_.causes.begin_round(timers_are_due); }
 
 private:
     void add(event_kind kind, const char* call) noexcept;
 
+    world& world_;
     recorder& record_;
     handlers& handlers_;
     std::uint64_t run_ = 0;

@@ -129,7 +129,7 @@ bool let_time_pass(seam& here, duration until, const char* call) noexcept
         return false;
     if (helper_threads::is_helper()) {
         const duration next = std::min(until, here.network ? here.network->next_due() : duration::max());
-        here.helpers->wait(helper_threads::reason::nothing, nullptr, next);
+        here.helpers->wait(helper_threads::reason::network, nullptr, next);
         return here.now < until;
     }
     if (here.helpers && here.helpers->run())

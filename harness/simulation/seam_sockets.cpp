@@ -257,11 +257,10 @@ int connect(int number, const sockaddr* to, socklen_t length)
         network::answer given = s.kernel().connect(one, to, length);
         if (!one.blocking || (given.error != EINPROGRESS && given.error != EAGAIN && given.error != EALREADY))
             return give_int(given);
-        const mishap::duration until =
-            one.send_timeout == mishap::duration(0) ? network::never : s.here->now + one.send_timeout;
-        while (one.at == network::stage::connecting)
-            if (!let_time_pass(*s.here, until, "connect"))
-                return give_int(given);
+        const answer ended = wait_for(s, true, one.send_timeout, "connect",
+            [&] { return one.at == network::stage::connecting ? answer::failed(EAGAIN) : answer{}; });
+        if (ended.error != 0)
+            return give_int(ended.error == EAGAIN ? given : ended);
         one.connect_unseen = false;
         if (one.error != 0)
             return give_int(network::answer::failed(std::exchange(one.error, 0)));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "world.hpp"
 
+#include "connections.hpp"
 #include "ending.hpp"
 #include "executor.hpp"
+#include "helpers.hpp"
 #include "refuge.hpp"
 #include "running.hpp"
 
@@ -122,6 +124,12 @@ void world::begin(const manager& under_test, const contract& promises, const lim
     rhythm_.begin(promises);
     instant_ = duration(0);
     steps_at_instant_ = 0;
+    judged_ = false;
+    seam_.network = nullptr;
+    if (connections_)
+        connections_->begin_run();
+    if (helpers_)
+        helpers_->forget_ended();
     operations_.begin(promises, plan, run_number_);
     interruptions_.begin(plan);
     outside_.begin();
@@ -134,9 +142,10 @@ void world::go()
     record_.causes.begin();
     last_stages(*this).go_through(drive());
     // Anything still under way (a suspended coroutine, a pending timer) would leak into the next run.
-    if (handlers_.has_context() && (clients_.anything_runs() || handlers_.has_work() || has_ready() ||
-                                       operations_.suspended_count() != 0 || !handlers_.context().stopped() ||
-                                       handlers_.is_shared() || seam_.reactors.size() > 1))
+    if (handlers_.has_context() &&
+        (clients_.anything_runs() || handlers_.has_work() || has_ready() ||
+            operations_.suspended_count() != 0 || !handlers_.context().stopped() || handlers_.is_shared() ||
+            seam_.reactors.size() > 1 || (helpers_ && helpers_->any_busy())))
         tear_down();
     clients_.end();
     record_.forget_counters();
@@ -163,6 +172,9 @@ void world::tear_down() noexcept
     // Destroying a handler destroys the coroutines it would have resumed, and that may queue, post and cancel
     // again; what is queued from here on is dropped at once.
     handlers_.begin_tear_down();
+    // The resolver's thread is joined, so it must get an answer.
+    if (connections_)
+        connections_->end_resolutions();
     seam* const was_active = std::exchange(active_seam(), &seam_);
     const auto drop_all = [this] {
         for (;;) {
@@ -210,6 +222,8 @@ world::pause world::drive()
         if (is_abandoned())
             return pause::abandoned;
         if (polled || has_ready())
+            continue;
+        if (helpers_ && helpers_->run())
             continue;
         if (interruptions_.holds_any()) {
             release_all_held();
@@ -329,7 +343,7 @@ bool world::advance(duration limit)
 {
     const bool timers_count = !handlers_.context().stopped();
     record_.note_armed(timers_count ? seam_.reactors.front().expiry : seam_.now);
-    const agenda::next next = agenda_.step(limit, timers_count);
+    const agenda::next next = agenda_.step(limit, timers_count, next_of_others());
     if (seam_.now > instant_) {
         instant_ = seam_.now;
         steps_at_instant_ = record_->steps;
@@ -339,6 +353,10 @@ bool world::advance(duration limit)
     record_.note_instant();
     if (next == agenda::next::timer)
         return true;
+    if (next == agenda::next::others) {
+        advance_network();
+        return true;
+    }
     while (const auto due = agenda_.take_due()) {
         if (due->operation == none) {
             clients_.arrive(due->client);
@@ -351,6 +369,55 @@ bool world::advance(duration limit)
         complete(due->operation);
     }
     return true;
+}
+
+void world::advance_network()
+{
+    if (seam_.network)
+        seam_.network->advance();
+    if (helpers_)
+        helpers_->signal(helper_threads::reason::network, nullptr, true);
+}
+
+/// When the network or another thread next does something by itself.
+duration world::next_of_others() const noexcept
+{
+    const duration next = seam_.network ? seam_.network->next_due() : duration::max();
+    return helpers_ ? std::min(next, helpers_->next_deadline()) : next;
+}
+
+connections& world::connected()
+{
+    if (!connections_)
+        connections_ = std::make_unique<connections>(*this);
+    seam_.network = &connections_->kernel();
+    return *connections_;
+}
+
+helper_threads& world::helpers()
+{
+    if (!helpers_)
+        helpers_ = std::make_unique<helper_threads>(seam_);
+    seam_.helpers = helpers_.get();
+    return *helpers_;
+}
+
+/// Peers would serve for ever.
+void world::end_peers()
+{
+    judged_ = true;
+    if (!connections_ || !connections_->has_peers())
+        return;
+    connections_->stop_peers();
+    constexpr int rounds_max = 10'000;
+    for (int round = 0; round < rounds_max && connections_->has_peers(); ++round) {
+        while (handlers_.has_ready()) {
+            handlers::ready next = handlers_.take();
+            handlers_.run(next);
+        }
+        if (!poll_reactor() && !handlers_.has_ready())
+            break;
+    }
 }
 
 /// Whatever happens by itself until then happens. Returns whether the world still stands.
@@ -477,7 +544,10 @@ void world::complete_all(waits_for what, result how)
 {
     operations_.list(what, listed_);
     for (const index operation : listed_)
-        complete(operation, how);
+        if (record_->operations[operation].wire == wire_call::none)
+            complete(operation, how);
+        else
+            connections_->let_go(operation, false);
 }
 
 void world::request_stop(index operation)
@@ -505,6 +575,7 @@ void world::forget(index operation) noexcept
     case waits_for::chooser:
     case waits_for::rest:
     case waits_for::barrier:
+    case waits_for::socket:
         break;
     }
 }
@@ -534,111 +605,6 @@ void world::open_barrier()
 {
     barrier_size_ = 1;
     complete_all(waits_for::barrier, result::ok);
-}
-
-// Interruptions and deviations
-// --------------------------------------------------------------------------------------------------
-
-void world::strike_due()
-{
-    for (std::size_t from = 0; const auto due = interruptions_.take_due(from);) {
-        if (due->point.what == interruption::action::cancel) {
-            clients_.cancel(
-                static_cast<std::size_t>(due->point.client), due->point.type, due->plan_index, due->what);
-        } else if (due->point.client == whole_world) {
-            abandon_world(*due);
-            return;
-        } else {
-            abandon_client(*due);
-        }
-    }
-    strike_owed();
-}
-
-void world::strike_owed()
-{
-    while (const auto operation = interruptions_.take_owed()) {
-        const operation_record& op = record_->operations[*operation];
-        // What it outlives is noted first: being cancelled takes it out again.
-        if (op.result == result::pending)
-            operations_.wait_for(*operation, waits_for::rest);
-        if (op.id.lane >= 0)
-            clients_.cancel(static_cast<std::size_t>(op.id.lane), op.fault.type, none, {});
-    }
-}
-
-/// Destroys what this client has suspended or queued. Its coroutines' frames are then destroyed through its
-/// executor, in steps of their own, as Asio does it; whatever their destructors start runs.
-void world::abandon_client(const interruptions::strike& due)
-{
-    const lane in = due.point.client;
-    const auto client = static_cast<std::size_t>(in);
-    if (!clients_.mark_abandoned(client, due.plan_index, due.what))
-        return;
-    // What Asio itself holds, such as a timer, is dropped where it arrives at this executor.
-    handlers_.abandon_work_of(in);
-    std::vector<index> suspended_here;
-    operations_.for_each_suspended([&](index operation) {
-        if (record_->operations[operation].id.lane == in)
-            suspended_here.push_back(operation);
-    });
-    std::vector<std::unique_ptr<suspended>> dropped;
-    for (const index operation : suspended_here) {
-        forget(operation);
-        dropped.push_back(operations_.abandon(operation));
-    }
-    std::vector<handlers::ready> unwanted;
-    handlers_.take_all_of(in, unwanted);
-    {
-        const speaking_as client_itself(handlers_, in, {origin::strike, record_->outcomes[client].abandoned});
-        dropped.clear();
-        unwanted.clear();
-        // This makes Asio give up what it holds for the client, so that it arrives and is dropped now.
-        clients_.give_up(client);
-    }
-    clients_.start_next();
-}
-
-void world::abandon_world(const interruptions::strike& due)
-{
-    record_->world_abandoned = record_.add(event_kind::client_abandoned, background_lane, none);
-    record_.add_strike(due.plan_index, due.what, record_->world_abandoned);
-    clients_.mark_world_abandoned();
-}
-
-bool world::strike_before(const resource& on, role what, symbol name, lane in)
-{
-    if (!interruptions_.may_come_before())
-        return false;
-    const auto due = interruptions_.take_before(operations_.next_id(handle_of(on), what, name, in));
-    if (!due)
-        return false;
-    struck_before_ = clients_.cancel(
-        static_cast<std::size_t>(due->point.client), due->point.type, due->plan_index, due->what);
-    return true;
-}
-
-void world::release(index operation)
-{
-    if (chooser_)
-        operations_.wait_for(operation, waits_for::chooser);
-    else
-        complete(operation);
-}
-
-void world::release_stepped(lane in)
-{
-    for (std::size_t from = 0; const auto operation = interruptions_.take_released(in, from);)
-        release(*operation);
-}
-
-/// Nothing else is ready.
-void world::release_all_held()
-{
-    for (const interruptions::held& one : interruptions_.take_held()) {
-        interruptions_.let_go(one);
-        release(one.operation);
-    }
 }
 
 } // namespace mishap::detail

@@ -29,6 +29,9 @@
 
 namespace mishap::detail {
 
+class connections;
+class helper_threads;
+
 /// One thread's simulation: an `io_context`, a ready queue and virtual time, used for one run after another.
 ///
 /// The rooms beside this one keep what they know and say what is due; the world's loop alone acts on it.
@@ -67,7 +70,10 @@ public:
 
     // For resources.
     std::uint64_t run_number() const noexcept { return run_number_; }
-    bool accepts_operations() const noexcept { return record_.is_on() && !handlers_.is_tearing_down(); }
+    bool accepts_operations() const noexcept
+    {
+        return record_.is_on() && !handlers_.is_tearing_down() && !judged_;
+    }
     index begin_operation(const resource& on, role, symbol name, lane in, bool blocking = false,
         const real_effect* effect = nullptr);
     /// A synchronous operation, from its start to its end; `none` where nothing is recorded any more.
@@ -121,6 +127,10 @@ public:
     environment& handed_out() noexcept { return environment_; }
     lane running_lane() const noexcept { return record_.running; }
     bool has_lanes() const noexcept { return clients_.has_adapter(); }
+    /// The network of this world.
+    connections& connected();
+    /// The threads that it holds.
+    helper_threads& helpers();
     awaitable<void> body(resource* lent, body_work work, lane in);
     awaitable<void> serve(std::function<awaitable<void>(client&)> one)
     {
@@ -147,6 +157,7 @@ public:
     void allow_outside(bool allowed) noexcept { outside_.allow(allowed); }
 
 private:
+    friend class connections;
     friend class last_stages;
 
     /// What the loop waits for.
@@ -200,6 +211,14 @@ private:
     bool advance(duration limit);
     bool pass_time(duration until);
     bool await_outside(std::chrono::milliseconds patience);
+    void advance_network();
+    duration next_of_others() const noexcept;
+    void end_peers();
+    /// Somebody is still there whom the run waits for.
+    bool somebody_waits() const noexcept
+    {
+        return clients_.running() != 0 || (goal_ == goal::adapter && !clients_.adapter_has_ended());
+    }
 
     // Operations.
     void set_going(index operation, const real_effect* effect);
@@ -228,11 +247,14 @@ private:
     rhythm rhythm_;
     operations operations_{record_};
     interruptions interruptions_{record_};
-    outside outside_{record_, handlers_};
+    outside outside_{*this, record_, handlers_};
     clients clients_{*this, record_, handlers_, agenda_};
     environment environment_;
     std::uint64_t run_number_ = 0;
     bool usable_ = true;
+    bool judged_ = false;                     ///< what happens from here on is nobody's
+    std::unique_ptr<helper_threads> helpers_; ///< beyond the io_context, whose end joins some of them
+    std::unique_ptr<connections> connections_;
 
     // What the run is about; valid during it.
     const contract* contract_ = nullptr;

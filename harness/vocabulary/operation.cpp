@@ -64,7 +64,11 @@ std::string_view to_string(role r) noexcept
     return "?";
 }
 
-std::string lane_name(lane l) { return l == background_lane ? "bg" : fmt::format("c{}", l); }
+std::string lane_name(lane l)
+{
+    constexpr lane peers = -5;
+    return l == background_lane ? "bg" : l == peers ? "peer" : fmt::format("c{}", l);
+}
 
 operation_id body_operation(lane l, std::uint32_t occurrence)
 {
@@ -125,7 +129,7 @@ operation_id parse_operation(std::string_view text)
         }
         id.occurrence = parse_count(text, count, offset() + hash);
     }
-    if (words == "body") {
+    if (words == "body" || words == "resolve") {
         id.kind = symbol(words);
         return id;
     }

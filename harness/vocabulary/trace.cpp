@@ -133,6 +133,7 @@ void trace::clear()
     values.clear();
     stuck_work.clear();
     ticks.clear();
+    stuck_calls.clear();
     stray_work.clear();
     instants.clear();
     longest_wait = duration(0);

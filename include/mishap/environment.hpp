@@ -227,6 +227,8 @@ private:
     std::uint64_t id_;
 };
 
+class simulated_network;
+
 /// What one run hands the adapter.
 ///
 /// Lifetimes: valid until the run ends. Thread safety: none; a run has one thread.
@@ -334,6 +336,9 @@ public:
             return std::chrono::duration_cast<T>(value);
         }
     }
+
+    /// What the sockets of the code under test talk to; include `mishap/network.hpp`.
+    simulated_network network() const;
 
     /// Keeps virtual time from passing for as long as the result lives.
     [[nodiscard]] frozen_time freeze_time() const { return frozen_time(*world_); }

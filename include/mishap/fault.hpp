@@ -28,9 +28,10 @@ enum class fault_kind : std::uint8_t
     cancel,
     cancel_after_effect,
     hang_after_effect,
+    one_byte,
 };
 
-inline constexpr std::size_t fault_kinds = 13;
+inline constexpr std::size_t fault_kinds = 14;
 
 /// How much a cancelled operation may have done, as Asio's `cancellation_type` has it.
 enum class cancellation : std::uint8_t
@@ -87,6 +88,7 @@ struct fault
     static fault hang_after_effect() { return {fault_kind::hang_after_effect, {}, {}}; }
     static fault hang() { return {fault_kind::hang, {}, {}}; }
     static fault empty() { return {fault_kind::empty, {}, {}}; }
+    static fault one_byte() { return {fault_kind::one_byte, {}, {}}; }
     static fault bad_alloc() { return {fault_kind::bad_alloc, {}, {}}; }
     static fault ok_now() { return {fault_kind::ok_now, {}, {}}; }
 

@@ -106,6 +106,20 @@ enum class result : std::uint8_t
     abandoned, ///< the handler that waited for it was destroyed
 };
 
+/// Which call on a socket an operation is.
+enum class wire_call : std::uint8_t
+{
+    none, ///< it is an operation of a mock
+    socket,
+    connect,
+    accept,
+    receive,
+    send,
+    shutdown,
+    close,
+    resolve, ///< of a name
+};
+
 /// One operation of a run. `started`, `completed`, `delivered` and `cancel_requested` are indices of events,
 /// or `none`.
 struct operation_record
@@ -120,6 +134,9 @@ struct operation_record
     bool in_probe = false;     ///< started while fresh clients try to be served
     bool in_body = false;      ///< started by the body rather than by the manager
     bool blocking = false;     ///< a synchronous call, which nobody can cancel and which cannot hang
+    wire_call wire = wire_call::none;
+    bool ended = false;    ///< a receive that got the end: the other side sends no more
+    std::size_t moved = 0; ///< bytes that a send or receive moved
     index resource = none;
     index started = none;
     index cancel_requested = none;
@@ -145,6 +162,9 @@ struct operation_record
         return result == result::failed || fails_body ? fault.error : symbol();
     }
 };
+
+/// The lane of the peers in the network of a run, which nobody judges.
+inline constexpr lane peer_lane = -5;
 
 /// No client at all, where a resource is not lent.
 inline constexpr lane nobody = -2;
@@ -172,6 +192,7 @@ struct resource_record
     bool ever_open = false;
     mishap::lane borrower = nobody; ///< the client that it is lent to
     symbol broken_by = {};          ///< the breaking error that an operation on it failed with
+    bool wire = false;              ///< a socket
 };
 
 enum class ending : std::uint8_t
@@ -241,6 +262,13 @@ struct expectation_record
     int line = 0;
     std::string message = {};
     bool ended_lane = false; ///< `MISHAP_REQUIRE`: its client does not go on, and may leave anything behind
+};
+
+/// What a call on a socket was waiting for.
+struct call_record
+{
+    index operation = none;
+    std::string what; ///< `bytes from shop.example:443; the peer closed at 2s`
 };
 
 /// Work on the executor that nothing had ended: a suspended coroutine, a pending timer, a work guard.
@@ -330,9 +358,10 @@ struct trace
     std::vector<statistic_record> statistics;
     std::vector<sample_record> samples;
     std::vector<value_record> values;
-    std::vector<work_record> stuck_work; ///< what was pending when the run was found stuck
-    std::vector<tick_record> ticks;      ///< what went on periodically then
-    std::vector<work_record> stray_work; ///< what was left after the grace
+    std::vector<work_record> stuck_work;  ///< what was pending when the run was found stuck
+    std::vector<tick_record> ticks;       ///< what went on periodically then
+    std::vector<call_record> stuck_calls; ///< likewise, calls on sockets
+    std::vector<work_record> stray_work;  ///< what was left after the grace
     /// To which the clock was advanced, in order, up to a few hundred: what timers were armed.
     std::vector<duration> instants;
     /// The longest time that the run was about to wait for a timer; Asio asks for no more than five minutes.
