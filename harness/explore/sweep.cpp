@@ -2,6 +2,8 @@
 #include "campaign.hpp"
 #include "menu.hpp"
 
+#include "vocabulary/printable.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -140,8 +140,10 @@ void waits_in_vain::judge_unheard_cancellation(lane in, violations& found) const
     const outcome& client = e_.trace.outcomes[static_cast<std::size_t>(in)];
     const index rest = e_.account.first_rest();
     const index struck = client.cancelled;
-    if (struck == none || struck >= rest || client.unheard || e_.account.client(in).acquired <= struck ||
+    if (struck == none || struck >= rest || e_.account.client(in).acquired <= struck ||
         client.ended == struck || !is_terminal(struck))
+        return;
+    if (e_.trace.cancellations[client.first_cancellation].unheard)
         return;
     // Whoever has something under way, or in hand, may wait for that, or see it through.
     for (const index i : e_.account.client(in).operations) {

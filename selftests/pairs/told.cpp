@@ -232,13 +232,15 @@ const registration tries_for_ever{{.invariant = "swallows_no_error",
         std::unique_ptr<mock_resource> session;
         for (int attempt = 1; !session; ++attempt) {
             auto fresh = std::make_unique<mock_resource>("session");
+            std::exception_ptr failed;
             try {
                 co_await fresh->create();
                 session = std::move(fresh);
             } catch (const std::exception&) {
-                if (co_await is_cancelled())
-                    throw;
+                failed = std::current_exception();
             }
+            if (failed && co_await is_cancelled())
+                std::rethrow_exception(failed);
             if (!session && wrong && attempt == 2)
                 co_return;
         }
