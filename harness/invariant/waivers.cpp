@@ -207,7 +207,7 @@ bool waits_for_clean_up(const account& of, const client_account& client, index e
     bool any = false;
     for (const index i : client.operations) {
         const operation_record& op = of.trace().operations[i];
-        if (op.started == none || op.started > event || (op.completed != none && op.completed < event) ||
+        if (op.started == none || op.started > event || (op.delivered != none && op.delivered < event) ||
             of.was_left_behind(i, event) || of.is_on_the_side(i, event))
             continue;
         const bool cleans_up = op.role == role::close || op.role == role::commit ||

@@ -162,7 +162,7 @@ constexpr key_row<scenario> keys_of_explore[] = {
 };
 
 constexpr key_row<limits> keys_of_limits[] = {
-    {"horizon", "DURATION", "4 times the largest deadline, at least 10min, beyond what the plan delays",
+    {"horizon", "DURATION", "4 times the largest deadline, at least 24h, beyond what the plan delays",
         "virtual time after which a client that still waits is stuck",
         [](const value& v, limits& l) {
             const duration given = v.time();

@@ -59,7 +59,7 @@ inline duration longest_deadline(const contract& promises)
 /// How far time may go in a run of this plan.
 inline duration horizon_of(const limits& bounds, const contract& promises, const fault_plan& plan)
 {
-    constexpr duration at_least = std::chrono::minutes(10);
+    constexpr duration at_least = std::chrono::hours(24);
     constexpr int deadlines = 4;
     if (bounds.horizon)
         return *bounds.horizon;

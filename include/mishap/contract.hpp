@@ -249,7 +249,7 @@ struct limits
     /// after a hundred times as many in all.
     std::uint64_t steps_max = 100'000;
     /// Virtual time from the run's start. At the limit a client that still waits is stuck; from then on each
-    /// stage of the run's end has one more hour, for clean-up. Unset: ten minutes, or four times the
+    /// stage of the run's end has one more hour, for clean-up. Unset: a day, or four times the
     /// contract's largest deadline, whichever is more, beyond whatever the plan itself delays or lets come
     /// later. A manager whose own pauses are longer than that needs a limit that covers them.
     ///

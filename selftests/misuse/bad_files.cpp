@@ -136,7 +136,7 @@ const std::vector<bad_file>& table()
         {"unknown_key", scenario("fault: {}\n"), "3:1",
             {"'fault'", "did you mean 'faults'?",
                 "(known: mishap, manager, equivalent_to, about, with, invalid, clients, arrivals, cancel, "
-                "abandon, schedule, step_cost, contract, faults, expect, explore, invariants"}},
+                "abandon, schedule, step_cost, limits, contract, faults, expect, explore, invariants"}},
         {"unknown_key_of_expect", scenario("faults: {}\nexpect: {outcomes: returns}\n"), "4:10",
             {"key of expect 'outcomes'", "did you mean 'outcome'?",
                 "(known: outcome, reports, events, violates"}},
@@ -169,7 +169,7 @@ const std::vector<bad_file>& table()
             {"unknown fault 'hnag'", "did you mean 'hang'?", known_faults}},
         {"unknown_error", scenario("faults:\n  resource.use: fail io_eror\n"), "4:22",
             {"unknown error 'io_eror'", "did you mean 'io_error'?",
-                "(known: access_denied, bad_alloc, breaker_open, connection_reset, "}},
+                "(known: access_denied, bad_alloc, breaker_open, broken_pipe, connection_aborted, "}},
         {"parameter_too_many", scenario("faults:\n  resource.use: hang io_error\n"), "4:22",
             {"'hang' takes no parameter", "'io_error'"}},
         {"delay_without_duration", scenario("faults:\n  resource.use: delay\n"), "4:22",

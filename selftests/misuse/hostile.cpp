@@ -120,7 +120,7 @@ const std::vector<hostile_manager>& hostile_managers()
         blocks("keeps_a_lock",
             "pthread_mutex_lock (a mutex that this thread holds already: it was taken in step "),
         blocks("waits_for_a_timed_mutex", "a timed wait for a mutex"),
-        blocks("reads_what_never_comes", "read (of what nobody has written)"),
+        blocks("reads_what_never_comes", "read"),
         blocks("sleeps", "nanosleep"),
         blocks("sleeps_as_in_c", "sleep"),
         blocks("pauses", "pause"),
@@ -136,8 +136,8 @@ const std::vector<hostile_manager>& hostile_managers()
         is_well("needs_the_kept_lock"),        // which nobody keeps
         is_well("locks_a_shared_mutex_again"), // which the C library refuses
         // What leaves the simulation, or leaves something behind.
-        leaves("starts_a_thread", "a thread was started"),
-        leaves("starts_async", "a thread was started"),
+        is_well("starts_a_thread"),
+        is_well("starts_async"),
         leaves("forks", "a process was forked"),
         leaves("forks_and_ends_the_child", "a process was forked"),
         leaves("forks_and_exits_from_the_child", "a process was forked"),

@@ -18,11 +18,15 @@ mishap::awaitable<std::string> fetch(boost::asio::any_io_executor executor, std:
 {
     boost::beast::tcp_stream stream(executor);
     stream.expires_after(10s);
-    co_await stream.async_connect({boost::asio::ip::make_address(host), 80}, use_awaitable);
+    const boost::asio::ip::tcp::endpoint server(boost::asio::ip::make_address(host), 80);
+    co_await stream.async_connect(server, use_awaitable);
     const http::request<http::empty_body> request{http::verb::get, "/", 11};
     stream.expires_after(10s);
     co_await http::async_write(stream, request, use_awaitable);
-    careful ? stream.expires_after(10s) : stream.expires_never();
+    if constexpr (careful)
+        stream.expires_after(10s);
+    else
+        stream.expires_never();
     boost::beast::flat_buffer buffer;
     http::response<http::string_body> response;
     co_await http::async_read(stream, buffer, response, use_awaitable);
@@ -41,13 +45,16 @@ mishap::awaitable<void> serve(boost::asio::ip::tcp::socket socket)
     co_await http::async_write(socket, response, use_awaitable);
 }
 
-const mishap::contract promises{.time = {.create = 10s, .use = 10s}};
+MISHAP_ERROR(fetch_timeout, boost::system::system_error(boost::beast::error::timeout));
+
+const mishap::contract promises{.time = {.create = 10s, .use = 10s, .errors = {"fetch_timeout"}}};
 
 template <bool careful>
 mishap::awaitable<void> fetches(mishap::environment& env)
 {
     env.network().listen("10.0.0.7:80", serve);
-    EXPECT_EQ(co_await fetch<careful>(env.executor(), "10.0.0.7"), "hello");
+    const std::string body = co_await fetch<careful>(env.executor(), "10.0.0.7");
+    EXPECT_EQ(body, "hello");
 }
 
 TEST(fetch, survives_a_bad_network)

@@ -49,36 +49,37 @@ const registration closes_attempts_shielded{{.invariant = "swallows_no_error",
         .attempts = {.create = 2}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         std::unique_ptr<mock_resource> session;
-        for (int attempt = 1;; ++attempt) {
-            session = std::make_unique<mock_resource>("session");
-            std::exception_ptr error;
-            bool created = false;
-            try {
-                co_await session->create();
-                created = true;
-                co_await session->use("handshake");
-            } catch (...) {
-                error = std::current_exception();
-            }
-            if (!error)
-                break;
-            const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-            const bool stopped = state.cancelled() != asio::cancellation_type::none;
-            co_await shield();
-            if (created) {
+        const auto open = [&]() -> awaitable<void> {
+            for (int attempt = 1;; ++attempt) {
+                session = std::make_unique<mock_resource>("session");
+                std::exception_ptr error;
+                bool created = false;
                 try {
-                    co_await session->close();
+                    co_await session->create();
+                    created = true;
+                    co_await session->use("handshake");
                 } catch (...) {
-                    env.report(std::current_exception());
+                    error = std::current_exception();
                 }
+                if (!error)
+                    break;
+                const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+                const bool stopped = state.cancelled() != asio::cancellation_type::none;
+                co_await shield();
+                if (created) {
+                    try {
+                        co_await session->close();
+                    } catch (...) {
+                        env.report(std::current_exception());
+                    }
+                }
+                if (attempt == 2 || (stopped && !wrong))
+                    std::rethrow_exception(error);
+                co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
             }
-            if (attempt == 2 || (stopped && !wrong))
-                std::rethrow_exception(error);
-            co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
-        }
-        const auto is_open = []() -> awaitable<void> { co_return; };
+        };
         co_await hold(
-            env, is_open, [&] { return env.body()(*session); }, [&](bool) { return session->close(); });
+            env, open, [&] { return env.body()(*session); }, [&](bool) { return session->close(); });
     },
     .kinds = {mishap::fault::fail("io_error"), mishap::fault::cancel()}}};
 
@@ -230,23 +231,30 @@ const registration tries_for_ever{{.invariant = "swallows_no_error",
         .attempts = {.create = mishap::attempt_terms::unlimited}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         std::unique_ptr<mock_resource> session;
-        for (int attempt = 1; !session; ++attempt) {
-            auto fresh = std::make_unique<mock_resource>("session");
-            std::exception_ptr failed;
-            try {
-                co_await fresh->create();
-                session = std::move(fresh);
-            } catch (const std::exception&) {
-                failed = std::current_exception();
+        const auto open = [&]() -> awaitable<void> {
+            for (int attempt = 1; !session && !(wrong && attempt > 2); ++attempt) {
+                auto fresh = std::make_unique<mock_resource>("session");
+                std::exception_ptr failed;
+                try {
+                    co_await fresh->create();
+                    session = std::move(fresh);
+                } catch (const std::exception&) {
+                    failed = std::current_exception();
+                }
+                const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+                if (failed && state.cancelled() != asio::cancellation_type::none)
+                    std::rethrow_exception(failed);
             }
-            if (failed && co_await is_cancelled())
-                std::rethrow_exception(failed);
-            if (!session && wrong && attempt == 2)
-                co_return;
-        }
-        const auto is_open = []() -> awaitable<void> { co_return; };
-        co_await hold(
-            env, is_open, [&] { return env.body()(*session); }, [&](bool) { return session->close(); });
+        };
+        const auto work = [&]() -> awaitable<void> {
+            if (session)
+                co_await env.body()(*session);
+        };
+        const auto close = [&](bool) -> awaitable<void> {
+            if (session)
+                co_await session->close();
+        };
+        co_await hold(env, open, work, close);
     },
     .kinds = {mishap::fault::fail("io_error"), mishap::fault::cancel()}}};
 

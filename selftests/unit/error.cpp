@@ -25,7 +25,7 @@ public:
 } // namespace
 
 MISHAP_ERROR(by_macro, service_error("made by the macro"), {.breaking = true, .about = "for this test"});
-MISHAP_ERROR(by_code, boost::asio::error::make_error_code(boost::asio::error::eof));
+MISHAP_ERROR(by_code, boost::asio::error::make_error_code(boost::asio::error::already_open));
 
 namespace {
 
@@ -89,7 +89,7 @@ TEST(error, the_macro_registers)
     EXPECT_EQ(known("by_macro").about, "for this test");
     EXPECT_TRUE(known("by_macro").matches(thrown(service_error("any text"))));
     EXPECT_FALSE(known("by_macro").matches(thrown(std::runtime_error("made by the macro"))));
-    EXPECT_EQ(known("by_code").code, boost::asio::error::eof);
+    EXPECT_EQ(known("by_code").code, boost::asio::error::already_open);
 }
 
 TEST(error, registering_again_replaces)

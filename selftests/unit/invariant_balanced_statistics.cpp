@@ -241,7 +241,7 @@ TEST(balanced_statistics, refuses_names_that_count_nothing)
         << "the adapter swallows it, and is told all the same";
     ASSERT_EQ(refused.size(), 5u);
     EXPECT_NE(refused[0].find("unknown statistic 'opne'; did you mean 'open'? (known: open, created, closed, "
-                              "in_use)"),
+                              "in_use, waiting, idle, reserved)"),
         std::string::npos)
         << refused[0];
     EXPECT_NE(refused[4].find("was given twice"), std::string::npos) << refused[4];
