@@ -42,7 +42,7 @@ asio::awaitable<void> keep_renewing(Lease& lease, lease_times times)
     }
 }
 
-inline bool is_cancellation(const std::exception_ptr& error)
+inline bool was_cancelled(const std::exception_ptr& error)
 {
     try {
         std::rethrow_exception(error);
@@ -68,7 +68,7 @@ asio::awaitable<void> with_lease(Lease& lease, Body body, lease_times times, Log
             co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
         error = order[0] == 0 ? of_body : of_renewal;
         // A renewal that failed while it was asked to stop: the lease was lost under the body.
-        if (order[0] == 0 && !of_body && !is_cancellation(of_renewal))
+        if (order[0] == 0 && !of_body && !was_cancelled(of_renewal))
             error = of_renewal;
     } catch (...) {
         error = std::current_exception();

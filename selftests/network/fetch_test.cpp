@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <mishap/error.hpp>
 #include <mishap/gtest.hpp>
 #include <mishap/network.hpp>
 #include <mishap/report.hpp>
