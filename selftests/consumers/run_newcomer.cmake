@@ -9,7 +9,7 @@ list(APPEND arguments "-Dmishap_ROOT=${work}/prefix")
 file(READ "${mishap_source}/README.md" readme)
 
 # The block that comes first after those words.
-function(block words into)
+function(read_block words into)
     string(FIND "${readme}" "${words}" at)
     if(at EQUAL -1)
         message(FATAL_ERROR "README.md lacks '${words}'")
@@ -42,10 +42,10 @@ function(expect text)
     endif()
 endfunction()
 
-block("`first_test.cpp`" test)
-block("`CMakeLists.txt` beside it" lists)
-block("and reports:" report)
-block("in the place of" mend)
+read_block("`first_test.cpp`" test)
+read_block("`CMakeLists.txt` beside it" lists)
+read_block("and reports:" report)
+read_block("in the place of" mend)
 file(WRITE "${work}/project/first_test.cpp" "${test}")
 file(WRITE "${work}/project/CMakeLists.txt" "${lists}")
 
