@@ -207,11 +207,15 @@ bool waits_for_clean_up(const account& of, const client_account& client, index e
     bool any = false;
     for (const index i : client.operations) {
         const operation_record& op = of.trace().operations[i];
-        if (op.started == none || op.started > event || (op.delivered != none && op.delivered < event) ||
-            of.was_left_behind(i, event) || of.is_on_the_side(i, event))
-            continue;
         const bool cleans_up = op.role == role::close || op.role == role::commit ||
                                op.role == role::rollback || op.role == role::release;
+        // Whoever is told of clean-up in this very step has done nothing since.
+        const bool in_this_step = cleans_up && op.delivered != none &&
+                                  of.trace().events[op.delivered].step == of.trace().events[event].step;
+        const bool told = op.delivered != none && op.delivered < event && !in_this_step;
+        if (op.started == none || op.started > event || told || of.was_left_behind(i, event) ||
+            of.is_on_the_side(i, event))
+            continue;
         if (!cleans_up || op.in_body || of.operations()[i].how == wait_end::struck)
             return false;
         any = true;
