@@ -7,11 +7,10 @@ std::span<const explanation> explanations()
 {
     static const std::vector<explanation> table{
         {"leaves_the_simulation",
-            "The code started a thread or used a real descriptor inside a run. Neither obeys the plan "
-            "or virtual "
-            "time, so the run proves nothing.",
-            {"A library starts a thread pool or a resolver of its own.",
-                "The code opens a socket or file through Asio instead of through the fake."},
+            "The code used something real inside a run, which obeys neither the plan nor virtual time. So the "
+            "run proves nothing.",
+            {"A library reaches for a part of the system that mishap does not simulate.",
+                "The code gives Asio a real descriptor, such as that of a file or a device."},
             {"Pass in the executor and the resource (see the guide on testability), so that the test "
              "can give a "
              "fake.",
