@@ -201,18 +201,30 @@ bool only_cleans_up_after(const account& of, const client_account& client, index
     });
 }
 
+/// The last thing that the client did before that event.
+index last_act_before(const trace& happened, const client_account& client, index event)
+{
+    while (event != 0) {
+        const mishap::event& before = happened.events[--event];
+        if (before.lane == client.who && before.kind != event_kind::note &&
+            before.kind != event_kind::client_cancelled)
+            return event;
+    }
+    return none;
+}
+
 /// Whether nothing but clean-up was in flight for the client at that event, and none of it was asked to stop.
+/// Clean-up counts until the client has done something else, since what awaits it may be nested.
 bool waits_for_clean_up(const account& of, const client_account& client, index event)
 {
+    const index last_act = last_act_before(of.trace(), client, event);
     bool any = false;
     for (const index i : client.operations) {
         const operation_record& op = of.trace().operations[i];
         const bool cleans_up = op.role == role::close || op.role == role::commit ||
                                op.role == role::rollback || op.role == role::release;
-        // Whoever is told of clean-up in this very step has done nothing since.
-        const bool in_this_step = cleans_up && op.delivered != none &&
-                                  of.trace().events[op.delivered].step == of.trace().events[event].step;
-        const bool told = op.delivered != none && op.delivered < event && !in_this_step;
+        const bool told =
+            op.delivered != none && op.delivered < event && !(cleans_up && op.delivered == last_act);
         if (op.started == none || op.started > event || told || of.was_left_behind(i, event) ||
             of.is_on_the_side(i, event))
             continue;

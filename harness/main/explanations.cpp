@@ -7,8 +7,8 @@ std::span<const explanation> explanations()
 {
     static const std::vector<explanation> table{
         {"leaves_the_simulation",
-            "The code used something real inside a run, which obeys neither the plan nor virtual time. So the "
-            "run proves nothing.",
+            "The code used something real inside a run, which obeys neither the plan nor virtual time. So "
+            "the run proves nothing.",
             {"A library reaches for a part of the system that mishap does not simulate.",
                 "The code gives Asio a real descriptor, such as that of a file or a device."},
             {"Pass in the executor and the resource (see the guide on testability), so that the test "

@@ -239,15 +239,13 @@ index operations::add(const operation_id& id, role what, index resource)
     return which;
 }
 
-void operations::fail_if_broken(operation_record& op) const
+symbol operations::error_of_broken(const operation_record& op) const
 {
     const bool ends_it = op.role == role::create || op.role == role::close || op.role == role::body;
     // Where health is not the manager's business, what it lends is no connection that breaks.
     if (ends_it || op.resource == none || contract_->work.keeps_broken)
-        return;
-    const symbol error = record_->resources[op.resource].broken_by;
-    if (!error.empty())
-        op.fault = fault::fail(error);
+        return {};
+    return record_->resources[op.resource].broken_by;
 }
 
 void operations::wait_for_peer(symbol kind, symbol name)
@@ -275,7 +273,9 @@ void operations::decide(operation_record& op)
 {
     if (waits_for_peer(op))
         op.fault = fault::hang();
-    fail_if_broken(op);
+    const symbol broken = error_of_broken(op);
+    if (!broken.empty())
+        op.fault = fault::fail(broken);
     // Fresh clients are there to see whether the manager still serves, not to be hurt.
     if (op.in_probe)
         return;
@@ -302,6 +302,10 @@ void operations::decide(operation_record& op)
             op.perturbed = true;
         }
     }
+    // Whatever else goes wrong: what would succeed does not, on what is broken.
+    if (op.perturbed && !broken.empty() && !op.fails_body && !op.fault.loses_reply() &&
+        !behaviour_of(op.fault.kind).fails)
+        op.fault.error = broken;
 }
 
 index operations::start(
@@ -420,7 +424,8 @@ operations::pending* operations::find(index operation) noexcept
 result operations::planned_result(index operation) const noexcept
 {
     const operation_record& op = at(operation);
-    return behaviour_of(op.fault.kind).fails && !op.fails_body ? result::failed : result::ok;
+    const bool fails = behaviour_of(op.fault.kind).fails || !op.fault.error.empty();
+    return fails && !op.fails_body ? result::failed : result::ok;
 }
 
 bool operations::is_immediate(index operation) const noexcept

@@ -170,8 +170,9 @@ private:
     operation_record& at(index operation) const noexcept { return record_->operations[operation]; }
     index add(const operation_id& id, role what, index resource);
     bool waits_for_peer(const operation_record& op) const noexcept;
-    /// Of what broke, nothing but the close succeeds, unless the plan says otherwise.
-    void fail_if_broken(operation_record& op) const;
+    /// With what this fails because the resource is broken, or nothing. Of what broke, nothing but the close
+    /// succeeds, unless the plan says so.
+    symbol error_of_broken(const operation_record& op) const;
     void decide(operation_record& op);
     pending* find(index operation) noexcept;
     void count_wait(waits_for what, int change) noexcept

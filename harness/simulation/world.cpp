@@ -230,10 +230,15 @@ world::pause world::drive()
             continue;
         }
         if (operations_.count(waits_for::rest) != 0) {
-            // What outlived being cancelled, because its client is shielded, goes on and succeeds; but not
-            // before everything was done that the cancellation had set in motion, for it may be passed on by
-            // way of handlers.
-            complete_all(waits_for::rest, result::ok);
+            // What outlived being cancelled, because its client is shielded, goes on, and succeeds unless it
+            // is done on what is broken; but not before everything was done that the cancellation had set in
+            // motion, for it may be passed on by way of handlers.
+            operations_.list(waits_for::rest, listed_);
+            for (const index operation : listed_)
+                if (record_->operations[operation].wire == wire_call::none)
+                    complete(operation, operations_.planned_result(operation));
+                else
+                    connections_->let_go(operation, false);
             continue;
         }
         if (interruptions_.any_left()) {
