@@ -465,6 +465,20 @@ struct variable
     }
 };
 
+void tell_of_sanitizers()
+{
+    constexpr auto told = [] { dies_by("a sanitizer ended the program"); };
+    if (__sanitizer_set_death_callback)
+        __sanitizer_set_death_callback(told);
+    // Beside ASan's runtime GCC's UBSan has one of its own, which that call does not reach.
+    void* const runtime = ::dlopen("libubsan.so.1", RTLD_LAZY | RTLD_NOLOAD);
+    if (!runtime)
+        return;
+    using setter = void (*)(void (*)());
+    if (const auto set = reinterpret_cast<setter>(::dlsym(runtime, "__sanitizer_set_death_callback")))
+        set(told);
+}
+
 } // namespace
 
 handler_limits read_handler_limits()
@@ -501,8 +515,7 @@ void name_what_dies(const death_notes& notes)
         static_cast<void>(home_of_the_heap());
         watch_signals();
         watch_exits();
-        if (__sanitizer_set_death_callback)
-            __sanitizer_set_death_callback([] { dies_by("a sanitizer ended the program"); });
+        tell_of_sanitizers();
         return true;
     }();
     static_cast<void>(installed);

@@ -118,14 +118,19 @@ const registration no_use_after_close_in_time{{.invariant = "no_use_after_close"
     .twin = "looks_whether_the_answer_came_with_the_timer",
     .promises = {.time = {.unbounded = {phase::create, phase::close}}, .work = {.pipelined = true}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
-        mock_resource session("session");
+        // The timer's handler may outlive this frame.
+        struct connection
+        {
+            mock_resource session{"session"};
+            bool answered = false;
+        };
+        const auto mine = std::make_shared<connection>();
         asio::steady_timer no_answer(env.executor());
-        bool answered = false;
-        const auto ask_again = [&](const boost::system::error_code& error) {
-            if (error || (answered && !wrong))
+        const auto ask_again = [&env, wrong, mine](const boost::system::error_code& error) {
+            if (error || (mine->answered && !wrong))
                 return;
             try {
-                session.now(mishap::role::use, "ask_again");
+                mine->session.now(mishap::role::use, "ask_again");
             } catch (...) {
                 env.report(std::current_exception());
             }
@@ -133,12 +138,12 @@ const registration no_use_after_close_in_time{{.invariant = "no_use_after_close"
         const auto work = [&]() -> awaitable<void> {
             no_answer.expires_after(3s);
             no_answer.async_wait(ask_again);
-            co_await env.body()(session);
+            co_await env.body()(mine->session);
         };
-        co_await hold(env, session, work, [&](bool) {
-            answered = true;
+        co_await hold(env, mine->session, work, [&](bool) {
+            mine->answered = true;
             no_answer.cancel();
-            return session.close();
+            return mine->session.close();
         });
     }}};
 
@@ -152,11 +157,12 @@ const registration livelock_of_pings{{.invariant = "livelock",
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         co_await env.clients([&](client& one) -> awaitable<void> {
             asio::steady_timer deadline(env.executor(), 10s);
-            bool late = false;
-            deadline.async_wait([&](const boost::system::error_code& error) { late = !error; });
+            // The handler may outlive this frame, if only to hear that the timer has gone.
+            const auto late = std::make_shared<bool>(false);
+            deadline.async_wait([late](const boost::system::error_code& error) { *late = !error; });
             mock_resource session("session");
             for (bool sound = false; !sound;) {
-                if (late)
+                if (*late)
                     throw boost::system::system_error(asio::error::make_error_code(asio::error::timed_out));
                 co_await session.create();
                 try {

@@ -296,34 +296,42 @@ const registration reads_until_aborted{{.invariant = "no_stray_work",
     .twin = "aborts_its_reader_before_the_close",
     .promises = {.time = {.unbounded = {phase::create, phase::close}}, .work = {.pipelined = true}},
     .run = [](environment& env, bool wrong) -> awaitable<void> {
-        mock_resource session("session");
-        session.waits_for_peer("read");
-        asio::steady_timer over(env.executor(), asio::steady_timer::time_point::max());
-        bool reads = false;
-        const auto read = [&]() -> awaitable<void> {
+        // The reader may outlive this frame.
+        struct connection
+        {
+            explicit connection(const asio::any_io_executor& executor)
+                : over(executor, asio::steady_timer::time_point::max())
+            {}
+            mock_resource session{"session"};
+            asio::steady_timer over;
+            bool reads = false;
+        };
+        const auto mine = std::make_shared<connection>(env.executor());
+        mine->session.waits_for_peer("read");
+        const auto read = [](std::shared_ptr<connection> from) -> awaitable<void> {
             try {
                 for (;;)
-                    co_await session.use("read");
+                    co_await from->session.use("read");
             } catch (...) {
-                reads = false;
+                from->reads = false;
             }
-            over.cancel();
+            from->over.cancel();
         };
         co_await hold(
-            env, session,
+            env, mine->session,
             [&]() -> awaitable<void> {
-                reads = true;
-                asio::co_spawn(env.executor(), read(), asio::detached);
-                co_await env.body()(session);
+                mine->reads = true;
+                asio::co_spawn(env.executor(), read(mine), asio::detached);
+                co_await env.body()(mine->session);
             },
             [&](bool) -> awaitable<void> {
                 if (!wrong)
-                    session.abort();
-                while (reads && !wrong) {
+                    mine->session.abort();
+                while (mine->reads && !wrong) {
                     error_code ignored;
-                    co_await over.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+                    co_await mine->over.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
                 }
-                co_await session.close();
+                co_await mine->session.close();
             });
     },
     .kinds = {mishap::fault::fail("io_error")}}};
