@@ -265,7 +265,7 @@ void detail::sweep_into(campaign& into, const sweep_options& options)
         contract of_one = promises;
         of_one.capacity.resources = 1;
         sweep_options alone = options;
-        alone.settings["capacity"] = "1";
+        alone.settings.insert_or_assign("capacity", std::to_string(*of_one.capacity.resources));
         alone.runs_max = options.runs_max / 3;
         sweeper small(into, alone, of_one);
         small.sweep();

@@ -256,7 +256,9 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t columns)
         const std::string word = text.substr(from, space - from);
         if (!lines.back().empty() && lines.back().size() + 1 + word.size() > columns)
             lines.emplace_back();
-        lines.back() += (lines.back().empty() ? "" : " ") + word;
+        if (!lines.back().empty())
+            lines.back() += ' ';
+        lines.back() += word;
         from = space + 1;
     }
     return lines;
@@ -301,8 +303,11 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
     else
         throw input_error(unknown_word("list", what, list_names()));
     std::string text;
-    for (const table& t : tables)
-        text += (text.empty() ? "" : "\n") + (markdown ? as_markdown(t) : as_text(t));
+    for (const table& t : tables) {
+        if (!text.empty())
+            text += '\n';
+        text += markdown ? as_markdown(t) : as_text(t);
+    }
     return text;
 }
 

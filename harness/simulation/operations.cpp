@@ -62,6 +62,7 @@ void operations::begin(const contract& promises, const fault_plan& plan, std::ui
     suspended_ = 0;
     turns_ = 0;
     lazily_fired_ = 0;
+    on_broken_.clear();
     probing_ = false;
     waiting_.clear();
 }
@@ -302,10 +303,9 @@ void operations::decide(operation_record& op)
             op.perturbed = true;
         }
     }
-    // Whatever else goes wrong: what would succeed does not, on what is broken.
     if (op.perturbed && !broken.empty() && !op.fails_body && !op.fault.loses_reply() &&
         !behaviour_of(op.fault.kind).fails)
-        op.fault.error = broken;
+        on_broken_.push_back(static_cast<index>(&op - record_->operations.data()));
 }
 
 index operations::start(
@@ -421,10 +421,16 @@ operations::pending* operations::find(index operation) noexcept
     return nullptr;
 }
 
+/// Whether it was struck otherwise, and would succeed, had its resource not been broken when it started.
+bool operations::fails_for_being_broken(index operation) const noexcept
+{
+    return std::find(on_broken_.begin(), on_broken_.end(), operation) != on_broken_.end();
+}
+
 result operations::planned_result(index operation) const noexcept
 {
     const operation_record& op = at(operation);
-    const bool fails = behaviour_of(op.fault.kind).fails || !op.fault.error.empty();
+    const bool fails = behaviour_of(op.fault.kind).fails || fails_for_being_broken(operation);
     return fails && !op.fails_body ? result::failed : result::ok;
 }
 
@@ -450,13 +456,15 @@ operations::ended operations::complete(index operation, result how)
             how = take_effect(operation, *effect, how);
     }
     op.result = how;
+    if (how == result::failed && !op.error && fails_for_being_broken(operation))
+        op.failed_by_itself = error_of_broken(op);
     update_ledger(op);
     if (op.error) {
         // Its real effect failed by itself.
     } else if (how == result::failed && op.fault.kind == fault_kind::bad_alloc)
         op.error = std::make_exception_ptr(std::bad_alloc());
     else if (how == result::failed || op.fails_body)
-        op.error = make_injected(op.fault.error, operation);
+        op.error = make_injected(op.fails_body ? op.fault.error : op.failed_with(), operation);
     else if (how == result::aborted)
         op.error = aborted_error();
     else if (how == result::peer_gone)
@@ -513,7 +521,7 @@ delivered_error operations::error_of(index operation) const
     case result::peer_gone:
         return {op.error, marked(peer_gone_code(), operation)};
     default:
-        return {op.error, marked(code_of(get_error(op.fault.error)), operation)};
+        return {op.error, marked(code_of(get_error(op.failed_with())), operation)};
     }
 }
 

@@ -173,6 +173,7 @@ private:
     /// With what this fails because the resource is broken, or nothing. Of what broke, nothing but the close
     /// succeeds, unless the plan says so.
     symbol error_of_broken(const operation_record& op) const;
+    bool fails_for_being_broken(index operation) const noexcept;
     void decide(operation_record& op);
     pending* find(index operation) noexcept;
     void count_wait(waits_for what, int change) noexcept
@@ -193,6 +194,7 @@ private:
     std::size_t suspended_ = 0;
     std::uint64_t turns_ = 0;
     std::uint32_t lazily_fired_ = 0;
+    std::vector<index> on_broken_; ///< what started on a broken resource, and does not fail by its own fault
     std::vector<std::pair<symbol, symbol>> waiting_; ///< kinds and names that wait for a peer
     bool probing_ = false;
 };

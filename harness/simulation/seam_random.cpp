@@ -72,6 +72,15 @@ int open_numbers(seam& here, int flags) noexcept
 
 } // namespace
 
+/// Whether a run is under way, whose sequence of numbers this chooses.
+static bool is_seeded(unsigned seed) noexcept
+{
+    seam* const here = active_seam();
+    if (here)
+        here->numbers_drawn = std::uint64_t(seed) << 32;
+    return here != nullptr;
+}
+
 /// For the calls that go straight to the kernel: what `getrandom` would return.
 long draw_random_bytes(seam& here, void* into, std::size_t size) noexcept
 {
@@ -128,10 +137,8 @@ int rand() noexcept
 
 void srand(unsigned seed) noexcept
 {
-    if (auto* here = mishap::detail::active_seam()) {
-        here->numbers_drawn = std::uint64_t(seed) << 32;
+    if (mishap::detail::is_seeded(seed))
         return;
-    }
     static const auto next = mishap::detail::real<void (*)(unsigned) noexcept>("srand");
     next(seed);
 }
@@ -146,10 +153,8 @@ long random() noexcept
 
 void srandom(unsigned seed) noexcept
 {
-    if (auto* here = mishap::detail::active_seam()) {
-        here->numbers_drawn = std::uint64_t(seed) << 32;
+    if (mishap::detail::is_seeded(seed))
         return;
-    }
     static const auto next = mishap::detail::real<void (*)(unsigned) noexcept>("srandom");
     next(seed);
 }

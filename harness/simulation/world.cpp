@@ -233,12 +233,7 @@ world::pause world::drive()
             // What outlived being cancelled, because its client is shielded, goes on, and succeeds unless it
             // is done on what is broken; but not before everything was done that the cancellation had set in
             // motion, for it may be passed on by way of handlers.
-            operations_.list(waits_for::rest, listed_);
-            for (const index operation : listed_)
-                if (record_->operations[operation].wire == wire_call::none)
-                    complete(operation, operations_.planned_result(operation));
-                else
-                    connections_->let_go(operation, false);
+            complete_all(waits_for::rest);
             continue;
         }
         if (interruptions_.any_left()) {
@@ -545,12 +540,12 @@ void world::hand_over(suspended& handler)
     handler.queue(*this);
 }
 
-void world::complete_all(waits_for what, result how)
+void world::complete_all(waits_for what, std::optional<result> how)
 {
     operations_.list(what, listed_);
     for (const index operation : listed_)
         if (record_->operations[operation].wire == wire_call::none)
-            complete(operation, how);
+            complete(operation, how ? *how : operations_.planned_result(operation));
         else
             connections_->let_go(operation, false);
 }

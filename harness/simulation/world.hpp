@@ -227,7 +227,8 @@ private:
     void act_on(operations::ended&& done, index operation);
     void complete(index operation) { act_on(operations_.complete(operation), operation); }
     void complete(index operation, result how) { act_on(operations_.complete(operation, how), operation); }
-    void complete_all(waits_for what, result how);
+    /// With that result, or as each was planned.
+    void complete_all(waits_for what, std::optional<result> how = {});
     void forget(index operation) noexcept;
     void open_barrier();
 

@@ -68,7 +68,8 @@ const registration closes_attempts_shielded{{.invariant = "swallows_no_error",
                 co_await shield();
                 if (created) {
                     try {
-                        co_await session->close();
+                        // As with a helper that gives it a deadline, its end is told in more than one step.
+                        co_await asio::co_spawn(env.executor(), session->close(), asio::use_awaitable);
                     } catch (...) {
                         env.report(std::current_exception());
                     }
@@ -222,7 +223,7 @@ const registration pings_what_comes_back{{.invariant = "discards_broken",
         if (idle)
             co_await close(std::move(idle));
     },
-    .kinds = {mishap::fault::fail("connection_reset")}}};
+    .kinds = {mishap::fault::fail("connection_reset"), mishap::fault::cancel()}}};
 
 const registration tries_for_ever{{.invariant = "swallows_no_error",
     .wrong = "gives_up_in_silence_after_two_attempts",
