@@ -9,7 +9,7 @@
 
 namespace mishap::detail {
 
-/// The fault that an operation draws, or nothing. It depends on the seed, the contract's time-outs and the
+/// The fault that an operation draws, or nothing. It depends on the seed, the contract's timeouts and the
 /// operation's identity and role only.
 std::optional<fault> draw(const lazy_faults&, const contract&, const operation_record&);
 

@@ -12,7 +12,7 @@ std::span<const document_rule> document_rules()
             {"preserves_error", "reports_cleanup_errors", "swallows_no_error"}},
         {"validate inputs before set-up; fail fast", {"validates_first"}},
         {"lend exactly once", {"body_runs_once"}},
-        {"a time-out on everything that can hang", {"honours_timeout", "completes"}},
+        {"a timeout on everything that can hang", {"honours_timeout", "completes"}},
         {"lock what only one may use", {"exclusive", "one_at_a_time", "releases_what_it_acquires"}},
         {"count what is active; watch for leaks",
             {"balanced_statistics", "closes_everything", "no_stray_work"}},

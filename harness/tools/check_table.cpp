@@ -313,7 +313,7 @@ constexpr check table[] = {
 })",
         "closes_everything"},
     {"timeout-restarted",
-        "A relative time-out that a loop starts anew with each round: wake-ups put the deadline off for "
+        "A relative timeout that a loop starts anew with each round: wake-ups put the deadline off for "
         "ever.",
         R"(bool wrong(
     std::mutex& mutex, std::condition_variable& changed, const bool& ready, std::chrono::seconds timeout)
@@ -405,7 +405,7 @@ constexpr check table[] = {
 })",
         "validates_first"},
     {"unbounded-call",
-        "A call that can hang has no deadline: a shutdown that waits for its peer, or a time-out that is "
+        "A call that can hang has no deadline: a shutdown that waits for its peer, or a timeout that is "
         "never read.",
         R"(asio::awaitable<void> wrong(session& s, std::chrono::seconds timeout)
 {

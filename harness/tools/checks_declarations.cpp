@@ -117,7 +117,7 @@ void check_destructors(finder& into)
 void check_classes(finder& into)
 {
     for (const class_type& type : into.in().classes) {
-        // A time-out that is stored and never looked at, beside others that are. Only where all code that may
+        // A timeout that is stored and never looked at, beside others that are. Only where all code that may
         // look at it is here: the class's own, or that of the class which it is nested in.
         std::vector<const field*> unread;
         bool some_read = false;

@@ -94,10 +94,10 @@ void check_or_timeout(finder& into, const function& of, const node& await)
             return true;
         const node& operation = below.parts[left ? 1 : 0];
         into.add("or-as-timeout", of, below,
-                "`||` is no time-out: when the operation throws, it waits for the timer, and a result that "
+                "`||` is no timeout: when the operation throws, it waits for the timer, and a result that "
                 "comes late "
                 "is dropped")
-            .path.push_back(into.note_at(of, operation, "the operation that is to have a time-out"));
+            .path.push_back(into.note_at(of, operation, "the operation that is to have a timeout"));
         return false;
     });
 }
@@ -271,7 +271,7 @@ void check_restarted(finder& into, const function& of, const node& loop)
         if ((condition && never_changes(below.parts[2])) ||
             (timer && never_changes(below.parts[1]) && !loop.parts[0].constant))
             into.add("timeout-restarted", of, below,
-                "each round of the loop waits for the whole time-out again: wake-ups put the deadline off "
+                "each round of the loop waits for the whole timeout again: wake-ups put the deadline off "
                 "for ever");
         return true;
     });

@@ -72,13 +72,13 @@ std::string contradiction(const contract& promises)
         if (!timeout)
             return {};
         if (*timeout <= duration(0))
-            return fmt::format("{}_timeout is {}: a time-out is longer than nothing", to_string(p),
+            return fmt::format("{}_timeout is {}: a timeout is longer than nothing", to_string(p),
                 timeout->count() < 0 ? "negative" : "0s");
         if (*timeout > longest)
             return fmt::format("{}_timeout is over 50 years", to_string(p));
         if (promises.is_unbounded(p))
             return fmt::format(
-                "the {} phase has a time-out of {} and is declared unbounded too: say one of them",
+                "the {} phase has a timeout of {} and is declared unbounded too: say one of them",
                 to_string(p), to_string(*timeout));
         return {};
     };
@@ -97,7 +97,7 @@ std::string contradiction(const contract& promises)
         if (d > longest)
             return "a time of whole_timeout, recovery_time or grace is over 50 years";
     if (promises.time.whole && *promises.time.whole <= duration(0))
-        return "whole_timeout is not positive: a time-out is longer than nothing";
+        return "whole_timeout is not positive: a timeout is longer than nothing";
     if (promises.attempts.create == 0 || promises.attempts.close == 0)
         return "create_attempts and close_attempts are one at least: the first attempt is one";
     if (promises.time.per_attempt && !promises.time.create)
@@ -128,7 +128,7 @@ std::string contradiction(const contract& promises)
     if (promises.time.grace < duration(0))
         return "grace is negative";
     if (promises.time.errors.empty())
-        return "timeout_errors is empty: a manager with a time-out has to fail with something";
+        return "timeout_errors is empty: a manager with a timeout has to fail with something";
     return {};
 }
 

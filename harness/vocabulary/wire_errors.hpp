@@ -30,7 +30,7 @@ error_code code_of_errno(int error, bool resolves);
 bool has_code(const std::exception_ptr&, const error_code&);
 
 /// Whether the exception may be what a protocol makes of a connection that ended, or of bytes: anything but
-/// an error of the operating system, a time-out and a cancellation.
+/// an error of the operating system, a timeout and a cancellation.
 bool is_of_protocol(const std::exception_ptr&);
 
 } // namespace mishap::detail

@@ -239,7 +239,7 @@ struct contract
 };
 
 /// Why this contract cannot be meant, or an empty string: a bounded phase that is declared unbounded, a
-/// time-out that is not positive, an unknown error.
+/// timeout that is not positive, an unknown error.
 std::string contradiction(const contract&);
 
 /// Bounds of one run. Reaching one is a verdict, never a hang.

@@ -23,7 +23,7 @@ struct error
     symbol name;
     /// Makes the object that an operation throws. Called once per injection.
     std::function<std::exception_ptr()> make;
-    /// Whether an exception that mishap did not make counts as this error (a manager's own time-out, say).
+    /// Whether an exception that mishap did not make counts as this error (a manager's own timeout, say).
     std::function<bool(const std::exception_ptr&)> matches;
     /// What operations that report error codes give. Unset for an error that can only be thrown: they then
     /// give a code of `error_category`.

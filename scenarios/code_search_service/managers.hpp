@@ -61,7 +61,7 @@ private:
     std::string name_;
 };
 
-/// Mended: both have time-outs, and the close error yields to the query's.
+/// Mended: both have timeouts, and the close error yields to the query's.
 template <class Database>
 class session_manager : public session_manager_interface<typename Database::session>
 {

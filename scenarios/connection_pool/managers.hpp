@@ -98,7 +98,7 @@ private:
     std::list<waiter*> waiters_;
 };
 
-/// A client of the empty pool waits out its time-out before anything is created. Between the check of the
+/// A client of the empty pool waits out its timeout before anything is created. Between the check of the
 /// size and the end of the creation another client passes the same check. What broke goes back among what is
 /// available, and nothing is ever closed.
 template <class Connection>

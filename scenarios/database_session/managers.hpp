@@ -39,7 +39,7 @@ asio::awaitable<void> database_session_as_written(
     return lend_as_written(open, body);
 }
 
-/// Mended: both have time-outs, and the close error yields to the body's.
+/// Mended: both have timeouts, and the close error yields to the body's.
 template <class Driver, class Body, class Log>
 asio::awaitable<void> database_session(Driver& driver, std::optional<std::string> database,
     std::optional<int> fetch_size, Body body, asio::steady_timer::duration timeout, Log log)

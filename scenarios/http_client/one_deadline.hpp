@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // The same client, with a mistake that is often made: `expires_after` is a point in time for all that
-// follows, not a time-out of each operation. Set once, when the connection is made, it has passed when the
+// follows, not a timeout of each operation. Set once, when the connection is made, it has passed when the
 // connection is used again.
 
 #include "http_client.hpp"

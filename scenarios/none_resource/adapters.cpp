@@ -3,7 +3,7 @@
 
 #include <mishap/mishap.hpp>
 
-// The document gives neither create nor close a time-out, so neither is promised here.
+// The document gives neither create nor close a timeout, so neither is promised here.
 
 MISHAP_CONTRACT(unsafe){.time = {.unbounded = {mishap::phase::create, mishap::phase::close}}};
 

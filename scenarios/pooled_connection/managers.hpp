@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// Skill, "Example 2: Resource Pool Manager": acquire with a time-out, release. Plain Asio; nothing here
+/// Skill, "Example 2: Resource Pool Manager": acquire with a timeout, release. Plain Asio; nothing here
 /// knows of mishap.
 ///
 /// It promises that whoever got a connection gives its slot back, whatever the body did and whatever became

@@ -3,7 +3,7 @@
 /// Skill, "Step 3": validate, create, initialize, lend, cleanup, close. Plain Asio; nothing here knows of
 /// mishap.
 ///
-/// It promises that whatever was created is cleaned up and closed, each step within its time-out, although
+/// It promises that whatever was created is cleaned up and closed, each step within its timeout, although
 /// the step before it failed, and that the caller sees the first error.
 
 #include "shared/with_deadline.hpp"

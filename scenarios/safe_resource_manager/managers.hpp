@@ -19,7 +19,7 @@ namespace catalogue {
 
 namespace asio = boost::asio;
 
-/// As written: the errors are as they should be, but nothing has a time-out.
+/// As written: the errors are as they should be, but nothing has a timeout.
 template <class Settings, class Resource, class Body, class Log>
 asio::awaitable<void> safe_resource_manager_as_written(
     const Settings* settings, Resource& resource, Body body, Log log)
@@ -48,7 +48,7 @@ asio::awaitable<void> safe_resource_manager_as_written(
         std::rethrow_exception(error);
 }
 
-/// Mended: the same, with time-outs.
+/// Mended: the same, with timeouts.
 template <class Settings, class Resource, class Body, class Log>
 asio::awaitable<void> safe_resource_manager(
     const Settings* settings, Resource& resource, Body body, asio::steady_timer::duration timeout, Log log)

@@ -25,7 +25,7 @@ asio::awaitable<void> session_as_written(Database& database, std::string name, B
     return lend_as_written([&database, name] { return database.connect(name); }, body);
 }
 
-/// Mended: both have time-outs, and the close error yields to the body's.
+/// Mended: both have timeouts, and the close error yields to the body's.
 template <class Database, class Body, class Log>
 asio::awaitable<void> session(
     Database& database, std::string name, Body body, asio::steady_timer::duration timeout, Log log)

@@ -25,7 +25,7 @@ auto session_factory_as_written(Driver& driver, std::string database)
     };
 }
 
-/// Mended: both have time-outs, and the close error yields to the body's.
+/// Mended: both have timeouts, and the close error yields to the body's.
 template <class Driver, class Log>
 auto session_factory(Driver& driver, std::string database, asio::steady_timer::duration timeout, Log log)
 {

@@ -4,7 +4,7 @@
 /// of mishap.
 ///
 /// It promises that no more connections exist than its capacity, that clients are served in the order in
-/// which they came or told of the time-out, and that what is broken is closed and not lent again. A slot is
+/// which they came or told of the timeout, and that what is broken is closed and not lent again. A slot is
 /// reserved before the creation starts and given back if that fails; whoever is woken in vain wakes the next
 /// one.
 
@@ -63,7 +63,7 @@ public:
         give_back(std::move(borrowed));
     }
 
-    /// Gives a connection that is idle or new, and waits for one within the pool's time-out.
+    /// Gives a connection that is idle or new, and waits for one within the pool's timeout.
     asio::awaitable<connection> acquire()
     {
         const auto deadline = clock::now() + timeout_;

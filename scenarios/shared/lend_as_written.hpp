@@ -16,7 +16,7 @@ namespace catalogue {
 
 namespace asio = boost::asio;
 
-/// A close that fails replaces the body's error, and nothing has a time-out. `lend` is the mended one.
+/// A close that fails replaces the body's error, and nothing has a timeout. `lend` is the mended one.
 template <class Create, class Body>
 asio::awaitable<void> lend_as_written(Create create, Body body)
 {

@@ -16,7 +16,7 @@
 
 namespace catalogue {
 
-/// A deadline passed. Its code is `asio::error::timed_out`; its type tells it from a time-out that the
+/// A deadline passed. Its code is `asio::error::timed_out`; its type tells it from a timeout that the
 /// operation itself reported.
 class deadline_error : public boost::system::system_error
 {

@@ -57,7 +57,7 @@ asio::awaitable<void> late_manager(strict_settings settings, Create create_resou
     co_await lend(create_resource, use, std::chrono::seconds(30), log);
 }
 
-/// Mended: both have time-outs, and the close error yields to the body's.
+/// Mended: both have timeouts, and the close error yields to the body's.
 template <class Create, class Body, class Log>
 asio::awaitable<void> strict_manager(strict_settings settings, Create create_resource, Body body, Log log)
 {

@@ -2,7 +2,7 @@
 #pragma once
 /// Reference, "Timeout Protection". Plain Asio; nothing here knows of mishap.
 ///
-/// It promises that a creation which takes too long is told as a service's time-out, and that a time-out of
+/// It promises that a creation which takes too long is told as a service's timeout, and that a timeout of
 /// the body's own stays what it is.
 ///
 /// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws,
@@ -37,7 +37,7 @@ public:
     {}
 };
 
-/// As written: a body's own time-out is blamed on the creation, and after a time-out the clean-up touches a
+/// As written: a body's own timeout is blamed on the creation, and after a timeout the clean-up touches a
 /// resource that never was.
 template <class Resource, class Body>
 asio::awaitable<void> timeout_protected_as_written(
@@ -64,7 +64,7 @@ asio::awaitable<void> timeout_protected_as_written(
         std::rethrow_exception(error);
 }
 
-/// Mended: the time-out is that of the creation alone, and only what was created is closed.
+/// Mended: the timeout is that of the creation alone, and only what was created is closed.
 template <class Resource, class Body, class Log>
 asio::awaitable<void> timeout_protected(Resource& resource, Body body, std::chrono::seconds timeout, Log log)
 {

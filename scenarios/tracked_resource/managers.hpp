@@ -43,7 +43,7 @@ asio::awaitable<void> tracked_resource_as_written(Create create, Body body)
     return lend_as_written(creates_tracked(create), body);
 }
 
-/// Mended: both have time-outs, and the cleanup's error yields to the body's.
+/// Mended: both have timeouts, and the cleanup's error yields to the body's.
 template <class Create, class Body, class Log>
 asio::awaitable<void> tracked_resource(
     Create create, Body body, asio::steady_timer::duration timeout, Log log)

@@ -27,7 +27,7 @@ mishap::awaitable<void> with_new_session(database& on, Manage manage)
 
 } // namespace
 
-// The document gives nothing a time-out, so none is promised here.
+// The document gives nothing a timeout, so none is promised here.
 
 MISHAP_CONTRACT(transaction_as_written){
     .time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}}};

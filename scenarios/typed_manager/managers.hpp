@@ -3,7 +3,7 @@
 /// Skill, "Step 5: Add Type Safety", and Reference, "Generic Context Managers": lends whatever a factory
 /// makes, and closes it if it can be closed. Plain Asio; nothing here knows of mishap.
 ///
-/// It promises that what has a `close` is closed once, within its time-out, and that what has none is
+/// It promises that what has a `close` is closed once, within its timeout, and that what has none is
 /// destroyed when the body has left it. The compiler checks what the body is lent.
 
 #include "shared/with_deadline.hpp"
@@ -45,7 +45,7 @@ asio::awaitable<void> typed_manager_as_written(Factory factory, Body body)
         std::rethrow_exception(error);
 }
 
-/// Mended: the close has a time-out, and its error yields to the body's.
+/// Mended: the close has a timeout, and its error yields to the body's.
 template <class Factory, class Body, class Log>
 asio::awaitable<void> typed_manager(Factory factory, Body body, asio::steady_timer::duration timeout, Log log)
 {

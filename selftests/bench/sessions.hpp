@@ -18,7 +18,7 @@ namespace bench {
 
 namespace asio = boost::asio;
 
-/// A session manager with a time-out on create, as in the catalogue.
+/// A session manager with a timeout on create, as in the catalogue.
 template <class Session, class Body>
 asio::awaitable<void> with_session(Session& session, Body body)
 {

@@ -103,7 +103,7 @@ public:
             locked_ = !waiters_.empty();
     }
 
-    /// Runs the body under the lock. Without a time-out it waits for the lock as long as it takes.
+    /// Runs the body under the lock. Without a timeout it waits for the lock as long as it takes.
     template <class Body>
     asio::awaitable<void> with_lock(Body body, std::optional<asio::steady_timer::duration> timeout)
     {

@@ -60,7 +60,7 @@ inline void raise(
         std::rethrow_exception(error ? error : close_error);
 }
 
-/// Closes within its time-out; gives the error.
+/// Closes within its timeout; gives the error.
 template <class Session>
 asio::awaitable<std::exception_ptr> close(Session& session)
 {
@@ -162,7 +162,7 @@ asio::awaitable<void> with_graceful_shutdown(Session& session, Body body, log lo
     raise(error, close_error, log_error);
 }
 
-/// (I) A time-out by hand: cancels the operation when the timer ends, and throws `timed_out` then.
+/// (I) A timeout by hand: cancels the operation when the timer ends, and throws `timed_out` then.
 template <class Operation>
 asio::awaitable<void> or_cancelled_after(Operation operation, asio::steady_timer::duration timeout)
 {
@@ -263,7 +263,7 @@ asio::awaitable<void> or_left_after(
 inline constexpr auto attempt_timeout = 5s;
 inline constexpr auto attempts_timeout = 10s;
 
-/// Closes within its time-out, and waits no longer for it; gives the error.
+/// Closes within its timeout, and waits no longer for it; gives the error.
 template <class Session>
 asio::awaitable<std::exception_ptr> close_or_leave(std::shared_ptr<Session> session)
 {
@@ -284,7 +284,7 @@ asio::awaitable<void> close_late(std::shared_ptr<Session> session, log log_error
         log_error(error);
 }
 
-/// Opens within a time-out, and waits no longer for it: what then arrives is closed.
+/// Opens within a timeout, and waits no longer for it: what then arrives is closed.
 template <class Session>
 asio::awaitable<void> open_or_leave(
     std::shared_ptr<Session> session, asio::steady_timer::duration timeout, log log_error)

@@ -112,7 +112,7 @@ void compare(Manager manager)
 
 TEST(parity, of_unsafe_and_safe)
 {
-    // Without a time-out a hung creation never ends in production, so only the time-out managers see one.
+    // Without a timeout a hung creation never ends in production, so only the timeout managers see one.
     const auto without_hangs = [](auto manager) {
         for (const script& what : scripts())
             if (what.create != "hang") {

@@ -25,11 +25,11 @@ TEST(contract, the_default_can_be_meant) { EXPECT_EQ(contradiction({}), ""); }
 TEST(contract, a_bounded_phase_is_not_unbounded)
 {
     EXPECT_TRUE(contradicts(
-        {.time = {.create = 5s, .unbounded = {phase::create}}}, "create phase has a time-out of 5s"));
+        {.time = {.create = 5s, .unbounded = {phase::create}}}, "create phase has a timeout of 5s"));
     EXPECT_TRUE(contradicts({.time = {.close = 5s, .unbounded = {phase::create, phase::close}}},
-        "close phase has a time-out of 5s"));
-    EXPECT_TRUE(contradicts(
-        {.time = {.other = 5s, .unbounded = {phase::other}}}, "other phase has a time-out of 5s"));
+        "close phase has a timeout of 5s"));
+    EXPECT_TRUE(
+        contradicts({.time = {.other = 5s, .unbounded = {phase::other}}}, "other phase has a timeout of 5s"));
     EXPECT_EQ(contradiction({.time = {.create = 5s, .unbounded = {phase::close}}}), "");
     EXPECT_EQ(contradiction({.time = {.other = 5s, .unbounded = {phase::close}}}), "");
 }

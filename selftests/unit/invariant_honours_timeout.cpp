@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Goal: honours_timeout knows the deadline to the tick: who gives up before T or after T + 1 us is blamed,
-// who gives up in between is not, and at T itself both outcomes are right. Method: managers whose time-out is
-// the contract's and a little more or less; the ways to make a time-out.
+// who gives up in between is not, and at T itself both outcomes are right. Method: managers whose timeout is
+// the contract's and a little more or less; the ways to make a timeout.
 
 #include "bounded_create.hpp"
 
@@ -199,7 +199,7 @@ TEST(honours_timeout, the_contract_says_which_errors_mean_time_out)
         breaks_only(run_under("resource.create=hang", creating_within(T), promises), "honours_timeout"));
 }
 
-// The time-out is made by cancelling the operation, so its abort is the manager's own doing.
+// The timeout is made by cancelling the operation, so its abort is the manager's own doing.
 TEST(honours_timeout, does_not_blame_cancelling_the_operation_and_throwing_timed_out)
 {
     const auto cancels = [](environment& env) -> awaitable<void> {
@@ -389,7 +389,7 @@ TEST(honours_timeout, who_waits_in_line_without_a_deadline_is_blamed_although_th
 }
 
 /// Hands its one resource to the first in line. Who waits asks whether it was handed to it, or takes the end
-/// of its timer for a time-out.
+/// of its timer for a timeout.
 mishap::adapter handing_on(bool trusts_the_timer)
 {
     return [trusts_the_timer](environment& env) -> awaitable<void> {

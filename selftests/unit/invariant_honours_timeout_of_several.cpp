@@ -273,7 +273,7 @@ TEST(honours_timeout, who_gives_up_waiting_in_time_may_clean_up_slowly)
     EXPECT_TRUE(breaks_only(run_under(plan, acquiring_within(T + 2us), promises), "honours_timeout"));
 }
 
-/// Pings its session beside the body, and ends with the time-out of a ping that hangs.
+/// Pings its session beside the body, and ends with the timeout of a ping that hangs.
 mishap::adapter keeping_alive(std::chrono::nanoseconds patience)
 {
     return [patience](environment& env) -> awaitable<void> {
