@@ -17,7 +17,7 @@ const std::vector<std::string>& list_names();
 /// Errors: throws `input_error` for an unknown list or section, and for a part of a list that has none.
 std::string list_text(const std::string& what, const std::string& part, bool markdown);
 
-/// Words, in lines of at most so many columns.
+/// Words, in lines of at most `columns` columns.
 std::vector<std::string> wrapped(const std::string& text, std::size_t columns);
 
 } // namespace mishap::detail

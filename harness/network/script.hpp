@@ -21,7 +21,7 @@ struct script
     enum class verb : std::uint8_t
     {
         expect, ///< these bytes, and no others
-        skip,   ///< so many bytes, whatever they are
+        skip,   ///< a number of bytes, whatever they are
         until,  ///< any bytes up to and with these
         reply,  ///< sends these bytes
         wait,   ///< lets time pass

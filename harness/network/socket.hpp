@@ -62,7 +62,7 @@ struct decision
     duration until{0};
     /// It then fails with that; 0 where it goes on as usual.
     int error = 0;
-    /// At most so many bytes.
+    /// The maximum number of bytes.
     std::size_t most = std::numeric_limits<std::size_t>::max();
     /// The connection is reset once it has done its work.
     bool breaks_after = false;

@@ -110,7 +110,7 @@ std::vector<fault> read_kinds(const reader& at)
 }
 
 constexpr key_row<sweep_options> keys_of_sweep[] = {
-    {"perturbations", "0..8", "2", "at most so many in a run",
+    {"perturbations", "0..8", "2", "the maximum number in a run",
         [](const value& v, sweep_options& o) { o.perturbations = v.number<unsigned>(); }},
     {"kinds", "[KIND, ...]",
         "`fail io_error`, `fail foreign`, `fail after effect io_error` (closes and commits), `hang`, "
@@ -129,8 +129,8 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
         "also let every other client take a step before each operation completes",
         [](const value& v, sweep_options& o) { o.deviate = v.flag(); }},
     {"occurrences_max", "1..1000000", "16",
-        "strike so many of the operations that differ only in their number, and say \"incomplete\" if there "
-        "are more",
+        "the maximum number struck of the operations that differ only in their number; more make the result "
+        "\"incomplete\"",
         [](const value& v, sweep_options& o) { o.occurrences_max = v.number<std::uint32_t>(); }},
     {"runs_max", "1..1000000000", "1000000", "stop here, and say \"incomplete\"",
         [](const value& v, sweep_options& o) { o.runs_max = v.number<std::uint64_t>(); }},
@@ -155,7 +155,7 @@ constexpr key_row<random_options> keys_of_random[] = {
 };
 
 constexpr key_row<scenario> keys_of_explore[] = {
-    {"sweep", "{...}", "", "exhaustively: every plan of at most so many perturbations",
+    {"sweep", "{...}", "", "exhaustively: every plan of at most that number of perturbations",
         [](const value& v, scenario& s) { read_keys(v, "sweep", keys_of_sweep, s.sweep.emplace()); }},
     {"random", "{...}", "", "plans that RapidCheck draws",
         [](const value& v, scenario& s) { read_keys(v, "random", keys_of_random, s.random.emplace()); }},

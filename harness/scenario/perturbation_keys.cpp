@@ -69,8 +69,8 @@ constexpr key_row<interruption_draft> keys_of_cancel[] = {
         [](const value& v, interruption_draft& d) {
             d.i.type = static_cast<cancellation>(v.word("type of cancellation"));
         }},
-    {"steps", "0..1000000", "0", "so many steps later; with `when: steps`, the number of the step",
-        &read_steps},
+    {"steps", "0..1000000", "0",
+        "the number of steps after the moment; with `when: steps`, the number of the step", &read_steps},
 };
 
 constexpr key_row<interruption_draft> keys_of_abandon[] = {

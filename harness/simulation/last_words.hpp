@@ -19,8 +19,8 @@ struct death_notes
     std::uint64_t (*progress)();
 };
 
-/// From now on a program that dies in a run, by std::terminate outside of any refuge, by a signal, by a
-/// sanitizer's report or by `exit`, `quick_exit`, `_exit` or `_Exit`, first says which run that was. One that
+/// From now on a program that dies in a run first says which run that was. It may die by std::terminate
+/// outside of any refuge, by a signal, by a sanitizer's report, by `exit`, `quick_exit` or `_exit`. One that
 /// exits in a run never exits with 0.
 ///
 /// A handler that uses more processor time or memory than `handler_limits` says is named, too, and ends the

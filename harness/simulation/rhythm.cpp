@@ -9,10 +9,10 @@ namespace mishap::detail {
 
 namespace {
 
-/// So many periods prove a constant distance, ...
+/// This number of periods proves a constant distance, ...
 constexpr int periods = 100;
-/// ... or so much time, where that is shorter, and these are enough periods; but a timer of the manager's own
-/// may hide behind a quick tick, and has at least the second of these.
+/// ... or this much time, where that is shorter and holds enough periods. A timer of the manager's own may
+/// hide behind a quick tick: it has at least `at_least`.
 constexpr duration long_enough = std::chrono::minutes(10);
 constexpr int periods_at_least = 20;
 constexpr duration at_least = std::chrono::minutes(1);
@@ -24,7 +24,7 @@ constexpr std::uint64_t calls_before_reading = 16;
 /// A client that works its way through a long list does the same again and again, too: far more of it before
 /// that is taken for waiting.
 constexpr int periods_of_work = 10'000;
-/// More than so many different things are no ticks.
+/// More different things than these are no ticks.
 constexpr std::size_t ticks_max = 256;
 
 bool is_of_operation(event_kind kind)

@@ -231,8 +231,8 @@ world::pause world::drive()
         }
         if (operations_.count(waits_for::rest) != 0) {
             // What outlived being cancelled, because its client is shielded, goes on, and succeeds unless it
-            // is done on what is broken; but not before everything was done that the cancellation had set in
-            // motion, for it may be passed on by way of handlers.
+            // is done on what is broken. First everything happens that the cancellation had set in motion,
+            // for it may be passed on by way of handlers.
             complete_all(waits_for::rest);
             continue;
         }

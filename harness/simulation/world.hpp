@@ -197,7 +197,8 @@ private:
     }
     /// Only periodic work is left.
     bool is_at_rest() { return rhythm_.is_at_rest(*record_, seam_.now, agenda_.last_due()); }
-    /// So many handlers ran at one instant, or a hundred times as many in all, that it will not end.
+    /// More handlers than the step limit ran at one instant, or a hundred times the limit in all: it will not
+    /// end.
     bool is_out_of_steps() const noexcept
     {
         return record_->steps - steps_at_instant_ >= limits_->steps_max ||

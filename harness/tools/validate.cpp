@@ -38,7 +38,7 @@ const std::vector<option> known_options = {
     {"--checks", true, "only these checks, or all but those: a,b or -a,-b"},
     {"--list-checks", false, "print the names of the checks"},
     {"--reference", false, "print every check with wrong and right code, in Markdown"},
-    {"--jobs", true, "so many files at once (default: as many as there are processors)"},
+    {"--jobs", true, "the number of files read at once (default: as many as there are processors)"},
     {"--cache", true, "keep results in this folder (default: mishap-tools in the user's cache)"},
     {"--no-cache", false, "read every file anew"},
     {"--help", false, "print this"},

@@ -78,9 +78,10 @@ struct time_terms
     /// Demands that at this deadline after its start a client has left its body, or given up waiting for a
     /// resource, with one of `errors`. Clean-up may follow.
     std::optional<duration> whole = {};
-    /// Demands that any other step of the manager's that does not end is given up at this deadline: a
-    /// handshake or logout (a use outside of the body), a begin, commit, rollback, ping, acquire or release.
-    /// Unset: being stuck in one breaks `completes`; when one is given up is the manager's affair.
+    /// Demands that any other step of the manager's that does not end is given up at this deadline. Such
+    /// steps are a handshake or logout (a use outside of the body), a begin, commit, rollback, ping, acquire
+    /// or release. Unset: being stuck in one breaks `completes`; when one is given up is the manager's
+    /// affair.
     std::optional<duration> other = {};
     /// Gives each attempt a create timeout of its own, from its own start.
     bool per_attempt = false;

@@ -265,8 +265,8 @@ public:
     }
 
     /// Runs the clients: calls `serve` for each in a lane of its own, all at once or one after the other, as
-    /// the contract and the plan say, and returns when all have ended and the fresh ones after them, too.
-    /// What `serve` throws is that client's outcome.
+    /// the contract and the plan say. Returns when all of them and the probes after them have ended. What
+    /// `serve` throws is that client's outcome.
     ///
     /// Preconditions: the contract sets `capacity` or `clients`; called once per run.
     /// Errors: throws `std::logic_error` otherwise.
@@ -285,12 +285,12 @@ public:
     /// const auto active = env.statistics("session.open", [&] { return counters.active_sessions; });
     /// ```
     ///
-    /// The name says what is counted, of all resources or with `kind.` in front of those of a kind: `open`
-    /// (created, and the close has not ended), `created` and `closed` (so far), `in_use` (clients inside
-    /// their body), `idle` (open, and lent to nobody), `reserved` (open, or being created), and `waiting`
-    /// (clients that came and do not have a resource; one that prepares or cleans up may be left out, and
-    /// the kind is of no account). At its end a counter of what there is now is zero, unless something was
-    /// left open.
+    /// The name says what is counted, of all resources or with `kind.` in front of those of a kind. Of
+    /// resources: `open` (created, and the close has not ended), `created` and `closed` (so far), `idle`
+    /// (open, and lent to nobody) and `reserved` (open, or being created). Of clients: `in_use` (inside their
+    /// body) and `waiting`. Waiting is a client that came and does not have a resource, of whatever kind; one
+    /// that prepares or cleans up may be left out. At its end a counter of what there is now is zero, unless
+    /// something was left open.
     ///
     /// Errors: throws `input_error` for an unknown name, and for one that was given before in this run.
     /// Lifetimes: what `value` looks at must outlive the result, so declare it first.

@@ -59,20 +59,21 @@ using coverage = std::map<std::string, std::array<coverage_cell, fault_kinds>>;
 /// What a sweep chooses from.
 struct sweep_options
 {
-    /// At most so many perturbations in one run.
+    /// The maximum number of perturbations in one run.
     unsigned perturbations = 2;
-    /// What an operation may do instead of succeeding; empty means the default kinds: `fail io_error`,
-    /// `fail foreign`, `fail after effect` (closes and commits), `hang`, `delay`, `late`, `cancel`, `cancel
-    /// after effect` and `hang after effect` (begins, acquires and commits), and, for managers with a
-    /// capacity, `fail connection_reset` (uses and pings). A `delay` of zero stands for the nearest deadline
-    /// T that passes while the operation is under way, and 1 us before it, and for all later ones: its own,
-    /// its client's, and those of clients that wait. A `late` of zero stands for the nearest T and 1 us after
-    /// it. Where there is no deadline, a use is delayed by a minute, for what goes on in the background.
-    /// `cancel` also cancels every client after every step.
+    /// What an operation may do instead of succeeding. Empty means the default kinds: `fail io_error`,
+    /// `fail foreign`, `fail after effect` (closes and commits), `hang`, `delay`, `late` and `cancel`.
+    /// Begins, acquires and commits are also struck by `cancel after effect` and `hang after effect`; uses
+    /// and pings of managers with a capacity by `fail connection_reset`.
+    ///
+    /// A `delay` of zero stands for each deadline T that passes while the operation is under way, and for 1
+    /// us before the nearest: its own, its client's, and those of clients that wait. A `late` of zero stands
+    /// for the nearest T and 1 us after it. Where there is no deadline, a use is delayed by a minute, for
+    /// what goes on in the background. `cancel` also cancels every client after every step.
     std::vector<fault> kinds = {};
-    /// Of operations that differ only in their number (a ping every ten seconds, while a body hangs), so many
-    /// are struck, and clients are interrupted only until then; the result says "incomplete" if there are
-    /// more.
+    /// The maximum number struck of operations that differ only in their number, such as a ping every ten
+    /// seconds while a body hangs. Clients are interrupted only until then. The result says "incomplete" if
+    /// there are more.
     std::uint32_t occurrences_max = 16;
     /// Stops here; the result then says "incomplete".
     std::uint64_t runs_max = 1'000'000;
@@ -156,9 +157,9 @@ std::ostream& operator<<(std::ostream&, const campaign_result&);
 
 inline bool operator==(const campaign_result& result, holds_t) noexcept { return result.holds(); }
 
-/// Runs every plan of at most `perturbations` faults: from the empty plan, each run adds one more fault at a
-/// later operation of that run's own trace, so that each set is reached once and operations that only exist
-/// on error paths are reached too.
+/// Runs every plan of at most `perturbations` faults. From the empty plan on, each run adds one more fault at
+/// a later operation of that run's own trace. Each set is reached once, and operations that only exist on
+/// error paths are reached, too.
 ///
 /// Errors: as `run`; throws `std::logic_error` when the manager is found not to be deterministic.
 /// Complexity: one run per plan; the number of plans is bounded by (operations x kinds) ^ perturbations.

@@ -25,8 +25,8 @@ private:
     std::size_t offset_;
 };
 
-/// The candidate nearest to `word` by edit distance, or an empty string when none is near enough to be a
-/// slip of the pen (a third of its letters, at least one), or when the word is a candidate itself.
+/// The candidate nearest to `word` by edit distance. Empty when `word` is a candidate itself, or when none
+/// differs in at most a third of its letters (at least one), as a slip of the pen does.
 ///
 /// Source: R. A. Wagner, M. J. Fischer, "The String-to-String Correction Problem", JACM 21 (1974).
 std::string nearest(std::string_view word, std::span<const std::string> candidates);

@@ -24,7 +24,7 @@ enum class moment : std::uint8_t
     before, ///< as the operation is about to start
     queued, ///< the operation has completed, and its handler has not run
     after,  ///< its handler has run
-    steps,  ///< after so many steps of the run, whatever they are
+    steps,  ///< after a number of steps of the run, whatever they are
 };
 
 std::string_view to_string(moment) noexcept;
@@ -32,11 +32,11 @@ std::string_view to_string(moment) noexcept;
 /// In place of a client: all of them, the adapter and the background; the whole world ends.
 inline constexpr lane whole_world = -4;
 
-/// What comes at a client from outside, at a moment: it is cancelled, or it is abandoned. (The cancellation
-/// of a client while an operation of its own is pending is the fault `cancel`.)
+/// A client is cancelled or abandoned from outside, at a moment. The cancellation of a client while an
+/// operation of its own is pending is the fault `cancel` instead.
 ///
-/// An abandoned client gets no chance to act: what is suspended or queued in its lane is destroyed, as when
-/// the execution context that it runs on is shut down, so that only its destructors run. The manager and the
+/// An abandoned client gets no chance to act. What is suspended or queued in its lane is destroyed, as when
+/// the execution context that it runs on is shut down: only its destructors run. The manager and the
 /// other clients live on, and so does what the destructors start. When the world is abandoned, nothing runs
 /// any more: handlers are dropped where they are queued, and the `io_context` is destroyed.
 struct interruption
@@ -51,7 +51,7 @@ struct interruption
     /// Whom it strikes; for `abandon`, `whole_world` too.
     lane client = 0;
     moment when = moment::queued;
-    /// So many steps later than the moment; for `moment::steps`, the number of the step.
+    /// The number of steps after the moment; for `moment::steps`, the number of the step.
     std::uint32_t steps = 0;
     /// For `cancel`: how.
     cancellation type = cancellation::terminal;
@@ -60,7 +60,8 @@ struct interruption
 };
 
 /// A departure from first come, first served: the completion of an operation is held back until a lane has
-/// taken so many more steps, or until nothing else is ready. It has not fired where nothing ran meanwhile.
+/// taken a number of further steps, or until nothing else is ready. It has not fired where nothing ran
+/// meanwhile.
 struct deviation
 {
     /// Who runs first.
@@ -150,7 +151,7 @@ struct lazy_faults
     std::uint32_t per_mille = 0;
     /// Relative weight of each fault kind, by index of `fault_kind`; `ok` is ignored.
     std::array<std::uint8_t, fault_kinds> weights{};
-    /// At most so many fire in one run.
+    /// The maximum number that fires in one run.
     std::uint32_t at_most = 0;
 
     friend bool operator==(const lazy_faults&, const lazy_faults&) noexcept = default;

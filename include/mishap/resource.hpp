@@ -44,9 +44,9 @@ using real_effect = std::function<void()>;
 ///
 /// Every operation does what the run's plan says: it succeeds after one suspension, or fails, hangs, takes
 /// time. Once an operation on it failed with a breaking error, such as `connection_reset`, all others on it
-/// fail with that error, except its close and what the plan lets succeed or fail otherwise; not where the
-/// contract says `keeps_broken`. A fake that is a moved-from husk must not be used. Destroying it while it is
-/// open is recorded.
+/// fail with that error. Its close does not, nor what the plan lets succeed or fail otherwise, nor anything
+/// where the contract says `keeps_broken`. A fake that is a moved-from husk must not be used. Destroying it
+/// while it is open is recorded.
 ///
 /// Lifetimes: must not outlive the run in which it was made, and must not be moved while an operation is
 /// under way.
@@ -221,7 +221,7 @@ public:
     void force_close() noexcept;
 
     /// From now on, operations of that name on resources of this kind wait for what a peer sends, as a read
-    /// does: unless the plan gives one a delay, an outcome or a fault, it ends when it is asked to stop, when
+    /// does. Unless the plan gives one a delay, an outcome or a fault, it ends when it is asked to stop, when
     /// its resource is aborted, or with the run. Call it before the first, in the fake's constructor.
     void waits_for_peer(symbol name);
 

@@ -39,9 +39,9 @@ struct failure
     }
 };
 
-/// Makes the result of a failed operation, where its type holds a code or an exception pointer: one that is
-/// constructible from a `boost::system::error_code`, a `std::error_code` or a `std::exception_ptr`, or from
-/// its own `unexpected_type` of one of them, as `std::expected` is.
+/// Makes the result of a failed operation, where its type holds a code or an exception pointer. Such a type
+/// is constructible from a `boost::system::error_code`, a `std::error_code` or a `std::exception_ptr`, or,
+/// as `std::expected` is, from its own `unexpected_type` of one of them.
 ///
 /// For any other type give `resource::result` a function `R(const mishap::failure&)`.
 template <class R>

@@ -47,11 +47,11 @@ struct run_result
 
 /// Runs a manager once, in virtual time, under a plan, and judges it.
 ///
-/// Errors: throws `std::runtime_error` when virtual time is not linked into the program, `std::logic_error`
-/// for a run inside a run, for a contract that contradicts itself and for an invariant whose registration was
-/// refused, `input_error` for an unknown invariant. What the manager throws is its outcome.
-/// Determinism: equal managers, plans and options give equal traces.
-/// Thread safety: runs on several threads at once do not touch each other.
+/// Errors: throws `std::runtime_error` when virtual time is not linked into the program, and `input_error`
+/// for an unknown invariant. Throws `std::logic_error` for a run inside a run, for a contract that
+/// contradicts itself and for an invariant whose registration was refused. What the manager throws is its
+/// outcome. Determinism: equal managers, plans and options give equal traces. Thread safety: runs on several
+/// threads at once do not touch each other.
 run_result run(const manager&, const fault_plan&, const run_options& = {});
 
 /// Writes what `report` says, so that test frameworks show it.

@@ -76,9 +76,10 @@ struct scenario
 
 /// Reads a scenario file.
 ///
-/// Errors: throws `scenario_error` with the places of whatever is wrong: a file that cannot be read, is no
-/// regular file, is empty, no YAML, no map or several documents; a duplicate, unknown, misplaced or idle key;
-/// an unknown manager, operation form, fault, error, invariant or unit; a contract that contradicts itself.
+/// Errors: throws `scenario_error` with the places of whatever is wrong. A file may not be readable, not
+/// regular, empty, no YAML, no map or several documents. A key may be duplicate, unknown, misplaced or idle.
+/// A manager, operation form, fault, error, invariant or unit may be unknown. A contract may contradict
+/// itself.
 scenario load_scenario(const std::string& file);
 
 /// Reads a scenario from text, which `file` names in messages.

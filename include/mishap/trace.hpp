@@ -379,9 +379,10 @@ struct trace
     duration time_of(index event_index) const noexcept { return events[event_index].at; }
 };
 
-/// The operation whose injected error `thrown` is, or `none`. Recognised as the same exception object, as one
-/// nested in it (`std::nested_exception`), by the mark of the code in a `system_error`, or, where operations
-/// return errors of other types, as the first that returned that value; never by message.
+/// The operation whose injected error `thrown` is, or `none`. It is recognised as the same exception object,
+/// as one nested in it (`std::nested_exception`) or by the mark of the code in a `system_error`. Where
+/// operations return errors of other types, it is the first that returned that value. The message is never
+/// compared.
 index find_source(const trace&, const std::exception_ptr& thrown);
 
 /// Whether that operation returned the value that was thrown.

@@ -4,7 +4,7 @@
 ///
 /// It promises that the caller sees the body's error, and the log the close's.
 ///
-/// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws,
+/// asyncio lets a clean-up run after a cancellation. In Asio each co_await of a cancelled coroutine throws,
 /// so every clean-up begins by shielding itself.
 
 #include <boost/asio/awaitable.hpp>

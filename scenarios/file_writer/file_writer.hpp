@@ -2,9 +2,8 @@
 #pragma once
 /// A file that is replaced as a whole, or not at all. Plain Asio; nothing here knows of mishap.
 ///
-/// It promises that after any failure the file has its old content or the new one, never a part of it; that
-/// the caller sees the first error, that of a failing flush, rename or close, too; and that nothing waits for
-/// ever.
+/// It promises that after any failure the file has its old content or the new one, never a part of it. The
+/// caller sees the first error, that of a failing flush, rename or close, too. Nothing waits for ever.
 
 #include "shared/with_deadline.hpp"
 

@@ -2,8 +2,8 @@
 #pragma once
 /// A lease that is renewed while the work lasts. Plain Asio; nothing here knows of mishap.
 ///
-/// It promises that the work stops when the lease is lost and that its caller learns why, that the lease is
-/// given back once, that the caller sees the first error, and that no step of its own waits for ever.
+/// It promises that the work stops when the lease is lost and that its caller learns why. The lease is given
+/// back once, the caller sees the first error, and no step of its own waits for ever.
 
 #include "shared/with_deadline.hpp"
 

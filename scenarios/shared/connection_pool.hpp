@@ -3,10 +3,9 @@
 /// A connection pool with a capacity, waiters in line and a deadline for them. Plain Asio; nothing here knows
 /// of mishap.
 ///
-/// It promises that no more connections exist than its capacity, that clients are served in the order in
-/// which they came or told of the timeout, and that what is broken is closed and not lent again. A slot is
-/// reserved before the creation starts and given back if that fails; whoever is woken in vain wakes the next
-/// one.
+/// It promises that no more connections exist than its capacity. Clients are served in the order in which
+/// they came, or told of the timeout. What is broken is closed and not lent again. A slot is reserved before
+/// the creation starts and given back if that fails; a waiter that is woken in vain wakes the next one.
 
 #include "shared/with_deadline.hpp"
 

@@ -5,7 +5,7 @@
 /// It promises that a creation which takes too long is told as a service's timeout, and that a timeout of
 /// the body's own stays what it is.
 ///
-/// asyncio lets a clean-up run after a cancellation; in Asio each co_await of a cancelled coroutine throws,
+/// asyncio lets a clean-up run after a cancellation. In Asio each co_await of a cancelled coroutine throws,
 /// so every clean-up begins by shielding itself.
 
 #include "shared/with_deadline.hpp"

@@ -2,8 +2,8 @@
 #pragma once
 /// A transaction inside a session: commit or rollback. Plain Asio; nothing here knows of mishap.
 ///
-/// It promises that work which succeeded is committed, that whatever else ends it is rolled back, that the
-/// session is closed after either, that the caller sees the first error, and that no step waits for ever. A
+/// It promises that work which succeeded is committed, that whatever else ends it is rolled back, and that
+/// the session is closed after either. The caller sees the first error, and no step waits for ever. A
 /// cancellation reaches the work, never the clean-up.
 
 #include "shared/with_deadline.hpp"

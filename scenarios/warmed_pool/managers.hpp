@@ -21,7 +21,7 @@ namespace catalogue {
 
 namespace asio = boost::asio;
 
-/// Opens so many connections and leaves them idle.
+/// Opens this number of connections and leaves them idle.
 template <class Connection>
 asio::awaitable<void> warm(connection_pool<Connection>& pool, std::size_t connections)
 {

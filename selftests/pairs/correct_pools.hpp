@@ -82,7 +82,7 @@ private:
     std::unique_ptr<Connection> connection_;
 };
 
-/// (C) (G) One connection that a background task keeps up: it reconnects when a client found it broken, gives
+/// (C) (G) One connection that a background task keeps up. It reconnects when a client found it broken, gives
 /// up an attempt after five seconds without waiting for it to end, and closes what arrives after that.
 template <class Connection>
 class kept_connection

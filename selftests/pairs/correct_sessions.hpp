@@ -348,8 +348,8 @@ asio::awaitable<void> with_retries(Session& session, Body body, Tells is_seriali
     co_await with_session(session, attempts, log_error);
 }
 
-/// (H) A transaction: commits when the body returned, else rolls back; a session whose connection is broken
-/// is dropped instead, since nothing can be said on it any more, and the server rolls back by itself.
+/// (H) A transaction: commits when the body returned, else rolls back. A session whose connection is broken
+/// is dropped instead: nothing can be said on it any more, and the server rolls back by itself.
 template <class Session, class Body>
 asio::awaitable<void> with_transaction(Session& session, Body body, log log_error)
 {

@@ -111,6 +111,45 @@ TEST(sources, begin_with_their_licence)
     });
 }
 
+/// The longest sentence in the doc comments of a source, listings left out, in words.
+std::size_t longest_sentence(const source& s)
+{
+    std::size_t longest = 0;
+    std::size_t words = 0;
+    bool in_listing = false;
+    const auto end = [&] {
+        longest = std::max(longest, words);
+        words = 0;
+    };
+    for (const std::string& line : s.lines) {
+        const std::size_t at = line.find("///");
+        const std::string text = at == std::string::npos ? "" : line.substr(at + 3);
+        if (text.empty() || text.starts_with(" - ") || text.starts_with('<'))
+            end();
+        if (text.empty())
+            in_listing = in_listing && at != std::string::npos;
+        if (text.starts_with(" ```"))
+            in_listing = !in_listing;
+        if (in_listing)
+            continue;
+        std::istringstream in(text);
+        for (std::string word; in >> word;) {
+            ++words;
+            word.erase(word.find_last_not_of(")\"`") + 1);
+            if (word.ends_with('.') || word.ends_with('!') || word.ends_with('?'))
+                end();
+        }
+    }
+    end();
+    return longest;
+}
+
+TEST(comments, of_public_headers_have_sentences_of_at_most_35_words)
+{
+    expect_only({}, "a sentence in a doc comment has at most 35 words: make two of it",
+        [](const source& s) { return s.name.starts_with("include/") && longest_sentence(s) > 35; });
+}
+
 TEST(includes, of_asio_are_in_the_simulation_and_where_errors_are_identified)
 {
     expect_only(
