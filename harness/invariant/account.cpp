@@ -52,6 +52,7 @@ void account::build(const mishap::contract& promises, const fault_plan& plan, co
     clients_.assign(happened.outcomes.size() + 1, {});
     list_by_lane_and_resource();
     read_events();
+    read_lingering();
     read_stays();
     read_creates();
     read_resources();
@@ -116,6 +117,38 @@ void account::read_events()
             gone.last_destroyed = i;
         }
     }
+}
+
+/// Frames of abandoned clients that were not destroyed at once.
+void account::read_lingering()
+{
+    lingering_.clear();
+    for (const outcome& client : trace_->outcomes) {
+        if (client.abandoned == none || client.abandoned == trace_->world_abandoned)
+            continue;
+        // What the tearing down of the run destroys was there to its end.
+        const auto end = static_cast<index>(trace_->events.size());
+        const index last = std::min(client.gone, end) - 1;
+        const bool rested =
+            !rests_.empty() && interval{client.abandoned, client.gone}.contains(rests_.front());
+        if (client.gone >= end || rested ||
+            trace_->time_of(last) - trace_->time_of(client.abandoned) > slack(client.abandoned, last))
+            lingering_.push_back({client.abandoned, client.gone});
+    }
+}
+
+bool account::is_held_by_abandoned(const interval& during) const
+{
+    return std::any_of(lingering_.begin(), lingering_.end(),
+        [&](const interval& one) { return one.from < during.to && during.from < one.to; });
+}
+
+bool account::lingers(lane in) const
+{
+    if (lingering_.empty() || !has_client(in))
+        return false;
+    const outcome& client = trace_->outcomes[static_cast<std::size_t>(in)];
+    return client.abandoned != none && client.gone >= trace_->events.size();
 }
 
 void account::read_stays()

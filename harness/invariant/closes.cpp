@@ -53,6 +53,15 @@ bool went_with_client(const evidence& e, index resource)
            (e.account.has_client(in) && e.trace.outcomes[static_cast<std::size_t>(in)].abandoned < when);
 }
 
+/// Whether frames of a client that was abandoned may still have it: where they were waiting, nothing came.
+bool stays_with_client(const evidence& e, index resource)
+{
+    const auto& stays = e.account.resources()[resource].stays;
+    const lane last = stays.empty() ? e.trace.resources[resource].home : e.trace.bodies[stays.back()].lane;
+    const auto end = static_cast<index>(e.trace.events.size());
+    return e.account.lingers(last) && may_be_kept(e.account, {end - 1, end});
+}
+
 } // namespace
 
 void judge_closes_everything(const evidence& e, violations& found)
@@ -70,7 +79,7 @@ void judge_closes_everything(const evidence& e, violations& found)
         const index destroyed = e.account.resources()[r].last_destroyed;
         const closing how = e.contract.closing.by;
         if ((closed && how != closing::destruction) || (destroyed != none && how != closing::operation) ||
-            went_with_client(e, r))
+            went_with_client(e, r) || stays_with_client(e, r))
             continue;
         violation v{
             .lane = resource.home,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "invariants.hpp"
-#include "waits_in_vain.hpp"
+#include "servable.hpp"
+#include "waivers.hpp"
 #include "wording.hpp"
 
 #include <mishap/duration.hpp>
@@ -41,28 +42,10 @@ class scene
 public:
     explicit scene(const evidence& e) : e_(e)
     {
-        for (const operation_record& op : e.trace.operations) {
-            if (op.role != role::create || op.result == result::ok)
-                continue;
-            first_in_vain_ = std::min(first_in_vain_, op.started);
-            if (op.completed != none)
-                ended_in_vain_.push_back(op.completed);
-        }
-        std::sort(ended_in_vain_.begin(), ended_in_vain_.end());
         const index rest = e.account.first_rest();
         nothing_is_pending_ =
             rest != none && std::none_of(e.trace.operations.begin(), e.trace.operations.end(),
                                 [&](const operation_record& op) { return is_pending(op, rest); });
-    }
-
-    /// Whether a create that did not succeed had been started by that event.
-    bool creates_in_vain_by(index at) const { return first_in_vain_ < at; }
-
-    /// The end of the last such create by that event, or `none`.
-    index last_vain_end_by(index at) const
-    {
-        const auto after = std::upper_bound(ended_in_vain_.begin(), ended_in_vain_.end(), at);
-        return after == ended_in_vain_.begin() ? none : *(after - 1);
     }
 
     /// Whether no operation at all was in flight when the run first came to rest.
@@ -119,23 +102,10 @@ private:
     }
 
     const evidence& e_;
-    index first_in_vain_ = none;
-    std::vector<index> ended_in_vain_;
     bool nothing_is_pending_ = false;
     std::string list_;
     index listed_at_ = none;
 };
-
-/// What could have served a client at that event: words for an idle resource or, unless a create failed for
-/// it or is on its way, for a free slot. Empty where there was nothing.
-std::string could_serve(const evidence& e, index at, bool creates_in_vain, std::string_view verb)
-{
-    if (const index idle = e.account.idle_at(at); idle != none)
-        return fmt::format("{} {} idle", name_of_resource(e, idle), verb);
-    const bool slot_is_free =
-        static_cast<std::uint32_t>(e.account.supply_at(at).taken) < *e.contract.capacity.resources;
-    return slot_is_free && !creates_in_vain ? fmt::format("a slot {} free", verb) : std::string();
-}
 
 bool is_busy(const evidence& e, lane in, index at)
 {
@@ -147,7 +117,7 @@ bool is_busy(const evidence& e, lane in, index at)
 /// A client that gave up at its deadline although it could have been served: a wake-up was lost. Judged at
 /// the last instant before the deadline, when everything had come to rest. Returns whether there was
 /// something to blame.
-bool judge_starved(const evidence& e, lane in, scene& run, violations& found)
+bool judge_starved(const evidence& e, lane in, const servable& could, violations& found)
 {
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
     const client_account& mine = e.account.client(in);
@@ -171,17 +141,13 @@ bool judge_starved(const evidence& e, lane in, scene& run, violations& found)
     if (e.plan.step_cost != duration(0) &&
         std::any_of(mine.operations.begin(), mine.operations.end(), is_woken))
         return false;
-    // A pool may open one at a time; and it may well wait before it tries again what has just failed, be it a
-    // create or the check of what was created, but not for most of the time that a client has.
-    index failed = run.last_vain_end_by(before);
-    for (const index i : mine.operations)
-        if (const operation_record& op = e.trace.operations[i];
-            op.result == result::failed && op.completed <= before && op.role == role::maintenance)
-            failed = failed == none ? op.completed : std::max(failed, op.completed);
+    // A pool may open one at a time; and it may well wait before it tries again what has just failed, but not
+    // for most of the time that a client has.
+    const index failed = could.last_failure_by(before);
     const bool waits_to_retry =
         failed != none && e.trace.time_of(failed) > limit - *e.contract.time.acquire / 2;
     const std::string what =
-        could_serve(e, before, waits_to_retry || e.account.supply_at(before).creating > 0, "was");
+        could.name(in, before, waits_to_retry || e.account.supply_at(before).creating > 0, "was");
     if (what.empty())
         return false;
     found.push_back(blame(in, role::acquire,
@@ -194,17 +160,17 @@ bool judge_starved(const evidence& e, lane in, scene& run, violations& found)
 /// A client that waits for a resource when nothing can happen any more, although it could be served: a
 /// wake-up was lost, whatever others make happen when they give up. Returns whether there was something to
 /// blame.
-bool judge_asleep(const evidence& e, lane in, scene& run, violations& found)
+bool judge_asleep(const evidence& e, lane in, const servable& could, scene& run, violations& found)
 {
     const outcome& client = e.trace.outcomes[static_cast<std::size_t>(in)];
     const index rest = e.account.first_rest();
-    if (rest == none || !e.contract.capacity.resources || e.contract.capacity.keyed ||
-        client.started > rest || client.ended < rest ||
+    if (rest == none || client.started > rest || client.ended < rest ||
         (client.cancelled != none && client.cancelled < rest) || e.account.client(in).acquired < rest ||
         is_busy(e, in, rest))
         return false;
-    const std::string what =
-        could_serve(e, rest, run.creates_in_vain_by(rest) || e.account.supply_at(rest).creating > 0, "is");
+    // What failed last may have been its own, or its leader's.
+    const std::string what = could.name(
+        in, rest, could.last_failure_by(rest) != none || e.account.supply_at(rest).creating > 0, "is");
     if (what.empty())
         return false;
     found.push_back(
@@ -221,6 +187,8 @@ void judge_adapter(const evidence& e, scene& run, violations& found)
         return;
     if (adapter.stuck == none)
         return; // cut short by a limit, which is a verdict of its own
+    if (may_be_kept(e.account, {adapter.stuck, adapter.stuck + 1}))
+        return;
     const auto waits = e.account.pending_at(background_lane, adapter.stuck);
     const bool permitted = std::all_of(waits.begin(), waits.end(),
         [&](const pending& wait) { return wait.operation != none && e.contract.is_unbounded(wait.in); });
@@ -274,25 +242,26 @@ bool judge_stuck(const evidence& e, lane in, scene& run, violations& found)
 void judge_completes(const evidence& e, violations& found)
 {
     scene run(e);
-    std::optional<waits_in_vain> line;
-    if (e.contract.capacity.resources && e.plan.step_cost == duration(0))
-        line.emplace(e);
+    std::optional<servable> could;
+    if (e.contract.capacity.resources)
+        could.emplace(e);
     if (!e.excused(background_lane))
         judge_adapter(e, run, found);
     for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
         const outcome& client = e.trace.outcomes[i];
         const auto in = static_cast<lane>(i);
-        if (client.probe || e.excused(in))
-            continue; // probes are the business of `recovers`
-        if (e.contract.time.acquire && e.contract.capacity.resources && !e.contract.capacity.keyed &&
-            client.ended != none && client.error && judge_starved(e, in, run, found))
+        // Probes are the business of `recovers`.
+        if (client.probe || e.excused(in) || may_be_kept(e.account, {client.started, client.ended}))
             continue;
-        if (judge_asleep(e, in, run, found) || judge_stuck(e, in, run, found) || client.started == none)
+        if (could && could->is_known_for(in)) {
+            if (e.contract.time.acquire && client.ended != none && client.error &&
+                judge_starved(e, in, *could, found))
+                continue;
+            if (judge_asleep(e, in, *could, run, found))
+                continue;
+        }
+        if (judge_stuck(e, in, run, found) || client.started == none)
             continue;
-        if (line && !e.contract.capacity.keyed)
-            line->judge_lost_wake_up(in, found);
-        if (line)
-            line->judge_unheard_cancellation(in, found);
         const bool cut_short = client.ending == ending::running ||
                                e.trace.cut_off != none; // by a limit, which is a verdict of its own
         if (client.ended == none && !cut_short)

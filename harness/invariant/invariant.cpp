@@ -39,6 +39,8 @@ struct rule : invariant
     bool for_all = false;
     /// Judged also where the run was left where it stood: nobody had the time to do what the others ask for.
     bool when_cut_off = false;
+    /// What it also judges: what went wrong there had come right in the end, and leaves nothing in its wake.
+    void (*judge_repaired)(const evidence&, std::vector<violation>&) = nullptr;
 };
 
 constexpr std::uint8_t any_wake = first_cause | thrown_out | timeout;
@@ -63,7 +65,7 @@ constexpr rule table[] = {
          "client that waits for its turn is not left asleep while a resource is idle or a slot free, and "
          "goes when it is cancelled",
          detail::judge_completes},
-        first_cause, escape, false, true},
+        first_cause, escape, false, true, detail::judge_waits_in_vain},
     {{"expectation",
          "no check of the test itself fails inside the run: an `EXPECT_*`, a mock's expectation, "
          "`MISHAP_REQUIRE`; a handler of `from_callback` is called once",
@@ -382,17 +384,25 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
     for (const rule& judged : table) {
         if (happened.cut_off != none && !judged.when_cut_off)
             continue;
+        const bool is_reported = is_asked_for(all[static_cast<std::size_t>(&judged - table)]);
+        const auto take = [&](std::uint8_t leaves) {
+            for (violation& v : found) {
+                if (leaves != calm)
+                    in_wake.leave(v.lane, leaves, judged.for_all);
+                v.invariant = judged.name;
+                if (is_reported)
+                    result.violations.push_back(std::move(v));
+            }
+            found.clear();
+        };
         in_wake.tell(judged.silenced_by, e.consequence);
         judged.judge(e, found);
-        const bool is_reported = is_asked_for(all[static_cast<std::size_t>(&judged - table)]);
-        for (violation& v : found) {
-            if (judged.leaves != calm)
-                in_wake.leave(v.lane, judged.leaves, judged.for_all);
-            v.invariant = judged.name;
-            if (is_reported)
-                result.violations.push_back(std::move(v));
-        }
-        found.clear();
+        take(judged.leaves);
+        if (!judged.judge_repaired)
+            continue;
+        in_wake.tell(judged.silenced_by | judged.leaves, e.consequence);
+        judged.judge_repaired(e, found);
+        take(calm);
     }
     in_wake.tell(first_cause, e.consequence);
     for (std::size_t i = std::size(table); i < all.size() && happened.cut_off == none; ++i)

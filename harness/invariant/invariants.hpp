@@ -13,6 +13,7 @@ void judge_leaves_the_simulation(const evidence&, violations&);
 void judge_blocks_the_thread(const evidence&, violations&);
 void judge_livelock(const evidence&, violations&);
 void judge_completes(const evidence&, violations&);
+void judge_waits_in_vain(const evidence&, violations&);
 void judge_expectation(const evidence&, violations&);
 void judge_no_stray_work(const evidence&, violations&);
 void judge_closes_everything(const evidence&, violations&);

@@ -374,7 +374,8 @@ void judge_recovers(const evidence& e, violations& found)
         }
         ++seen;
     }
-    if (!failed || e.excused(in) || !e.plan.invalid_settings.empty())
+    if (!failed || e.excused(in) || !e.plan.invalid_settings.empty() ||
+        may_be_kept(e.account, {failed->started, failed->ended}))
         return;
     for (std::size_t i = 0; i < e.consequence.size(); ++i)
         if (e.consequence[i])

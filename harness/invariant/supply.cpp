@@ -16,11 +16,20 @@ const supply& account::supply_at(index event) const
     return supply_[event];
 }
 
-index account::idle_at(index event) const
+index account::idle_for(symbol key, index event) const
 {
     if (supply_at(event).idle == 0)
         return none;
+    const auto serves = [&](index resource) {
+        const auto lent = stays_by_resource_[resource];
+        if (key.empty() || lent.empty())
+            return key.empty();
+        const lane first = trace_->bodies[lent.front()].lane;
+        return has_client(first) && trace_->outcomes[static_cast<std::size_t>(first)].key == key;
+    };
     for (std::size_t i = 0; i < idle_of_.size(); ++i) {
+        if (!serves(idle_of_[i].first))
+            continue;
         const auto last = idle_.begin() + (i + 1 < idle_of_.size() ? idle_of_[i + 1].second
                                                                    : static_cast<index>(idle_.size()));
         const auto after = std::partition_point(

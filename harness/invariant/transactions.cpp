@@ -37,7 +37,8 @@ known end_of(const operation_record& op, index by)
         return known::unclear;
     if (op.result != result::ok)
         return known::failure;
-    return op.cancel_requested < op.completed ? known::unclear : known::success;
+    // Where nobody was told, as when its client was abandoned meanwhile, it is to be undone.
+    return op.cancel_requested < op.completed || op.delivered > by ? known::unclear : known::success;
 }
 
 /// Whether it took effect although its caller was told otherwise: it was given up, or its reply was lost.
@@ -49,6 +50,14 @@ bool has_no_owner(const evidence& e, const operation_record& op)
     const bool abandoned = e.account.has_client(op.id.lane) &&
                            e.trace.outcomes[static_cast<std::size_t>(op.id.lane)].abandoned != none;
     return came_about_unseen(op) || (abandoned && op.took_effect());
+}
+
+/// Whether the success of this operation may not have come to who undoes it at that event: its client was
+/// abandoned on the way there.
+bool may_not_know(const evidence& e, const operation_record& op, index at)
+{
+    return e.account.has_client(op.id.lane) &&
+           e.trace.outcomes[static_cast<std::size_t>(op.id.lane)].abandoned < at;
 }
 
 class judge_of_session
@@ -142,7 +151,7 @@ private:
         const auto done = [&](index before) {
             return before != none && end_of(op(before), now) == known::success;
         };
-        if (done(current_.commit))
+        if (done(current_.commit) && !may_not_know(e_, op(current_.commit), now))
             return blame(i,
                 fmt::format(
                     "{} was started after {} had succeeded", name_of(e_, i), name_of(e_, current_.commit)),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Clients that wait longer than they need to: a wake-up that was lost and repaired later, by a ping or a
-// tick, and a cancellation that a waiting client does not hear.
+// tick.
 
 #include "waits_in_vain.hpp"
+#include "waivers.hpp"
 #include "wording.hpp"
 
 #include <mishap/duration.hpp>
@@ -27,9 +28,10 @@ enum class doing : std::uint8_t
 
 } // namespace
 
-waits_in_vain::waits_in_vain(const evidence& e) : e_(e)
+waits_in_vain::waits_in_vain(const evidence& e) : e_(e), could_(e)
 {
     const auto& events = e.trace.events;
+    find_keys();
     const auto end = std::min<std::size_t>(events.size(), e.account.first_rest());
     std::vector<doing> state(e.trace.outcomes.size(), doing::absent);
     woken_.assign(e.trace.outcomes.size(), none);
@@ -79,22 +81,34 @@ waits_in_vain::waits_in_vain(const evidence& e) : e_(e)
         if (waiting == 0 || busy != 0 || i + 1 == events.size())
             continue;
         const duration passes = events[i + 1].at - at.at;
-        if (passes > duration(0) && passes > e.account.slack(i, i + 1) && could_serve(i, failed))
-            idle_at_.push_back(i);
+        if (passes <= duration(0) || passes <= e.account.slack(i, i + 1) ||
+            e.account.supply_at(i).taken != e.account.supply_at(i).inside)
+            continue; // where anything of the manager's own is under way, it may have its reasons to wait
+        const bool slot = offers_slot(i, failed);
+        for (line& one : lines_)
+            if (slot || e.account.idle_for(one.key, i) != none)
+                one.idle_at.push_back(i);
     }
 }
 
-/// Whether whoever waits at that event could have been served. Where anything of the manager's own is under
-/// way, or something failed a moment ago, it may have its reasons to wait.
-bool waits_in_vain::could_serve(index at, const std::optional<duration>& failed) const
+/// Clients of one key wait in one line; without `keyed`, there is but one.
+void waits_in_vain::find_keys()
 {
-    const supply& now = e_.account.supply_at(at);
-    if (now.taken != now.inside)
-        return false;
-    if (now.idle > 0)
-        return true;
-    const auto most = static_cast<std::int32_t>(*e_.contract.capacity.resources);
-    if (now.taken >= most || now.open >= most)
+    if (!e_.contract.capacity.keyed) {
+        lines_.push_back({symbol(), {}});
+        return;
+    }
+    for (const outcome& client : e_.trace.outcomes)
+        if (!client.key.empty() && std::none_of(lines_.begin(), lines_.end(),
+                                       [&](const line& one) { return one.key == client.key; }))
+            lines_.push_back({client.key, {}});
+}
+
+/// Whether a slot was free that nobody had a reason to leave free: something that failed a moment ago is one.
+bool waits_in_vain::offers_slot(index at, const std::optional<duration>& failed) const
+{
+    if (e_.account.supply_at(at).open >= static_cast<std::int32_t>(*e_.contract.capacity.resources) ||
+        !could_.slot_is_free(at))
         return false;
     const duration pause = e_.contract.time.acquire
                                ? *e_.contract.time.acquire / 2
@@ -108,8 +122,12 @@ void waits_in_vain::judge_lost_wake_up(lane in, violations& found) const
     const index woken = woken_[static_cast<std::size_t>(in)];
     if (client.started == none || woken == none || client.cancelled <= woken || client.abandoned <= woken)
         return;
-    const auto since = std::lower_bound(idle_at_.begin(), idle_at_.end(), client.started);
-    if (since == idle_at_.end() || *since >= woken)
+    const auto mine = std::find_if(lines_.begin(), lines_.end(),
+        [&](const line& one) { return !e_.contract.capacity.keyed || one.key == client.key; });
+    if (mine == lines_.end())
+        return;
+    const auto since = std::lower_bound(mine->idle_at.begin(), mine->idle_at.end(), client.started);
+    if (since == mine->idle_at.end() || *since >= woken)
         return;
     // Only what others set off is a wake-up that could have come before; a timer may be the client's own, for
     // whatever purpose. But one that fires at the very deadline is the one that it waited with.
@@ -121,7 +139,7 @@ void waits_in_vain::judge_lost_wake_up(lane in, violations& found) const
                              wake.at >= e_.trace.time_of(client.started) + *e_.contract.time.acquire;
     if (!by_others && !at_deadline)
         return;
-    const index idle = e_.account.idle_at(*since);
+    const index idle = could_.idle_for(in, *since);
     const std::string what = idle != none ? fmt::format("{} was idle", name_of_resource(e_, idle))
                                           : std::string("a slot was free");
     violation v = blame(in, role::acquire,
@@ -135,55 +153,21 @@ void waits_in_vain::judge_lost_wake_up(lane in, violations& found) const
     found.push_back(std::move(v));
 }
 
-void waits_in_vain::judge_unheard_cancellation(lane in, violations& found) const
+void judge_waits_in_vain(const evidence& e, violations& found)
 {
-    const outcome& client = e_.trace.outcomes[static_cast<std::size_t>(in)];
-    const index rest = e_.account.first_rest();
-    const index struck = client.cancelled;
-    if (struck == none || struck >= rest || e_.account.client(in).acquired <= struck ||
-        client.ended == struck || !is_terminal(struck))
-        return;
-    if (e_.trace.cancellations[client.first_cancellation].unheard)
-        return;
-    // Whoever has something under way, or in hand, may wait for that, or see it through.
-    for (const index i : e_.account.client(in).operations) {
-        const operation_record& op = e_.trace.operations[i];
-        if (op.started < struck && (op.completed == none || op.completed >= struck || op.delivered >= struck))
-            return;
-        if (op.started < struck && op.role == role::create && op.resource != none &&
-            e_.account.resources()[op.resource].open.contains(struck))
-            return;
+    std::optional<waits_in_vain> line;
+    for (std::size_t i = 0; i < e.trace.outcomes.size(); ++i) {
+        const outcome& client = e.trace.outcomes[i];
+        const auto in = static_cast<lane>(i);
+        if (client.probe || client.started == none || e.excused(in) ||
+            may_be_kept(e.account, {client.started, client.ended}))
+            continue;
+        if (e.contract.capacity.resources && !line)
+            line.emplace(e);
+        if (line)
+            line->judge_lost_wake_up(in, found);
+        judge_unheard_cancellation(e, in, found);
     }
-    const auto& events = e_.trace.events;
-    auto next = static_cast<std::size_t>(struck) + 1;
-    while (next < events.size() && next < rest &&
-           (events[next].lane != in || events[next].kind == event_kind::note ||
-               events[next].kind == event_kind::client_cancelled))
-        ++next;
-    const bool for_ever = next >= rest;
-    if (next >= events.size() || (!for_ever && events[next].at - events[struck].at <=
-                                                   e_.account.slack(struck, static_cast<index>(next))))
-        return;
-    const auto went_on = static_cast<index>(std::min<std::size_t>(next, events.size() - 1));
-    found.push_back(blame(in, role::acquire,
-        for_ever ? fmt::format("{} waits for ever although it was cancelled", name_of_client(e_, in))
-                 : fmt::format("{} went on waiting for {} after it was cancelled", name_of_client(e_, in),
-                       to_string(events[went_on].at - events[struck].at)),
-        {{struck, "is cancelled"}, {went_on, for_ever ? "and still waits" : "only now goes on"}},
-        "a client that waits for its turn ends when it is cancelled: nothing is left to clean up",
-        "the wait did not end"));
-}
-
-/// Whether a waiting coroutine hears of that cancellation.
-bool waits_in_vain::is_terminal(index struck) const
-{
-    const auto& strikes = e_.trace.strikes;
-    const auto which = std::find_if(
-        strikes.begin(), strikes.end(), [&](const strike_record& one) { return one.event == struck; });
-    if (which == strikes.end())
-        return false;
-    const auto* by = std::get_if<interruption>(&which->what.what);
-    return by && by->what == interruption::action::cancel && by->type == cancellation::terminal;
 }
 
 } // namespace mishap::detail

@@ -433,6 +433,18 @@ bool no_more_need(const account& of, const wait& w)
            std::any_of(stays.begin(), stays.end(), left_meanwhile);
 }
 
+/// Whether it was told of a deadline that passed for something that it waited for.
+bool inner_deadline(const account& of, const wait& w)
+{
+    const auto reasons = of.client(w.who).reasons;
+    return w.of == wait::kind::acquire && std::any_of(reasons.begin(), reasons.end(), [&](const reason& r) {
+        return r.operation != none && r.seen <= w.end &&
+               (r.what == reason::kind::deadline || r.what == reason::kind::own_timeout);
+    });
+}
+
+bool held_by_abandoned(const account& of, const interval& during) { return of.is_held_by_abandoned(during); }
+
 // The order is that in which they are tried; `attempts_left` asks about reasons that no other one waives.
 constexpr waiver_row table[] = {
     {{"suppressed", "The contract's `suppresses` names the error."}, suppressed},
@@ -489,6 +501,12 @@ constexpr waiver_row table[] = {
          "Nobody needed it any more: its client was cancelled, had reached a deadline of its own or left its "
          "body, another attempt came first, or its result was on its way."},
         nullptr, nullptr, nullptr, no_more_need},
+    {{"inner_deadline", "A deadline passed of an operation that the client waited for, before its own did."},
+        nullptr, nullptr, nullptr, inner_deadline},
+    {{"held_by_abandoned",
+         "Frames of an abandoned client stayed, since mishap cannot destroy what waits shielded for an event "
+         "or a timer: nobody else gets what they hold."},
+        nullptr, nullptr, nullptr, nullptr, held_by_abandoned},
 };
 
 template <class Applies>
@@ -514,6 +532,11 @@ bool may_be_late(const account& of, const wait& w)
 bool may_be_early(const account& of, const wait& w)
 {
     return any([&](const waiver_row& row) { return row.of_early && row.of_early(of, w); });
+}
+
+bool may_be_kept(const account& of, const interval& during)
+{
+    return any([&](const waiver_row& row) { return row.of_keeping && row.of_keeping(of, during); });
 }
 
 bool has_other_reason(const account& of, const client_account& client, index by)

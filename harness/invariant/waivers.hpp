@@ -29,6 +29,8 @@ struct waiver_row : waiver
     bool (*of_late)(const account&, const wait&) = nullptr;
     /// A wait may be given up before its deadline.
     bool (*of_early)(const account&, const wait&) = nullptr;
+    /// Somebody may have waited in vain then, or what was to be closed stayed open.
+    bool (*of_keeping)(const account&, const interval&) = nullptr;
 };
 
 std::span<const waiver_row> waiver_table() noexcept;
@@ -37,6 +39,8 @@ std::span<const waiver_row> waiver_table() noexcept;
 bool may_end(const account&, const client_account&, const reason* owed);
 bool may_be_late(const account&, const wait&);
 bool may_be_early(const account&, const wait&);
+/// Whether something may have been kept from others during that time.
+bool may_be_kept(const account&, const interval&);
 
 /// Whether a reason is the registered error of that name, by what was injected, or else by what it is.
 bool is_named(const trace&, const reason&, symbol name);

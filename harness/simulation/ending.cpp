@@ -266,11 +266,24 @@ bool last_stages::pass_grace()
     return true;
 }
 
+/// What Asio holds of abandoned clients, such as a timer that was shielded from being cancelled, is dropped
+/// where it comes up, and with it frames whose resources go with them.
+void last_stages::let_abandoned_go()
+{
+    agenda& times = world_.agenda_;
+    times.extend_horizon();
+    while (world_.handlers_.has_abandoned_work() && !world::is_over(world_.drive()) && !world_.is_at_rest() &&
+           world_.advance(times.horizon())) {
+    }
+}
+
 void last_stages::judge_what_is_left()
 {
     world_.poll_reactor();
     handlers& executors = world_.handlers_;
     executors.list_work(world_.record_->stray_work);
+    if (executors.has_abandoned_work())
+        let_abandoned_go();
     // What an abandoned client waited for is dropped when it comes.
     // A socket's wait is work of its client's, or of a peer's.
     const bool has_sockets = world_.connections_ && world_.connections_->in_use();

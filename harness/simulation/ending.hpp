@@ -26,6 +26,7 @@ private:
     bool send_fresh_clients(duration until);
     bool end_adapter();
     bool pass_grace();
+    void let_abandoned_go();
 
     void judge_what_is_left();
     void list_pending();

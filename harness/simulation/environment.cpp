@@ -140,6 +140,8 @@ awaitable<void> environment::clients(std::function<awaitable<void>(client&)> ser
 
 void environment::report(std::exception_ptr error) noexcept { world_->report(std::move(error)); }
 
+void client::key(std::string_view name) const { world_->set_key(static_cast<lane>(index_), name); }
+
 statistic environment::statistics(std::string_view name, std::function<long()> value) const
 {
     return {*world_, world_->watch_statistic(detail::parse_statistic(name), std::move(value))};

@@ -121,6 +121,11 @@ void handlers::end_work(std::uint32_t token) noexcept
     work_[token].next_free = free_work_;
     free_work_ = token;
     --work_count_;
+    if (!work_[token].abandoned || !record_.is_on())
+        return;
+    const auto client = static_cast<std::size_t>(work_[token].in);
+    if (--abandoned_[client] == 0)
+        record_->outcomes[client].gone = static_cast<index>(record_->events.size());
 }
 
 bool handlers::was_abandoned(std::uint32_t token) const noexcept
@@ -137,11 +142,19 @@ void handlers::list_work(std::vector<work_record>& into) const
             into.push_back({token.in, token.step, token.since});
 }
 
-void handlers::abandon_work_of(lane in) noexcept
+void handlers::abandon_work_of(lane in)
 {
     const auto lock = lock_work();
+    const auto client = static_cast<std::size_t>(in);
+    abandoned_.resize(std::max(abandoned_.size(), client + 1));
+    abandoned_[client] = 0;
     for (work_token& token : work_)
-        token.abandoned = token.abandoned || (token.count != 0 && token.in == in);
+        if (token.count != 0 && token.in == in) {
+            token.abandoned = true;
+            ++abandoned_[client];
+        }
+    if (abandoned_[client] == 0)
+        record_->outcomes[client].gone = static_cast<index>(record_->events.size());
 }
 
 bool handlers::has_abandoned_work() const noexcept

@@ -63,7 +63,8 @@ public:
     // Work.
     bool has_work() const noexcept { return work_count_ != 0; }
     void list_work(std::vector<work_record>& into) const;
-    void abandon_work_of(lane in) noexcept;
+    /// What a client has pending is dropped where it comes up; its outcome tells when the last of it is gone.
+    void abandon_work_of(lane in);
     bool has_abandoned_work() const noexcept;
 
     /// Something that the code under test started lives outside the simulation, so other threads may hold
@@ -138,6 +139,7 @@ private:
     std::vector<work_token> work_;
     std::uint32_t free_work_ = none;
     std::uint32_t work_count_ = 0;
+    std::vector<std::uint32_t> abandoned_; ///< by client: how many tokens of one that was abandoned are left
 };
 
 /// While it lives, what the simulation does counts as a handler's of that lane, with that root.

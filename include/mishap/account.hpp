@@ -211,7 +211,10 @@ public:
     /// Complexity: linear in the trace at the first call, then constant.
     const supply& supply_at(index event) const;
     /// The first resource that was idle at that event, or `none`. Complexity: linear in the resources.
-    index idle_at(index event) const;
+    index idle_at(index event) const { return idle_for(symbol(), event); }
+    /// Likewise, of those that serve clients of this key: that were lent to one of them first. An empty key
+    /// is served by any.
+    index idle_for(symbol key, index event) const;
 
     /// The client's innermost stay that contains this event, or `none`.
     index stay_at(lane, index event) const;
@@ -219,6 +222,12 @@ public:
     /// What the client waits for at that event: operations in flight that it had not left behind, or else
     /// its turn.
     std::vector<pending> pending_at(lane, index event) const;
+
+    /// Whether frames of an abandoned client stayed for a time, in that interval, since mishap could not
+    /// destroy them: what they held, nobody else could have.
+    bool is_held_by_abandoned(const interval& during) const;
+    /// Whether frames of this client were still there at the end of the run, although it was abandoned.
+    bool lingers(lane) const;
 
     /// Whether the client's caller cancelled it at or before that event.
     bool was_cancelled(lane, index event) const;
@@ -272,6 +281,7 @@ private:
 
     void list_by_lane_and_resource();
     void read_events();
+    void read_lingering();
     void read_stays();
     void read_creates();
     bool has_failed_by(index create, index event) const;
@@ -315,6 +325,7 @@ private:
     std::vector<reason> reasons_;
     std::vector<std::pair<std::size_t, std::size_t>> reasons_of_; ///< by client: where they begin and end
     std::vector<index> rests_;
+    std::vector<interval> lingering_;                 ///< frames of abandoned clients that stayed for a time
     std::vector<std::pair<index, duration>> blocked_; ///< ends of calls that took time, and how much in all
     std::vector<index>
         shared_; ///< where resources are shared: creates that failed, and what broke its resource

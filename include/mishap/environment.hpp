@@ -157,6 +157,16 @@ public:
     /// 0, 1, …; fresh clients that come after the others count on.
     int index() const noexcept { return index_; }
 
+    /// Says which resources can serve this client, such as those of a host: those that were lent to a client
+    /// of the same key. Where the contract says `keyed`, a client that says this must not be left waiting
+    /// while one of them is idle or a slot is free.
+    ///
+    /// ```
+    /// one.key(host);
+    /// co_await pool.with(host, one.body());
+    /// ```
+    void key(std::string_view name) const;
+
     /// The scripted work, on what the manager lends this client.
     template <class Lent>
     [[nodiscard("co_await it: nothing happens before that")]] awaitable<void> body(Lent&& lent) const

@@ -217,9 +217,13 @@ struct outcome
     index first_cancellation = none; ///< of its row in `trace::cancellations`
     index last_cancellation = none;
     index abandoned = none;
+    /// Of one that was abandoned: how many events had happened when the last of its frames was destroyed.
+    /// `none` where something that mishap cannot destroy holds one, such as a timer that nobody can cancel.
+    index gone = none;
     index stuck = none;      ///< the stage event at which it was found waiting for ever
     std::uint32_t began = 0; ///< the step in which its own code was entered; 0 until then
     bool probe = false;      ///< it came after the others, to see whether it is served
+    symbol key = {};         ///< which resources serve it, where it said so; see `client::key`
 };
 
 /// A cancellation of a client by its caller.
