@@ -2,6 +2,7 @@
 // Cancellations that a waiting client does not hear.
 
 #include "waits_in_vain.hpp"
+#include "waivers.hpp"
 #include "wording.hpp"
 
 #include <mishap/duration.hpp>
@@ -32,10 +33,14 @@ bool has_to_see_something_through(const evidence& e, const client_account& mine,
 {
     if (!mine.stays.empty() && e.trace.bodies[mine.stays.front()].entered < struck)
         return true;
+    // Clean-up counts until the client has done something else, since what awaits it may be nested.
+    const index last_act = last_act_before(e.trace, mine.who, struck);
     return std::any_of(mine.operations.begin(), mine.operations.end(), [&](index i) {
         const operation_record& op = e.trace.operations[i];
         if (op.started > struck)
             return false;
+        if (cleans_up(op.role) && op.delivered == last_act && last_act != none)
+            return true;
         if (op.completed == none || op.completed >= struck || op.delivered >= struck)
             return true;
         return op.role == role::create && op.resource != none &&

@@ -212,7 +212,9 @@ bool judge_stuck(const evidence& e, lane in, scene& run, violations& found)
         // The body's own work may hang: nobody but the body promised anything about it.
         const bool bounded =
             e.contract.time.whole || (by_operation && e.account.operations()[wait.operation].due);
-        const bool permitted = (wait.in == phase::body && !bounded) || e.contract.is_unbounded(wait.in);
+        const bool permitted =
+            (wait.in == phase::body && !bounded) || e.contract.is_unbounded(wait.in) ||
+            (wait.in == phase::acquire && !by_operation && may_wait_for_ever(e.account, in, stuck));
         // But what is to be waited for in the body must be something that can happen.
         const bool stranded = e.trace.has_adapter && wait.in == phase::body && !by_operation &&
                               stuck == e.account.first_rest() && run.nothing_is_pending();

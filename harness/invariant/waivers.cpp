@@ -201,34 +201,21 @@ bool only_cleans_up_after(const account& of, const client_account& client, index
     });
 }
 
-/// The last thing that the client did before that event.
-index last_act_before(const trace& happened, const client_account& client, index event)
-{
-    while (event != 0) {
-        const mishap::event& before = happened.events[--event];
-        if (before.lane == client.who && before.kind != event_kind::note &&
-            before.kind != event_kind::client_cancelled)
-            return event;
-    }
-    return none;
-}
-
 /// Whether nothing but clean-up was in flight for the client at that event, and none of it was asked to stop.
 /// Clean-up counts until the client has done something else, since what awaits it may be nested.
 bool waits_for_clean_up(const account& of, const client_account& client, index event)
 {
-    const index last_act = last_act_before(of.trace(), client, event);
+    const index last_act = last_act_before(of.trace(), client.who, event);
     bool any = false;
     for (const index i : client.operations) {
         const operation_record& op = of.trace().operations[i];
-        const bool cleans_up = op.role == role::close || op.role == role::commit ||
-                               op.role == role::rollback || op.role == role::release;
+        const bool cleaning = cleans_up(op.role) || op.role == role::commit;
         const bool told =
-            op.delivered != none && op.delivered < event && !(cleans_up && op.delivered == last_act);
+            op.delivered != none && op.delivered < event && !(cleaning && op.delivered == last_act);
         if (op.started == none || op.started > event || told || of.was_left_behind(i, event) ||
             of.is_on_the_side(i, event))
             continue;
-        if (!cleans_up || op.in_body || of.operations()[i].how == wait_end::struck)
+        if (!cleaning || op.in_body || of.operations()[i].how == wait_end::struck)
             return false;
         any = true;
     }
@@ -443,6 +430,23 @@ bool inner_deadline(const account& of, const wait& w)
     });
 }
 
+/// Whether somebody else waits at that event for something that the contract lets last for ever.
+bool behind_unbounded(const account& of, lane in, index rest)
+{
+    const trace& happened = of.trace();
+    return !of.contract().time.unbounded.empty() &&
+           std::any_of(
+               happened.operations.begin(), happened.operations.end(), [&](const operation_record& op) {
+                   const phase what = op.role == role::create  ? phase::create
+                                      : op.role == role::close ? phase::close
+                                                               : phase::other;
+                   const auto i = static_cast<index>(&op - happened.operations.data());
+                   return op.id.lane != in && op.started != none && op.started < rest &&
+                          op.completed > rest && !op.in_body && op.role != role::body &&
+                          of.contract().is_unbounded(what) && !of.was_left_behind(i, rest);
+               });
+}
+
 bool held_by_abandoned(const account& of, const interval& during) { return of.is_held_by_abandoned(during); }
 
 // The order is that in which they are tried; `attempts_left` asks about reasons that no other one waives.
@@ -507,6 +511,9 @@ constexpr waiver_row table[] = {
          "Frames of an abandoned client stayed, since mishap cannot destroy what waits shielded for an event "
          "or a timer: nobody else gets what they hold."},
         nullptr, nullptr, nullptr, nullptr, held_by_abandoned},
+    {{"behind_unbounded",
+         "Whoever is before the client in line waits for something that the contract lets last for ever."},
+        nullptr, nullptr, nullptr, nullptr, nullptr, behind_unbounded},
 };
 
 template <class Applies>
@@ -534,9 +541,25 @@ bool may_be_early(const account& of, const wait& w)
     return any([&](const waiver_row& row) { return row.of_early && row.of_early(of, w); });
 }
 
+index last_act_before(const trace& happened, lane who, index event)
+{
+    while (event != 0) {
+        const mishap::event& before = happened.events[--event];
+        if (before.lane == who && before.kind != event_kind::note &&
+            before.kind != event_kind::client_cancelled)
+            return event;
+    }
+    return none;
+}
+
 bool may_be_kept(const account& of, const interval& during)
 {
     return any([&](const waiver_row& row) { return row.of_keeping && row.of_keeping(of, during); });
+}
+
+bool may_wait_for_ever(const account& of, lane in, index rest)
+{
+    return any([&](const waiver_row& row) { return row.of_rest && row.of_rest(of, in, rest); });
 }
 
 bool has_other_reason(const account& of, const client_account& client, index by)

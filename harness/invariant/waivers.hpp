@@ -31,6 +31,8 @@ struct waiver_row : waiver
     bool (*of_early)(const account&, const wait&) = nullptr;
     /// Somebody may have waited in vain then, or what was to be closed stayed open.
     bool (*of_keeping)(const account&, const interval&) = nullptr;
+    /// A client may still wait for its turn when nothing can happen any more.
+    bool (*of_rest)(const account&, lane, index rest) = nullptr;
 };
 
 std::span<const waiver_row> waiver_table() noexcept;
@@ -41,9 +43,20 @@ bool may_be_late(const account&, const wait&);
 bool may_be_early(const account&, const wait&);
 /// Whether something may have been kept from others during that time.
 bool may_be_kept(const account&, const interval&);
+/// Whether this client may wait for its turn for ever.
+bool may_wait_for_ever(const account&, lane, index rest);
 
 /// Whether a reason is the registered error of that name, by what was injected, or else by what it is.
 bool is_named(const trace&, const reason&, symbol name);
+
+/// The last thing that this client did before that event, or `none`.
+index last_act_before(const trace&, lane, index event);
+
+/// Whether operations of this role clean up.
+inline bool cleans_up(role what) noexcept
+{
+    return what == role::close || what == role::rollback || what == role::release;
+}
 
 /// Whether a create succeeded with a null handle.
 inline bool yielded_nothing(const operation_record& op) noexcept
