@@ -75,8 +75,8 @@ void judge_unheard_cancellation(const evidence& e, lane in, violations& found)
                  : fmt::format("{} went on waiting for {} after it was cancelled", name_of_client(e, in),
                        to_string(events[went_on].at - events[struck].at)),
         {{struck, "is cancelled"}, {went_on, for_ever ? "and still waits" : "only now goes on"}},
-        "a client that waits for its turn, or for its next attempt, ends when it is cancelled: nothing is left "
-        "to clean up",
+        "a client that waits for its turn, or for its next attempt, ends when it is cancelled: nothing is "
+        "left to clean up",
         "the wait did not end"));
 }
 
