@@ -72,6 +72,7 @@ void campaign::count(const run_result& done)
         return found->by_fault[static_cast<std::size_t>(what.kind)];
     };
     entered_ = entered_ || !done.trace.bodies.empty();
+    asked_ = asked_ || done.trace.asked_for_body;
     result_.fired += done.trace.strikes.size();
     for (const perturbation& p : done.plan.perturbations)
         if (p.is_fault())
@@ -118,10 +119,10 @@ bool campaign::repeats(const fault_plan& plan, const trace& before)
     return false;
 }
 
-/// No body is entered, even where nothing goes wrong, although the adapter serves clients.
+/// No body is entered, even where nothing goes wrong, although the adapter serves clients or asked for one.
 bool campaign::serves_nobody()
 {
-    return promises_.serves_clients() && !entered_ && settings_.invalid_settings.empty() &&
+    return (promises_.serves_clients() || asked_) && !entered_ && settings_.invalid_settings.empty() &&
            judged(settings_).trace.bodies.empty();
 }
 
@@ -184,9 +185,13 @@ campaign_result campaign::finish()
             "no fault ever fired, so nothing was tested: the adapter starts no operation on a mock resource, "
             "or the kinds that were asked for fit none";
     if (result_.invalid.empty() && !result_.replayed && serves_nobody())
-        result_.invalid = "no client's body was ever entered, so nobody was served: the adapter awaits no "
-                          "body (env.body(), or client.body()), or its clients wait for something that never "
-                          "comes";
+        result_.invalid =
+            promises_.serves_clients()
+                ? "no client's body was ever entered, so nobody was served: the adapter awaits no body "
+                  "(env.body(), or client.body()), or its clients wait for something that never comes"
+                : "the body was never entered, although the adapter asked for it (env.body()): the manager "
+                  "never calls it, or nobody awaits what that returns; an adapter without a body asks for "
+                  "none";
     return std::move(result_);
 }
 

@@ -94,6 +94,7 @@ private:
     const runner* also_reads_ = nullptr;
     bool wants_faults_ = true;
     bool entered_ = false; ///< a client's body, in any run
+    bool asked_ = false;   ///< for the body, in any run
     bool nondeterministic_ = false;
     so_far so_far_{[this] { return told(); }};
 };

@@ -53,6 +53,62 @@ void judge_leaves_the_simulation(const evidence& e, violations& found)
 
 namespace {
 
+/// Whether the client ended with the error of this operation, which settles it.
+bool was_told(const evidence& e, index operation)
+{
+    const lane who = e.trace.operations[operation].id.lane;
+    if (who < 0 || static_cast<std::size_t>(who) >= e.trace.outcomes.size())
+        return false;
+    const std::exception_ptr& error = e.trace.outcomes[static_cast<std::size_t>(who)].error;
+    return e.account.comes_from(operation, error, e.account.client(who).told) ||
+           e.account.is_translated(operation, error);
+}
+
+/// Whether this operation may be why the adapter gave up: its failure was told to nobody, or to the adapter
+/// itself, or it made whoever waits for it run out of time.
+bool troubles_adapter(const evidence& e, index operation)
+{
+    const operation_record& op = e.trace.operations[operation];
+    const outcome& adapter = e.trace.adapter;
+    if (op.started >= adapter.ended)
+        return false;
+    if (op.perturbed && (op.fault.takes_time() || op.fault.hangs() || op.fault.cancels_client()))
+        return true;
+    if (op.result != result::failed && op.result != result::peer_gone && !op.fails_body)
+        return false; // or was given up, for another reason
+    return !was_told(e, operation) || e.account.is_translated(operation, adapter.error) ||
+           e.account.comes_from(operation, adapter.error, e.account.client(background_lane).told);
+}
+
+/// Whether something else went wrong for this client, such as a deadline, that it was not told.
+bool keeps_trouble(const evidence& e, lane who)
+{
+    const client_account& client = e.account.client(who);
+    return e.trace.outcomes[static_cast<std::size_t>(who)].abandoned != none ||
+           std::any_of(client.reasons.begin(), client.reasons.end(), [&](const reason& r) {
+               return r.what != reason::kind::operation && r.seen < e.trace.adapter.ended &&
+                      !e.account.tells(client, r);
+           });
+}
+
+/// Whether anything that went wrong explains the error with which the adapter ended. What a client was told
+/// is settled, and what only changes an order, an arrival or a result explains nothing.
+bool is_explained(const evidence& e)
+{
+    const std::exception_ptr& error = e.trace.adapter.error;
+    if (e.account.client(background_lane).told.source != none || e.trace.world_abandoned != none ||
+        std::any_of(e.trace.bodies.begin(), e.trace.bodies.end(),
+            [&](const body_record& body) { return body.error && body.error == error; }))
+        return true;
+    for (index i = 0; i < e.trace.operations.size(); ++i)
+        if (troubles_adapter(e, i))
+            return true;
+    for (index i = 0; i < e.trace.outcomes.size(); ++i)
+        if (keeps_trouble(e, static_cast<lane>(i)))
+            return true;
+    return false;
+}
+
 /// Nothing was done to this run that anybody could pass on.
 bool is_undisturbed(const trace& happened)
 {
@@ -65,12 +121,15 @@ void judge_end_of_adapter(const evidence& e, violations& found)
 {
     const outcome& adapter = e.trace.adapter;
     if (!e.trace.has_adapter || adapter.ending != ending::threw || adapter.cancelled != none ||
-        !e.plan.invalid_settings.empty() || caught_as<requirement_failed>(adapter.error) ||
-        !is_undisturbed(e.trace))
+        !e.plan.invalid_settings.empty() || caught_as<requirement_failed>(adapter.error))
+        return;
+    const bool undisturbed = is_undisturbed(e.trace);
+    if (!undisturbed && is_explained(e))
         return;
     const std::string error = describe_error(e, adapter.error);
     found.push_back(blame(background_lane, role::body,
-        fmt::format("the adapter ended with {}, although nothing had failed", error),
+        fmt::format(
+            "the adapter ended with {}, although nothing had failed{}", error, undisturbed ? "" : " for it"),
         {{adapter.ended, "nothing explains it"}}, "what serves the clients returns",
         fmt::format("it ended with {}", error)));
 }

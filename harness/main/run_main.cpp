@@ -428,7 +428,7 @@ int help(std::vector<std::string>, const std::string& program)
         "Counterexamples are saved as scenario files in mishap-failures, or as --save says.\n"
         "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS; MISHAP_HANDLER_TIME (10s) and\n"
         "MISHAP_HANDLER_MEMORY (2048, in MiB), which one handler may use before it is taken for one that\n"
-        "never returns, or off.\n");
+        "never returns, or off. One that blocks the thread may take six times that time.\n");
     return all_well;
 }
 

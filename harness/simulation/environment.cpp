@@ -14,6 +14,12 @@ namespace mishap {
 
 namespace detail {
 
+world& asked_for_body(world& where) noexcept
+{
+    where.note_request_for_body();
+    return where;
+}
+
 namespace {
 
 [[noreturn]] void unreadable(std::string_view name, const std::string& text, std::string_view wanted)

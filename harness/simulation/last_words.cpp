@@ -6,17 +6,16 @@
 #include "vocabulary/printable.hpp"
 
 #include <mishap/duration.hpp>
-#include <mishap/input_error.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -329,8 +328,10 @@ std::uint64_t pages_in_use() noexcept
 struct named_limits
 {
     handler_limits most;
+    std::uint64_t wait; ///< by the clock on the wall, in nanoseconds; 0 for no limit
     std::string on_time;
     std::string on_memory;
+    std::string on_wait;
 
     static const named_limits& in_force()
     {
@@ -340,14 +341,21 @@ struct named_limits
 
 private:
     explicit named_limits(const handler_limits& given)
-        : most(given), on_time("a handler used " + to_string(duration(given.nanoseconds)) +
-                               " of processor time and did not return (MISHAP_HANDLER_TIME)"),
+        : most(given), wait(waits_of_time * std::min(given.nanoseconds, longest)),
+          on_time("a handler used " + to_string(duration(given.nanoseconds)) +
+                  " of processor time and did not return (MISHAP_HANDLER_TIME)"),
           on_memory("a handler took " + std::to_string(given.bytes >> 20) +
-                    " MiB of memory and did not return (MISHAP_HANDLER_MEMORY)")
+                    " MiB of memory and did not return (MISHAP_HANDLER_MEMORY)"),
+          on_wait("a handler blocked the thread for " + to_string(duration(wait)) +
+                  " and did not return (six times MISHAP_HANDLER_TIME)")
     {}
+
+    static constexpr std::uint64_t waits_of_time = 6;
+    static constexpr std::uint64_t longest = std::numeric_limits<std::int64_t>::max() / waits_of_time;
 };
 
-/// Looks now and then, by the clock of this thread's processor time, whether its handler comes to an end.
+/// Looks now and then, by the clock of this thread's processor time, whether its handler comes to an end; and
+/// by the clock on the wall, which tells of a call that waits in the kernel.
 class watchdog
 {
 public:
@@ -375,22 +383,38 @@ public:
         runs_ = true;
         own = &timer_;
         look_every(between_looks());
+        tick.sigev_value.sival_int = on_the_wall;
+        if (named_limits::in_force().wait != 0 && timer_create(CLOCK_MONOTONIC, &tick, &wall_timer_) == 0)
+            own_wall = &wall_timer_;
     }
     ~watchdog()
     {
+        if (own_wall == &wall_timer_) {
+            own_wall = nullptr;
+            timer_delete(wall_timer_);
+        }
         if (runs_)
             timer_delete(timer_);
     }
     watchdog(const watchdog&) = delete;
     watchdog& operator=(const watchdog&) = delete;
 
+    /// Looks by the clock on the wall from now on, or no more: what is no run may sleep undisturbed.
+    static void look_at_waits(bool on) noexcept
+    {
+        if (!own_wall || std::exchange(looks_at_waits, on) == on)
+            return;
+        set(*own_wall, on ? named_limits::in_force().wait / waits_max : 0);
+    }
+
 private:
-    static void look_every(std::uint64_t nanoseconds) noexcept
+    static void set(timer_t timer, std::uint64_t nanoseconds) noexcept
     {
         const timespec one = to_timespec(duration(nanoseconds));
         const itimerspec often{.it_interval = one, .it_value = one};
-        timer_settime(*own, 0, &often, nullptr);
+        timer_settime(timer, 0, &often, nullptr);
     }
+    static void look_every(std::uint64_t nanoseconds) noexcept { set(*own, nanoseconds); }
 
     static std::uint64_t between_looks() noexcept
     {
@@ -399,8 +423,12 @@ private:
         return time == 0 ? quarter : std::clamp<std::uint64_t>(time / 4, 1'000'000, quarter);
     }
 
-    static void look(int, siginfo_t*, void* context) noexcept
+    static void look(int, siginfo_t* about, void* context) noexcept
     {
+        if (about->si_value.sival_int == on_the_wall) {
+            look_for_wait();
+            return;
+        }
         static thread_local std::uint64_t last = 0;
         static thread_local std::uint64_t pages = 0;
         static thread_local std::uint64_t used = 0;
@@ -443,26 +471,47 @@ private:
             end_program(1);
     }
 
+    /// A handler that computes, however slowly, is no business of this.
+    static void look_for_wait() noexcept
+    {
+        static thread_local std::uint64_t last = 0;
+        static thread_local std::int64_t used = 0;
+        static thread_local int waits = 0;
+        constexpr std::int64_t hardly_any = 10'000'000;
+        const int error = errno;
+        seam* const simulated = std::exchange(active_seam(), nullptr);
+        const std::uint64_t now = notes_of_run.progress();
+        timespec processor = {};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &processor);
+        const std::int64_t uses = to_duration(processor).count();
+        if (now == 0)
+            look_at_waits(false);
+        if (now == 0 || now != last || uses - used > hardly_any) {
+            last = now;
+            used = uses;
+            waits = 0;
+        } else if (++waits >= waits_max && !is_debugged()) {
+            speak_briefly(SIGABRT);
+            if (dies_by(named_limits::in_force().on_wait.c_str()))
+                end_program(1);
+        }
+        active_seam() = simulated;
+        errno = error;
+    }
+
+    static constexpr int on_the_wall = 1;
+    /// Several, since a program that was stopped for a while gets a tick as it goes on.
+    static constexpr int waits_max = 3;
+
     static inline thread_local const timer_t* own = nullptr;
+    static inline thread_local const timer_t* own_wall = nullptr;
+    static inline thread_local bool looks_at_waits = false;
     static inline thread_local const char* amiss = nullptr;
     static inline thread_local int attempts = 0; ///< to find the thread outside of the heap
 
     timer_t timer_ = {};
+    timer_t wall_timer_ = {};
     bool runs_ = false;
-};
-
-/// The text of a variable; null where it is not set, or `off`.
-struct variable
-{
-    const char* name;
-    const char* text = std::getenv(name);
-
-    bool is_set() const noexcept { return text && *text; }
-    bool is_off() const noexcept { return std::strcmp(text, "off") == 0; }
-    [[noreturn]] void refuse(const char* wanted) const
-    {
-        throw input_error(std::string(name) + " is '" + text + "', but it takes " + wanted + ", or off");
-    }
 };
 
 void tell_of_sanitizers()
@@ -480,32 +529,6 @@ void tell_of_sanitizers()
 }
 
 } // namespace
-
-handler_limits read_handler_limits()
-{
-    handler_limits limits;
-    if (const variable time{"MISHAP_HANDLER_TIME"}; time.is_set()) {
-        try {
-            limits.nanoseconds =
-                time.is_off() ? 0 : static_cast<std::uint64_t>(parse_duration(time.text).count());
-        } catch (const input_error&) {
-            time.refuse("a duration, such as 10s");
-        }
-        if (limits.nanoseconds == 0 && !time.is_off())
-            time.refuse("a duration, such as 10s");
-    }
-    if (const variable memory{"MISHAP_HANDLER_MEMORY"}; memory.is_set()) {
-        const std::string_view text(memory.text);
-        constexpr std::uint64_t most = std::uint64_t(1) << 40;
-        std::uint64_t mebibytes = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mebibytes);
-        const bool reads = error == std::errc() && end == text.data() + text.size() && mebibytes > 0;
-        if (!memory.is_off() && (!reads || mebibytes > most))
-            memory.refuse("a number of MiB, such as 2048");
-        limits.bytes = memory.is_off() ? 0 : mebibytes << 20;
-    }
-    return limits;
-}
 
 void name_what_dies(const death_notes& notes)
 {
@@ -530,7 +553,14 @@ so_far::so_far(std::function<std::string()> tell) : tell_(std::move(tell)), oute
     innermost_account = this;
 }
 
-so_far::~so_far() { innermost_account = outer_; }
+so_far::~so_far()
+{
+    innermost_account = outer_;
+    if (!outer_)
+        watchdog::look_at_waits(false);
+}
+
+void watch_waits() noexcept { watchdog::look_at_waits(true); }
 
 void so_far::say_all()
 {

@@ -2,6 +2,8 @@
 #pragma once
 /// What a program says that dies in the middle of its work: which run it was, and what was found by then.
 
+#include "handler_limits.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -24,22 +26,14 @@ struct death_notes
 /// exits in a run never exits with 0.
 ///
 /// A handler that uses more processor time or memory than `handler_limits` says is named, too, and ends the
-/// program; not so under a debugger.
+/// program; not so under a debugger. So is one that blocks the thread for six times that time, once
+/// `watch_waits` was called.
 ///
 /// Errors: as `read_handler_limits`.
 void name_what_dies(const death_notes&);
 
-/// What one handler may use before it is taken for one that never returns; 0 for no limit.
-struct handler_limits
-{
-    std::uint64_t nanoseconds = 10'000'000'000; ///< of the processor's time
-    std::uint64_t bytes = std::uint64_t(2) << 30;
-};
-
-/// As `MISHAP_HANDLER_TIME` (a duration, or `off`) and `MISHAP_HANDLER_MEMORY` (MiB, or `off`) have it.
-///
-/// Errors: throws `input_error` for a value that cannot be read.
-handler_limits read_handler_limits();
+/// A run begins on this thread. Costs a system call where the last one was long ago, or outside a campaign.
+void watch_waits() noexcept;
 
 /// While it lives, a program that dies on this thread says this, too.
 class so_far

@@ -46,6 +46,7 @@ public:
     void leaves(const char* call) noexcept override;
     void blocks(const char* call) noexcept override;
     void waits(const char* call, pthread_mutex_t* leaves) noexcept override;
+    bool may_be_answered() const noexcept override { return allowed_ > 0 || handlers_.is_shared(); }
     void runs_own_context() noexcept override;
     place_in_run here() const noexcept override
     {

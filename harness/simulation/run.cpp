@@ -187,7 +187,9 @@ run_result& runner::run(const fault_plan& plan)
     usage_of_run() = {.gives_settings = !result_.plan.settings.empty()};
     bounds_ = result_.limits;
     bounds_.horizon = horizon_of(bounds_, result_.contract, result_.plan);
-    thread_world().run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);
+    world& here = thread_world();
+    watch_waits();
+    here.run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);
     collect_fired(result_.trace, result_.plan, result_.fired);
     if (is_told_to_end())
         end_as_told(to_string(replay_token{manager_->name, result_.fired}));

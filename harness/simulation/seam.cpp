@@ -32,7 +32,7 @@ bool is_interrupter(const epoll_event& event) noexcept
 } // namespace
 
 [[gnu::used]] void (*const parts_of_the_seam[])() = {
-    &link_readiness, &link_random, &link_sockets, &link_threads};
+    &link_blocking, &link_readiness, &link_random, &link_sockets, &link_threads};
 
 seam*& active_seam() noexcept { return active; }
 

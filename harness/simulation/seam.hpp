@@ -62,6 +62,9 @@ public:
     /// A call blocks the thread until somebody else wakes it, and leaves that mutex, if any, while it waits.
     /// Returns where somebody could.
     virtual void waits(const char* call, pthread_mutex_t* leaves) noexcept = 0;
+    /// Whether what waits for the world outside may be answered: the test allows it, or the run started
+    /// something there.
+    virtual bool may_be_answered() const noexcept { return false; }
     /// Somebody runs the simulation's own io_context.
     virtual void runs_own_context() noexcept = 0;
     /// The simulation's own io_context lets its reactor take a turn, which brings nothing but timers that

@@ -35,6 +35,7 @@ inline bool is_sanitizer(const void* caller) noexcept
 }
 
 // Naming these pulls the other parts of the seam out of the archive together with the first.
+void link_blocking() noexcept;
 void link_readiness() noexcept;
 void link_random() noexcept;
 void link_sockets() noexcept;
@@ -49,6 +50,11 @@ long draw_random_bytes(seam& here, void* into, std::size_t size) noexcept;
 /// A call that blocks the thread waits until something happens in the network, or until that time. Returns
 /// false where the time has come or nothing can ever happen, and true where something may have changed.
 bool let_time_pass(seam& here, duration until, const char* call) noexcept;
+
+/// Names a call that would wait for what comes on a real descriptor, unless something outside may send it.
+void name_real_wait(int number, const char* call) noexcept;
+/// `fcntl` with F_SETLKW or F_OFD_SETLKW; names one that would wait.
+int lock_record(int number, int command, void* lock) noexcept;
 
 /// A blocked thread lets time pass: the code that asked goes on when it meant to, and timers are late, as
 /// they would be. A helper thread only waits.

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -279,6 +278,7 @@ int accept4(int number, sockaddr* from, socklen_t* length, int flags)
             [&] { return s.kernel().accept(*s.socket, from, length, flags); }));
     if (is_stale(number, network::act::accept))
         return -1;
+    name_real_wait(number, "accept (while nobody connects)");
     return next(number, from, length, flags);
 }
 
@@ -376,6 +376,8 @@ ssize_t recvfrom(int number, void* to, size_t count, int flags, sockaddr* from, 
     }
     if (is_stale(number, network::act::receive))
         return -1;
+    if ((flags & MSG_DONTWAIT) == 0)
+        name_real_wait(number, "recv (of what nobody has sent)");
     return next(number, to, count, flags, from, length);
 }
 
@@ -422,6 +424,8 @@ ssize_t recvmsg(int number, msghdr* message, int flags)
     }
     if (is_stale(number, network::act::receive))
         return -1;
+    if ((flags & MSG_DONTWAIT) == 0)
+        name_real_wait(number, "recvmsg (of what nobody has sent)");
     return next(number, message, flags);
 }
 
@@ -431,6 +435,7 @@ ssize_t readv(int number, const iovec* buffers, int count)
     if (const auto s = find_socket(number))
         return give(
             receive_on(s, {buffers, static_cast<std::size_t>(count)}, 0, nullptr, nullptr, nullptr, "readv"));
+    name_real_wait(number, "readv (of what nobody has written)");
     return next(number, buffers, count);
 }
 
@@ -441,14 +446,9 @@ ssize_t read(int number, void* to, size_t count)
         const iovec one{to, count};
         return give(receive_on(s, {&one, 1}, 0, nullptr, nullptr, nullptr, "read"));
     }
-    if (const seam* here = active_seam()) {
-        if (is_stale(number, network::act::receive))
-            return -1;
-        static const auto look = real<int (*)(pollfd*, nfds_t, int)>("poll");
-        pollfd one{.fd = number, .events = POLLIN, .revents = 0};
-        if (look(&one, 1, 0) == 0 && (fcntl(number, F_GETFL) & O_NONBLOCK) == 0)
-            wait_for_others(*here, "read (of what nobody has written)");
-    }
+    if (active_seam() && is_stale(number, network::act::receive))
+        return -1;
+    name_real_wait(number, "read (of what nobody has written)");
     return next(number, to, count);
 }
 
@@ -507,6 +507,8 @@ int fcntl(int number, int command, ...)
         }
         return give_int(s.kernel().file_control(*s.socket, command, reinterpret_cast<long>(argument)));
     }
+    if (command == F_SETLKW || command == F_OFD_SETLKW)
+        return lock_record(number, command, argument);
     return next(number, command, argument);
 }
 

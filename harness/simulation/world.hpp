@@ -136,6 +136,11 @@ public:
     {
         return clients_.serve(std::move(one));
     }
+    void note_request_for_body() noexcept
+    {
+        if (record_.is_on())
+            record_->asked_for_body = true;
+    }
     void report(std::exception_ptr error) noexcept { record_.add_report(std::move(error)); }
     void note(std::string_view text) { record_.add_note(text); }
     void set_key(lane client, std::string_view key)

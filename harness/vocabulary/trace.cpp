@@ -119,7 +119,7 @@ void trace::clear()
     resources.clear();
     outcomes.clear();
     adapter = {};
-    has_adapter = false;
+    has_adapter = asked_for_body = false;
     strikes.clear();
     cancellations.clear();
     bodies.clear();

@@ -56,6 +56,9 @@ inline constexpr lane current_lane = -3;
 
 awaitable<void> run_body(world&, resource* lent, body_work, lane in);
 
+/// Records that the adapter asked for its body, which it means to enter.
+world& asked_for_body(world&) noexcept;
+
 /// Settings arrive as text; these read them.
 void read_setting(std::string_view name, const std::string& text, duration& into);
 void read_setting(std::string_view name, const std::string& text, bool& into);
@@ -261,17 +264,19 @@ public:
     /// run in its own order. Never call its `run()`.
     boost::asio::io_context& context() const;
 
-    /// The scripted body, for managers that serve one client.
+    /// The scripted body, for managers that serve one client. An adapter whose manager has no body, such as
+    /// that of a writer, never asks for one: a campaign in which a body that was asked for is never entered
+    /// is invalid.
     [[nodiscard("hand it to the manager, or co_await it with what is lent")]] scripted_body body() const
     {
-        return scripted_body(*world_);
+        return scripted_body(detail::asked_for_body(*world_));
     }
 
     /// A body that does the given work on what the manager lends it.
     template <class Work>
     marked_body<std::decay_t<Work>> body(Work&& work) const
     {
-        return marked_body<std::decay_t<Work>>(*world_, std::forward<Work>(work));
+        return marked_body<std::decay_t<Work>>(detail::asked_for_body(*world_), std::forward<Work>(work));
     }
 
     /// Runs the clients: calls `serve` for each in a lane of its own, all at once or one after the other, as

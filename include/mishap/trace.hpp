@@ -351,6 +351,7 @@ struct trace
     /// How the adapter itself ended, where it served clients; otherwise it is client 0.
     outcome adapter;
     bool has_adapter = false;
+    bool asked_for_body = false; ///< the adapter called `environment::body`
     std::vector<strike_record> strikes;
     std::vector<cancellation_record> cancellations;
     std::vector<body_record> bodies;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,28 @@ std::vector<char*> pointers_to(std::vector<std::string>& words)
     return pointers;
 }
 
+int wait_for(pid_t child)
+{
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            check(errno, "waitpid");
+    return status;
+}
+
+/// Passes on every signal.
+int debug(pid_t child)
+{
+    if (ptrace(PTRACE_SEIZE, child, nullptr, nullptr) != 0)
+        check(errno, "ptrace");
+    int status = 0;
+    while (status = wait_for(child), WIFSTOPPED(status)) {
+        const int number = status >> 16 == 0 ? WSTOPSIG(status) : 0;
+        ptrace(PTRACE_CONT, child, nullptr, static_cast<long>(number));
+    }
+    return status;
+}
+
 std::string contents(const fs::path& file)
 {
     std::ifstream in(file, std::ios::binary);
@@ -118,6 +141,18 @@ ended in_fresh_folder::mishap(std::vector<std::string> arguments, const variable
 ended in_fresh_folder::run(
     const std::string& program, std::vector<std::string> arguments, const variables& set) const
 {
+    return start(program, std::move(arguments), set, &wait_for);
+}
+
+ended in_fresh_folder::run_debugged(
+    const std::string& program, std::vector<std::string> arguments, const variables& set) const
+{
+    return start(program, std::move(arguments), set, &debug);
+}
+
+ended in_fresh_folder::start(const std::string& program, std::vector<std::string> arguments,
+    const variables& set, int (*wait)(pid_t child)) const
+{
     bound_children();
     arguments.insert(arguments.begin(), program);
     std::vector<std::string> environment;
@@ -151,10 +186,7 @@ ended in_fresh_folder::run(
     posix_spawn_file_actions_destroy(&actions);
     check(failed, program.c_str());
 
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            check(errno, "waitpid");
+    const int status = wait(child);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), contents(out), contents(err)};
 }
 

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/types.h>
+
 namespace misuse {
 
 /// How a child ended. A signal shows as 128 and its number, as a shell has it.
@@ -43,8 +45,14 @@ protected:
     ended mishap(std::vector<std::string> arguments, const variables& set = {}) const;
     ended run(
         const std::string& program, std::vector<std::string> arguments, const variables& set = {}) const;
+    /// Likewise, under a debugger that lets it run.
+    ended run_debugged(
+        const std::string& program, std::vector<std::string> arguments, const variables& set = {}) const;
 
 private:
+    ended start(const std::string& program, std::vector<std::string> arguments, const variables& set,
+        int (*wait)(pid_t child)) const;
+
     std::filesystem::path folder_;
 };
 

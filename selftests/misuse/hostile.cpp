@@ -80,6 +80,9 @@ const std::vector<hostile_manager>& hostile_managers()
     const std::string too_long = "a handler used 400ms of processor time and did not return";
     const std::string too_much = "a handler took 64 MiB of memory and did not return";
     const misuse::variables soon{{"MISHAP_HANDLER_TIME", "400ms"}};
+    const std::string blocked =
+        "a handler blocked the thread for 300ms and did not return (six times MISHAP_HANDLER_TIME)";
+    const misuse::variables soon_blocked{{"MISHAP_HANDLER_TIME", "50ms"}};
     const misuse::variables little{{"MISHAP_HANDLER_TIME", "off"}, {"MISHAP_HANDLER_MEMORY", "64"}};
     static const std::vector<hostile_manager> rows{
         // What ends the program.
@@ -110,6 +113,9 @@ const std::vector<hostile_manager>& hostile_managers()
         dies("spins_until_a_time", 1, too_long + " (MISHAP_HANDLER_TIME)", soon),
         dies("allocates", 1, too_much + " (MISHAP_HANDLER_MEMORY)", little),
         dies("recurses_in_coroutines", 1, too_much + " (MISHAP_HANDLER_MEMORY)", little),
+        dies("computes_for_a_while", 1, too_long + " (MISHAP_HANDLER_TIME)", soon),
+        dies("reads_a_real_pipe_as_c_does", 1, blocked, soon_blocked),
+        dies("waits_for_a_semaphore_of_c", 1, blocked, soon_blocked),
         breaks("yields_for_ever", "livelock"),
         breaks("waits_no_time_for_ever", "livelock"),
         breaks("posts_itself", "livelock"),
@@ -121,6 +127,17 @@ const std::vector<hostile_manager>& hostile_managers()
             "pthread_mutex_lock (a mutex that this thread holds already: it was taken in step "),
         blocks("waits_for_a_timed_mutex", "a timed wait for a mutex"),
         blocks("reads_what_never_comes", "read"),
+        blocks("reads_a_real_pipe", "read (of what nobody has written)"),
+        blocks("reads_a_real_pipe_in_parts", "readv (of what nobody has written)"),
+        blocks("receives_on_a_real_socket", "recv (of what nobody has sent)"),
+        blocks("receives_a_real_message", "recvmsg (of what nobody has sent)"),
+        blocks("accepts_on_a_real_socket", "accept (while nobody connects)"),
+        blocks("locks_a_locked_file", "flock (a file that is locked already)"),
+        blocks("locks_a_locked_record", "fcntl (a part of a file that is locked already)"),
+        blocks("waits_for_a_process", "waitpid (a process that goes on)"),
+        blocks("waits_for_any_process", "waitpid (a process that goes on)"),
+        is_well("locks_only_what_is_free"),
+        is_well("reads_what_comes_from_outside"), // as the test allows
         blocks("sleeps", "nanosleep"),
         blocks("sleeps_as_in_c", "sleep"),
         blocks("pauses", "pause"),
@@ -141,6 +158,9 @@ const std::vector<hostile_manager>& hostile_managers()
         leaves("forks", "a process was forked"),
         leaves("forks_and_ends_the_child", "a process was forked"),
         leaves("forks_and_exits_from_the_child", "a process was forked"),
+        leaves("starts_a_process", "a process was started (posix_spawnp)"),
+        leaves("runs_a_command", "a process was started (system)"),
+        leaves("reads_from_a_command", "a process was started (popen)"),
         breaks("leaves_a_coroutine", "no_stray_work"),
         breaks("leaves_a_timer", "no_stray_work"),
         is_well("stops_the_context"),
@@ -279,6 +299,17 @@ TEST_F(after_hostile, a_program_that_is_told_to_end_tells_what_it_found)
     EXPECT_TRUE(says(files.out, "ok     nothing.yaml"));
     EXPECT_TRUE(says(files.err, "so far, 2 of 4 files ran: 1 as expected, 1 not\n"));
     EXPECT_TRUE(says(files.err, "posts_itself breaks livelock"));
+}
+
+// Whoever looks at a handler in a debugger takes their time.
+TEST_F(after_hostile, a_handler_may_take_its_time_under_a_debugger)
+{
+    const std::vector<std::string> command{"sweep", "computes_for_a_while", "--perturbations", "1"};
+    const misuse::variables soon{{"MISHAP_HANDLER_TIME", "200ms"}};
+    EXPECT_EQ(run(MISHAP_HOSTILE, command, soon).code, 1);
+    const misuse::ended debugged = run_debugged(MISHAP_HOSTILE, command, soon);
+    EXPECT_EQ(debugged.code, 0) << debugged.err;
+    EXPECT_TRUE(says(debugged.out, "0 runs with a violation"));
 }
 
 // A sanitizer that ends the program is told of the run first.

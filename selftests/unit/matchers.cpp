@@ -52,4 +52,32 @@ TEST(violates, passes_for_the_rule_that_broke_and_for_no_other)
         mishap::sweep(mishap::manager("leaky", &never_closes)), mishap::Violates("closes_everything"));
 }
 
+// Nothing is taken for granted about what a user puts together, or about a run in which nobody came.
+TEST(results_made_by_hand, are_read_without_harm)
+{
+    const mishap::run_result nothing;
+    EXPECT_NONFATAL_FAILURE(EXPECT_THAT(nothing, mishap::Returns()), "there was no client 0, only 0");
+    EXPECT_NONFATAL_FAILURE(
+        EXPECT_THAT(nothing, mishap::Throws("io_error", 7)), "there was no client 7, only 0");
+    EXPECT_NONFATAL_FAILURE(EXPECT_THAT(nothing, mishap::Returns(-1)), "there was no client -1, only 0");
+    EXPECT_THAT(nothing, testing::Not(mishap::ClosedOnce("session")));
+    EXPECT_THAT(nothing, testing::Not(mishap::Before("session.create", "session.close")));
+    EXPECT_EQ(mishap::timeline(nothing), "");
+
+    const mishap::violation elsewhere{.invariant = "completes",
+        .sentence = "made by hand",
+        .lane = 9,
+        .resource = 7,
+        .proof = {{99, "no event of this run"}}};
+    EXPECT_NE(mishap::report(nothing, elsewhere).find("made by hand"), std::string::npos);
+
+    mishap::counterexample made;
+    made.invariant = "completes";
+    made.which = 3;
+    made.minimal.manager = "nobody";
+    EXPECT_NE(mishap::report(made).find("nobody breaks completes"), std::string::npos);
+    EXPECT_NE(mishap::to_scenario(made).find("manager: nobody"), std::string::npos);
+    EXPECT_NE(mishap::report(mishap::campaign_result{}).find("0 runs"), std::string::npos);
+}
+
 } // namespace

@@ -23,6 +23,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <future>
@@ -32,12 +33,22 @@
 #include <semaphore>
 #include <shared_mutex>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <spawn.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +72,55 @@ volatile char* forbidden()
 {
     static void* const page = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return static_cast<volatile char*>(page);
+}
+
+/// Real descriptors, made before any run, on which nothing ever comes, and a file that is locked for good.
+struct quiet_descriptors
+{
+    int pipe[2] = {-1, -1};
+    int pair[2] = {-1, -1};
+    int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    int locked = ::memfd_create("locked", 0);
+    int same_file = -1;
+
+    quiet_descriptors()
+    {
+        const std::string name = "/proc/self/fd/" + std::to_string(locked);
+        same_file = ::open(name.c_str(), O_RDWR);
+        sockaddr_un of_its_own_choice = {};
+        of_its_own_choice.sun_family = AF_UNIX;
+        if (::pipe(pipe) != 0 || ::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 || same_file < 0 ||
+            ::flock(locked, LOCK_EX) != 0 || ::fcntl(locked, F_OFD_SETLK, &whole_file()) != 0 ||
+            ::bind(listener, reinterpret_cast<const sockaddr*>(&of_its_own_choice), sizeof(sa_family_t)) !=
+                0 ||
+            ::listen(listener, 1) != 0)
+            std::abort();
+    }
+
+    static struct flock& whole_file()
+    {
+        static struct flock all = [] {
+            struct flock one = {};
+            one.l_type = F_WRLCK;
+            one.l_whence = SEEK_SET;
+            return one;
+        }();
+        return all;
+    }
+};
+const quiet_descriptors quiet;
+char byte = 0;
+
+/// A process that mishap does not see start, and that ends with this one.
+pid_t unseen_child()
+{
+    const auto child = static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+    if (child == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            ::syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
+    }
+    return child;
 }
 
 [[gnu::noinline]] unsigned descend(unsigned depth)
@@ -165,6 +225,19 @@ const std::vector<plain> deadly{
             while (std::chrono::steady_clock::now() < until)
                 sink = sink + 1;
         }},
+    {"computes_for_a_while",
+        [] {
+            // By a clock that mishap does not answer, and once.
+            static bool has_computed = false;
+            if (std::exchange(has_computed, true))
+                return;
+            timespec began = {};
+            timespec now = {};
+            ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+            do
+                ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+            while (now.tv_sec - began.tv_sec < 2);
+        }},
     {"allocates",
         [] {
             std::vector<std::vector<char>> all;
@@ -207,6 +280,50 @@ const std::vector<plain> blocking{
                 std::abort();
             char byte = 0;
             sink = static_cast<unsigned>(::read(ends[0], &byte, 1));
+        }},
+    {"reads_a_real_pipe", [] { sink = static_cast<unsigned>(::read(quiet.pipe[0], &byte, 1)); }},
+    {"reads_a_real_pipe_in_parts",
+        [] {
+            const iovec part{&byte, 1};
+            sink = static_cast<unsigned>(::readv(quiet.pipe[0], &part, 1));
+        }},
+    {"reads_a_real_pipe_as_c_does",
+        [] { sink = static_cast<unsigned>(::fgetc(::fdopen(quiet.pipe[0], "r"))); }},
+    {"receives_on_a_real_socket", [] { sink = static_cast<unsigned>(::recv(quiet.pair[0], &byte, 1, 0)); }},
+    {"receives_a_real_message",
+        [] {
+            iovec part{&byte, 1};
+            msghdr message = {};
+            message.msg_iov = &part;
+            message.msg_iovlen = 1;
+            sink = static_cast<unsigned>(::recvmsg(quiet.pair[0], &message, 0));
+        }},
+    {"accepts_on_a_real_socket",
+        [] { sink = static_cast<unsigned>(::accept(quiet.listener, nullptr, nullptr)); }},
+    {"locks_a_locked_file", [] { sink = static_cast<unsigned>(::flock(quiet.same_file, LOCK_EX)); }},
+    {"locks_a_locked_record",
+        [] {
+            sink = static_cast<unsigned>(
+                ::fcntl(quiet.same_file, F_OFD_SETLKW, &quiet_descriptors::whole_file()));
+        }},
+    {"waits_for_a_process", [] { sink = static_cast<unsigned>(::waitpid(unseen_child(), nullptr, 0)); }},
+    {"waits_for_any_process",
+        [] {
+            unseen_child();
+            sink = static_cast<unsigned>(::wait(nullptr));
+        }},
+    {"waits_for_a_semaphore_of_c",
+        [] {
+            static sem_t none;
+            ::sem_init(&none, 0, 0);
+            ::sem_wait(&none);
+        }},
+    {"locks_only_what_is_free",
+        [] {
+            // At once, and where somebody gives up by itself.
+            sink = static_cast<unsigned>(::flock(quiet.same_file, LOCK_EX | LOCK_NB));
+            sink = static_cast<unsigned>(::recv(quiet.pair[0], &byte, 1, MSG_DONTWAIT));
+            sink = static_cast<unsigned>(::waitpid(-1, nullptr, WNOHANG));
         }},
     {"sleeps", [] { std::this_thread::sleep_for(1h); }},
     {"sleeps_as_in_c", [] { ::sleep(3600); }},
@@ -267,6 +384,21 @@ const std::vector<plain> others{
     {"forks", [] { fork_a_child([] {}); }},
     {"forks_and_ends_the_child", [] { fork_a_child([] { ::_exit(0); }); }},
     {"forks_and_exits_from_the_child", [] { fork_a_child([] { std::exit(0); }); }},
+    {"starts_a_process",
+        [] {
+            char name[] = "true";
+            char* const arguments[] = {name, nullptr};
+            pid_t child = 0;
+            int status = 0;
+            if (::posix_spawnp(&child, name, nullptr, nullptr, arguments, nullptr) == 0)
+                ::waitpid(child, &status, 0);
+        }},
+    {"runs_a_command", [] { sink = static_cast<unsigned>(std::system(":")); }},
+    {"reads_from_a_command",
+        [] {
+            if (FILE* const out = ::popen(":", "r"))
+                ::pclose(out);
+        }},
     {"terminates", [] { std::terminate(); }},
     {"throws_in_spite_of_noexcept", [] { throws_in_spite_of_noexcept(); }},
     {"throws_while_unwinding",
@@ -375,6 +507,19 @@ const std::vector<std::pair<const char*, hostility>> with_environment{
     {"runs_the_context",
         [](environment& env, mock_resource&) -> awaitable<void> {
             env.context().run();
+            co_return;
+        }},
+    {"reads_what_comes_from_outside",
+        [](environment& env, mock_resource&) -> awaitable<void> {
+            const auto allowed = env.allow_outside();
+            int ends[2] = {};
+            if (::pipe(ends) != 0)
+                std::abort();
+            std::thread writer([to = ends[1]] { sink = static_cast<unsigned>(::write(to, "x", 1)); });
+            sink = static_cast<unsigned>(::read(ends[0], &byte, 1));
+            writer.join();
+            ::close(ends[0]);
+            ::close(ends[1]);
             co_return;
         }},
     {"stops_the_context",

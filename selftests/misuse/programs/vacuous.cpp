@@ -78,6 +78,56 @@ const bool registered = [] {
         co_await env.clients(serve);
         throw std::runtime_error("cannot shut the pool down");
     });
+    add("throws_for_others", of_two, [](environment& env) -> awaitable<void> {
+        // Gives up for what its client was told already.
+        bool any_failed = false;
+        co_await env.clients([&](client& one) -> awaitable<void> {
+            try {
+                co_await serve(one);
+            } catch (...) {
+                any_failed = true;
+                throw;
+            }
+        });
+        if (any_failed)
+            throw std::runtime_error("cannot shut the pool down");
+    });
+    add("throws_for_an_order", of_two, [](environment& env) -> awaitable<void> {
+        // Cannot stand that a later client is done first.
+        int last = -1;
+        bool any_overtook = false;
+        co_await env.clients([&](client& one) -> awaitable<void> {
+            co_await serve(one);
+            any_overtook = any_overtook || one.index() < last;
+            last = one.index();
+        });
+        if (any_overtook)
+            throw std::runtime_error("cannot shut the pool down");
+    });
+    add("throws_what_nobody_was_told", of_two, [](environment& env) -> awaitable<void> {
+        // The one that cannot be closed is told of at the end.
+        std::exception_ptr kept;
+        co_await env.clients([&](client& one) -> awaitable<void> {
+            mishap::mock_resource session;
+            co_await session.create();
+            std::exception_ptr error;
+            try {
+                co_await one.body()(session);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+            try {
+                co_await session.close();
+            } catch (...) {
+                kept = std::current_exception();
+            }
+            if (error)
+                std::rethrow_exception(error);
+        });
+        if (kept)
+            throw std::runtime_error("could not close everything");
+    });
     add("serves_nobody", of_two, [](environment&) -> awaitable<void> { co_return; });
     add("works_for_nobody", of_two,
         [](environment& env) -> awaitable<void> { co_await with_session(env.body()); });
@@ -98,6 +148,19 @@ const bool registered = [] {
             co_await session.create();
             co_await session.close();
         });
+    });
+    add("forgets_its_body", of_one, [](environment& env) -> awaitable<void> {
+        [[maybe_unused]] const auto work = env.body();
+        mishap::mock_resource session;
+        co_await session.create();
+        co_await session.close();
+    });
+    add("forgets_own_work", of_one, [](environment& env) -> awaitable<void> {
+        [[maybe_unused]] const auto work =
+            env.body([](mishap::mock_resource& lent) { return lent.use("use"); });
+        mishap::mock_resource session;
+        co_await session.create();
+        co_await session.close();
     });
     add("has_no_body", of_one, [](environment&) -> awaitable<void> {
         mishap::mock_resource session;
