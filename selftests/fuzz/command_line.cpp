@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Goal: no command line takes the program down; each ends with one of the four exit codes. Words are
 // separated by line ends. The one manager is small, and campaigns are kept short, so that their options are
-// read and obeyed.
+// read and obeyed. The mutator keeps the checksum of a token to replay right.
+
+#include "checksum.hpp"
 
 #include <mishap/environment.hpp>
 #include <mishap/main.hpp>
@@ -39,6 +41,18 @@ bool is_left_out(std::string_view word)
 }
 
 } // namespace
+
+/// Mutates the token of a replay half of the time, and whatever is there otherwise.
+extern "C" std::size_t LLVMFuzzerCustomMutator(
+    std::uint8_t* data, std::size_t size, std::size_t size_max, unsigned seed)
+{
+    constexpr std::string_view replay = "replay\n";
+    if (seed % 2 == 0 || size_max < replay.size() + fuzz::checksum_size ||
+        !fuzz::text_of(data, size).starts_with(replay))
+        return LLVMFuzzerMutate(data, size, size_max);
+    return replay.size() +
+           fuzz::mutate_token(data + replay.size(), size - replay.size(), size_max - replay.size());
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {

@@ -216,6 +216,14 @@ protected:
         return file;
     }
 
+    /// What is reported of all that failed, between the lines of the files and the last line.
+    static std::string reports(const std::string& out)
+    {
+        const auto begin = out.find("\n\n") + 2;
+        const auto end = out.rfind('\n', out.size() - 2) + 1;
+        return begin < end ? out.substr(begin, end - begin) : "";
+    }
+
     /// What is said of each file: its line, with blanks made one.
     static std::vector<std::string> verdicts(const std::string& out)
     {
@@ -236,6 +244,7 @@ TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
 {
     std::vector<std::string> files;
     std::vector<std::string> alone;
+    std::vector<std::string> reported_alone;
     for (const hostile_manager& one : hostile_managers()) {
         // One counts its calls, one keeps a lock and another one needs it: those do depend on what was
         // before.
@@ -244,9 +253,12 @@ TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
             name == "needs_the_kept_lock")
             continue;
         files.push_back(scenario_of(one.manager));
-        const auto said = verdicts(run(MISHAP_HOSTILE, {"run", files.back()}).out);
+        const std::string out = run(MISHAP_HOSTILE, {"run", files.back()}).out;
+        const auto said = verdicts(out);
         ASSERT_EQ(said.size(), 1u) << one.manager;
         alone.push_back(said.front());
+        reported_alone.push_back(reports(out));
+        ASSERT_EQ(reported_alone.back().empty(), one.code == ended_well) << one.manager << out;
     }
     ASSERT_GE(files.size(), 30u);
     std::mt19937 random(13);
@@ -257,7 +269,9 @@ TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
         std::shuffle(order.begin(), order.end(), random);
         std::vector<std::string> command{"run"};
         std::vector<std::string> expected;
+        std::string reported;
         for (const std::size_t which : order) {
+            reported += reported_alone[which];
             command.push_back(files[which]);
             expected.push_back(alone[which]);
         }
@@ -267,6 +281,7 @@ TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
         ASSERT_EQ(said.size(), expected.size());
         for (std::size_t i = 0; i < said.size(); ++i)
             EXPECT_EQ(said[i], expected[i]) << "after " << (i == 0 ? "nothing" : said[i - 1]);
+        EXPECT_EQ(reports(child.out), reported);
     }
 }
 

@@ -250,7 +250,7 @@ const std::vector<plain> deadly{
 const std::vector<plain> blocking{
     {"locks_again",
         [] {
-            static std::mutex mine;
+            std::mutex mine;
             mine.lock();
             mine.lock();
         }},
