@@ -10,7 +10,8 @@ std::span<const explanation> explanations()
             "The code used something real inside a run, which obeys neither the plan nor virtual time. So "
             "the run proves nothing.",
             {"A library reaches for a part of the system that mishap does not simulate.",
-                "The code gives Asio a real descriptor, such as that of a file or a device."},
+                "The code gives Asio a real descriptor, such as that of a file or a device.",
+                "The code forks, or starts another program."},
             {"Pass in the executor and the resource (see the guide on testability), so that the test "
              "can give a "
              "fake.",
@@ -21,7 +22,8 @@ std::span<const explanation> explanations()
             "of that "
             "`io_context`.",
             {"`sleep_for`, `future::get`, a condition variable or a blocking read in a coroutine.",
-                "A `run()` on the context inside a handler, to wait for something synchronously."},
+                "A `run()` on the context inside a handler, to wait for something synchronously.",
+                "A wait for a process, or for a file that is locked already."},
             {"Wait with `co_await`: a timer, a channel, an awaitable operation.",
                 "Move work that must block to a thread pool, and test the code around it."},
             {}, "broken_rules/blocking_cleanup.yaml"},
@@ -30,7 +32,9 @@ std::span<const explanation> explanations()
             "`io_context::run()` or the process.",
             {"A destructor throws, or a `noexcept` function does.",
                 "A coroutine that was spawned with `detached` throws.",
-                "A completion handler throws and nobody is above it."},
+                "A completion handler throws and nobody is above it.",
+                "The adapter of several clients throws, although nothing went wrong but what its clients were "
+                "told."},
             {"Catch in the destructor and hand the error to a log.",
                 "Spawn with a handler that receives the `exception_ptr`, instead of `detached`."},
             {}, ""},
