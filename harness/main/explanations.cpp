@@ -33,8 +33,8 @@ std::span<const explanation> explanations()
             {"A destructor throws, or a `noexcept` function does.",
                 "A coroutine that was spawned with `detached` throws.",
                 "A completion handler throws and nobody is above it.",
-                "The adapter of several clients throws, although nothing went wrong but what its clients were "
-                "told."},
+                "The adapter of several clients throws, although nothing went wrong but what its "
+                "clients were told."},
             {"Catch in the destructor and hand the error to a log.",
                 "Spawn with a handler that receives the `exception_ptr`, instead of `detached`."},
             {}, ""},
