@@ -16,7 +16,7 @@ function(mishap_header_set target)
 endfunction()
 
 file(GLOB_RECURSE mishap_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/mishap/*.hpp")
-set(mishap_context_headers "${PROJECT_SOURCE_DIR}/include/mishap/context.hpp")
+set(mishap_context_headers "${PROJECT_SOURCE_DIR}/include/mishap/context.hpp" "${PROJECT_SOURCE_DIR}/include/mishap/reached.hpp")
 set(mishap_gtest_headers "${PROJECT_SOURCE_DIR}/include/mishap/gmock.hpp" "${PROJECT_SOURCE_DIR}/include/mishap/gtest.hpp")
 set(mishap_main_headers "${PROJECT_SOURCE_DIR}/include/mishap/main.hpp")
 list(REMOVE_ITEM mishap_headers ${mishap_context_headers} ${mishap_gtest_headers} ${mishap_main_headers})

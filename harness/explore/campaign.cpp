@@ -55,8 +55,10 @@ run_result& campaign::accounted(const fault_plan& plan)
     }
     ++result_.runs;
     count(done);
+    obligations_.see(done);
     if (!done.holds()) {
-        ++result_.violating_runs;
+        if (++result_.violating_runs == 1)
+            result_.first_violation = result_.runs;
         bugs_.see(done);
     }
     return done;
@@ -174,6 +176,7 @@ campaign_result campaign::finish()
     if (!result_.replayed)
         check_settings(settings_);
     bugs_.tell(result_, result_.replayed);
+    obligations_.tell(result_);
     for (const cell& c : cells_) {
         operation_id id{.kind = c.kind, .name = c.name};
         std::string name = to_string(id);

@@ -3,6 +3,7 @@
 /// What every campaign does with a run: count it, and keep what it broke.
 
 #include "bugs.hpp"
+#include "obligations.hpp"
 
 #include "simulation/last_words.hpp"
 #include "simulation/run.hpp"
@@ -34,6 +35,9 @@ public:
 
     /// What this runner's manager reads counts, too, when settings are looked for that nobody reads.
     void reads_too(const runner& other) { also_reads_ = &other; }
+
+    /// What must be reached. Errors: as `obligations::require`.
+    void require(std::span<const std::string> wanted) { obligations_.require(wanted); }
 
     /// No fault was asked for, so that none need fire.
     void wants_no_faults() noexcept { wants_faults_ = false; }
@@ -90,6 +94,7 @@ private:
     std::function<void(run_result&)> judge_also_;
     bugs bugs_;
     std::vector<cell> cells_;
+    obligations obligations_;
     fault_plan settings_; ///< of every run, and its clients; nothing else of it counts
     const runner* also_reads_ = nullptr;
     bool wants_faults_ = true;

@@ -198,6 +198,7 @@ void showValue(const fault_plan& plan, std::ostream& out) { out << to_string(pla
 void detail::draw_into(campaign& campaign, const random_options& asked)
 {
     random_options options = asked;
+    campaign.require(options.require);
     if (options.kinds.empty() && campaign.promises().work.abandonable)
         options.abandon = options.deviate = true;
     const parameters p = read_parameters(options);

@@ -255,6 +255,7 @@ private:
 void detail::sweep_into(campaign& into, const sweep_options& options)
 {
     const contract& promises = into.promises();
+    into.require(options.require);
     sweeper all(into, options, promises);
     bool complete = true;
     std::string also;

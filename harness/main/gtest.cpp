@@ -2,6 +2,7 @@
 #include "expectations.hpp"
 
 #include "explore/default_name.hpp"
+#include "explore/obligations.hpp"
 #include "vocabulary/expectations.hpp"
 
 #include <mishap/gtest.hpp>
@@ -79,6 +80,7 @@ bool holds_matcher::MatchAndExplain(
 {
     if (!result.invalid.empty())
         *listener << result.invalid;
+    *listener << detail::unmet(result);
     for (const counterexample& c : result.counterexamples)
         *listener << "\n" << report(c);
     return result.holds();

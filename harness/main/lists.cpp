@@ -4,6 +4,7 @@
 #include "patterns.hpp"
 
 #include "explore/menu.hpp"
+#include "explore/obligations.hpp"
 #include "invariant/document_rules.hpp"
 #include "invariant/invariants.hpp"
 #include "scenario/keys.hpp"
@@ -151,6 +152,14 @@ table coverage(bool markdown)
     return t;
 }
 
+table code_places(bool markdown)
+{
+    table t{{}, {"place", "said by"}, {}};
+    for (const std::string& text : known_places())
+        t.rows.push_back({markdown ? code(text) : text, "MISHAP_REACHED"});
+    return t;
+}
+
 table document_rules_in_full(bool markdown)
 {
     table t{{}, {"list", "the documents say", "checked by", "caught in"}, {}};
@@ -267,7 +276,7 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t columns)
 const std::vector<std::string>& list_names()
 {
     static const std::vector<std::string> names{"managers", "faults", "invariants", "waivers", "errors",
-        "contract", "coverage", "keys", "patterns", "document-rules", "verdicts"};
+        "contract", "coverage", "keys", "patterns", "document-rules", "verdicts", "places"};
     return names;
 }
 
@@ -294,6 +303,8 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
         tables = terms(markdown);
     else if (what == "coverage")
         tables = {coverage(markdown)};
+    else if (what == "places")
+        tables = {code_places(markdown)};
     else if (what == "patterns")
         tables = {patterns(markdown)};
     else if (what == "document-rules")

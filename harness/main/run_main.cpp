@@ -7,6 +7,7 @@
 #include "scenario_tests.hpp"
 #include "verdicts.hpp"
 
+#include "scenario/regressions.hpp"
 #include "simulation/last_words.hpp"
 #include "simulation/misuse.hpp"
 #include "simulation/run.hpp"
@@ -133,6 +134,7 @@ int run_files(std::vector<std::string> words, const std::string& program)
             const scenario_result done = run_scenario(loaded, options);
             ++result.ran;
             runs += done.runs;
+            say(done.saved_before);
             by_pattern.add(file, loaded, done);
             const bool ok = done.status == scenario_status::held;
             held += ok;
@@ -246,20 +248,39 @@ limits named_limits(const arguments& given)
     return bounds;
 }
 
-int show(const campaign_result& result, const arguments& given, const std::string& program)
+/// Tries what was saved for this manager before, and says what became of it.
+std::vector<detail::saved_case> try_saved(const arguments& given, const manager& under_test,
+    const std::map<std::string, std::string, std::less<>>& settings, const std::string& program)
+{
+    if (requested_replay())
+        return {};
+    scenario exploration;
+    exploration.manager = under_test.name;
+    exploration.plan.settings = settings;
+    auto tried = detail::try_saved(folder_to_save_in(given), exploration, replay_command(program));
+    say(detail::lines_of(tried));
+    return tried;
+}
+
+int show(const campaign_result& result, const std::vector<detail::saved_case>& before, const arguments& given,
+    const std::string& program)
 {
     const std::string folder = folder_to_save_in(given);
+    std::vector<std::string> files;
     for (const counterexample& c : result.counterexamples) {
         std::string saved;
         try {
             saved = save_counterexample(c, folder);
+            files.push_back(saved);
         } catch (const std::exception& e) {
             saved = e.what();
         }
         say(report(c, {.replay_command = replay_command(program), .saved = saved}) + '\n');
     }
+    const std::string again = detail::reports_of(before, files);
+    say(again);
     say(summary(result));
-    return tally{.broke = !result.holds(), .ran = result.runs}.exit();
+    return tally{.broke = !result.holds() || !again.empty(), .ran = result.runs}.exit();
 }
 
 /// `--also abandon,deviate`: perturbations that are no faults.
@@ -279,8 +300,9 @@ void read_also(const arguments& given, Options& options)
 
 int sweep_manager(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(std::move(words),
-        {"perturbations", "kinds", "also", "runs-max", "horizon", "steps-max", "with", "save"});
+    const arguments given(
+        std::move(words), {"perturbations", "kinds", "also", "schedule", "require", "runs-max",
+                              "check-pruning", "horizon", "steps-max", "with", "save"});
     const manager& under_test = named_manager(given);
     sweep_options options;
     options.perturbations =
@@ -291,13 +313,15 @@ int sweep_manager(std::vector<std::string> words, const std::string& program)
         given.number("runs-max", 1, std::numeric_limits<std::uint64_t>::max()).value_or(options.runs_max);
     options.limits = named_limits(given);
     options.settings = named_settings(given);
-    return show(sweep(under_test, options), given, program);
+    options.require = listed(given, "require");
+    const auto before = try_saved(given, under_test, options.settings, program);
+    return show(sweep(under_test, options), before, given, program);
 }
 
 int random_runs(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(
-        std::move(words), {"cases", "seed", "kinds", "also", "horizon", "steps-max", "with", "save"});
+    const arguments given(std::move(words),
+        {"cases", "seed", "kinds", "also", "require", "horizon", "steps-max", "with", "save"});
     const manager& under_test = named_manager(given);
     random_options options;
     constexpr auto most = std::numeric_limits<std::uint64_t>::max();
@@ -308,7 +332,9 @@ int random_runs(std::vector<std::string> words, const std::string& program)
     read_also(given, options);
     options.limits = named_limits(given);
     options.settings = named_settings(given);
-    return show(random_campaign(under_test, options), given, program);
+    options.require = listed(given, "require");
+    const auto before = try_saved(given, under_test, options.settings, program);
+    return show(random_campaign(under_test, options), before, given, program);
 }
 
 int replay(std::vector<std::string> words, const std::string& program)

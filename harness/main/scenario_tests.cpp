@@ -30,6 +30,7 @@ public:
     {
         try {
             const scenario_result result = run_scenario(scenario_, {.replay_command = replay_command_});
+            say(result.saved_before);
             if (result.status != scenario_status::held)
                 ADD_FAILURE_AT(scenario_.where.file.c_str(), result.line) << result.failure;
         } catch (const scenario_error& e) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "saved.hpp"
+
 #include <mishap/report.hpp>
 
 #include <mishap/duration.hpp>
@@ -162,6 +164,12 @@ std::string to_scenario(const counterexample& c)
     return text;
 }
 
+std::string detail::saved_prefix(const std::string& manager)
+{
+    // A file's name has at most 255 bytes.
+    return as_word(manager).substr(0, 100) + '_';
+}
+
 std::string save_counterexample(const counterexample& c, const std::string& folder)
 {
     namespace fs = std::filesystem;
@@ -174,9 +182,8 @@ std::string save_counterexample(const counterexample& c, const std::string& fold
             "repeat it by its replay line");
     boost::crc_ccitt_type crc;
     crc.process_bytes(text.data(), text.size());
-    // A file's name has at most 255 bytes.
     const fs::path path =
-        fs::path(folder) / fmt::format("{}_{}_{:04x}.yaml", as_word(c.minimal.manager).substr(0, 100),
+        fs::path(folder) / fmt::format("{}{}_{:04x}.yaml", detail::saved_prefix(c.minimal.manager),
                                as_word(c.invariant).substr(0, 100), crc.checksum());
     std::error_code error;
     fs::create_directories(folder, error);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "explore/obligations.hpp"
 #include "vocabulary/causes.hpp"
-
 #include "vocabulary/printable.hpp"
 
 #include <mishap/duration.hpp>
@@ -8,6 +8,7 @@
 #include <mishap/report.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -445,6 +446,8 @@ std::string report(const campaign_result& result, const report_options& options)
         text += report(c, options) + '\n';
     if (!result.invalid.empty())
         text += fmt::format("this tested nothing: {}\n", result.invalid);
+    if (const std::string never = detail::unmet(result); !never.empty())
+        text += never + '\n';
     return text + fmt::format("{} {} in {}, {} with a violation: {}\n",
                       result.manager.empty() ? "this manager" : detail::printable(result.manager),
                       result.holds() ? "holds" : "does not hold", detail::counted(result.runs, "run"),
@@ -457,6 +460,20 @@ std::ostream& operator<<(std::ostream& out, const campaign_result& result) { ret
 
 std::ostream& operator<<(std::ostream& out, holds_t) { return out << "holds every invariant"; }
 
+/// A line of what was reached, and in how many runs.
+static std::string times(std::string_view what, const std::vector<times_reached>& all, bool tell_never)
+{
+    std::vector<std::string> words;
+    for (const times_reached& one : all)
+        if (one.runs != 0)
+            words.push_back(fmt::format("{} in {}", one.what, detail::counted(one.runs, "run")));
+    for (const times_reached& one : all)
+        if (one.runs == 0 && tell_never)
+            words.push_back(one.what + " NEVER");
+    return words.empty() ? std::string()
+                         : detail::printable(fmt::format("  {:<10}{}\n", what, fmt::join(words, "; ")));
+}
+
 std::string summary(const campaign_result& result)
 {
     std::string text = fmt::format("{}: {}, {} fired, {} with a violation\n",
@@ -468,6 +485,7 @@ std::string summary(const campaign_result& result)
         text += fmt::format("  untried   {}\n", result.untried);
     if (!result.invalid.empty())
         text += fmt::format("  invalid   {}\n", result.invalid);
+    text += times("required", result.required, !result.replayed) + times("reached", result.reached, false);
     if (!result.counterexamples.empty()) {
         text += "  broken    ";
         for (std::size_t i = 0; i < result.counterexamples.size(); ++i)

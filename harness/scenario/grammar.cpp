@@ -2,6 +2,7 @@
 #include "document.hpp"
 #include "perturbation_keys.hpp"
 
+#include "explore/obligations.hpp"
 #include "fault/plan_words.hpp"
 
 #include <mishap/duration.hpp>
@@ -187,7 +188,8 @@ struct draft
 {
     scenario s;
     bool has_version = false;
-    std::optional<reader> contract, faults, expect, explore, cancel, abandon, schedule, invariants, invalid;
+    std::optional<reader> contract, faults, expect, explore, cancel, abandon, schedule, invariants, invalid,
+        require;
     std::optional<value> arrivals;
 };
 
@@ -259,6 +261,11 @@ constexpr key_row<draft> keys_of_scenario[] = {
         [](const value& v, draft& d) { d.expect.emplace(v); }},
     {"explore", "{...}", "", "instead of `faults`: look for trouble; see below",
         [](const value& v, draft& d) { d.explore.emplace(v); }},
+    {"require", "[OBLIGATION, ...]", "",
+        "with `explore`: what some run must have reached, else it fails: `session.close: hang`, a fault at an "
+        "operation; `session.rollback`, an operation that is started; the text of a `MISHAP_REACHED`; `'*'`, "
+        "all of those",
+        [](const value& v, draft& d) { d.require.emplace(v); }},
     {"invariants", "[INVARIANT, ...]", "all", "only these are judged, and those that always are; see below",
         [](const value& v, draft& d) { d.invariants.emplace(v); }},
 };
@@ -274,6 +281,35 @@ void read_invariants(const reader& at, scenario& s)
     });
     if (at.items("invariants").empty())
         at.refuse("invariants is empty: leave it out to judge by all");
+}
+
+/// `require: [session.close: hang, evicted while leased]`.
+void read_obligations(const reader& at, scenario& s)
+{
+    const auto add = [&](const reader& where, const std::string& text) {
+        detail::obligations one;
+        try {
+            one.require({&text, 1});
+        } catch (const input_error& e) {
+            where.refuse(e.what());
+        }
+        s.require.push_back(text);
+    };
+    const auto add_pairs = [&](const reader& map) {
+        map.for_entries("require", [&](const reader& key, const std::string& operation, const reader& what) {
+            add(key, fmt::format("{}: {}", operation, what.text("a fault")));
+        });
+    };
+    if (at.node().IsMap())
+        return add_pairs(at);
+    if (at.items("require").empty())
+        at.refuse("require is empty: leave it out");
+    at.for_items("require", [&](const reader& item) {
+        if (item.node().IsMap())
+            add_pairs(item);
+        else
+            add(item, item.text("what must be reached"));
+    });
 }
 
 /// Nobody can break what is not judged.
@@ -338,6 +374,11 @@ void read_dependent_keys(const reader& at, draft& d)
     read_key(d.explore, [&](const reader& from) {
         s.where.line = at.line_of("explore");
         read_exploration(from, s);
+    });
+    read_key(d.require, [&](const reader& from) {
+        if (!d.explore)
+            from.refuse("an example either has its faults or is invalid: write 'require' beside explore");
+        read_obligations(from, s);
     });
     // A key that is misspelt may have been meant.
     if (!d.faults && !d.explore && !d.cancel && !d.abandon && !d.schedule && at.from().refused.empty())

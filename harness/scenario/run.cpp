@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "simulation/run.hpp"
 #include "explore/equivalent.hpp"
+#include "explore/obligations.hpp"
+#include "regressions.hpp"
 #include "report/outcome.hpp"
 #include "simulation/misuse.hpp"
 #include "vocabulary/printable.hpp"
 
 #include <mishap/equivalent.hpp>
 #include <mishap/error.hpp>
+#include <mishap/replay.hpp>
 #include <mishap/report.hpp>
 #include <mishap/scenario.hpp>
 
@@ -108,7 +111,8 @@ std::string missing_violations(
 std::string location(const scenario& s) { return fmt::format("{}:{}", s.where.file, s.where.line); }
 
 /// Saves a counterexample, and says where it is.
-void save(const counterexample& c, const scenario& s, const scenario_options& options, report_options& told)
+void save(const counterexample& c, const scenario& s, const scenario_options& options, report_options& told,
+    std::vector<std::string>& files)
 {
     if (needs_its_file(s))
         told.replay_file = s.where.file;
@@ -116,6 +120,7 @@ void save(const counterexample& c, const scenario& s, const scenario_options& op
         return;
     try {
         told.saved = save_counterexample(c, options.save_to);
+        files.push_back(told.saved);
         if (needs_its_file(s))
             told.replay_file = told.saved;
     } catch (const std::exception& e) {
@@ -251,14 +256,29 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     return result;
 }
 
+void add_required(campaign_result& to, const campaign_result& from)
+{
+    to.replayed = to.replayed || from.replayed;
+    to.required.resize(std::max(to.required.size(), from.required.size()));
+    for (std::size_t i = 0; i < from.required.size(); ++i)
+        to.required[i] = {from.required[i].what, to.required[i].runs + from.required[i].runs};
+}
+
 scenario_result run_exploration(const scenario& s, const scenario_options& options)
 {
     scenario_result result;
     result.line = s.where.line;
     const manager& under_test = get_manager(s.manager);
     std::string covered;
+    std::vector<detail::saved_case> before;
+    if (s.expect.violates.empty() && !requested_replay())
+        before = detail::try_saved(options.save_to, s, options.replay_command);
+    result.saved_before = detail::lines_of(before);
+    std::vector<std::string> saved;
+    campaign_result obliged; // what was required of all campaigns together
     const auto account = [&](campaign_result campaign) {
         result.runs += campaign.runs;
+        add_required(obliged, campaign);
         covered += (covered.empty() ? "" : "; ") + campaign.covered;
         if (!campaign.invalid.empty()) {
             fail(result, fmt::format("{}: {}: {}\n", location(s), s.manager, campaign.invalid));
@@ -272,7 +292,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
             if (!s.expect.violates.empty())
                 continue;
             report_options told{.location = location(s), .replay_command = options.replay_command};
-            save(c, s, options, told);
+            save(c, s, options, told, saved);
             fail(result, report(c, told));
         }
     };
@@ -286,6 +306,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         sweeping.arrivals = s.plan.arrivals;
         sweeping.limits = s.limits;
         sweeping.invariants = s.invariants;
+        sweeping.require = s.require;
         account(s.equivalent_to.empty() ? sweep(under_test, sweeping)
                                         : equivalent(under_test, get_manager(s.equivalent_to), sweeping));
     }
@@ -299,9 +320,14 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         drawing.arrivals = s.plan.arrivals;
         drawing.limits = s.limits;
         drawing.invariants = s.invariants;
+        drawing.require = s.require;
         account(s.equivalent_to.empty() ? random_campaign(under_test, drawing)
                                         : equivalent(under_test, get_manager(s.equivalent_to), drawing));
     }
+    if (const std::string again = detail::reports_of(before, saved); !again.empty())
+        fail(result, again);
+    if (const std::string never = detail::unmet(obliged); !never.empty())
+        fail(result, fmt::format("{}: {}: {}\n", location(s), s.manager, never));
     if (!s.expect.violates.empty())
         if (const std::string missing = missing_violations(s.expect.violates, result.broken);
             !missing.empty())

@@ -55,6 +55,7 @@ public:
     network::kernel* opens_socket() noexcept override;
     helper_threads* starts_thread() noexcept override;
     void breaks_pipe() noexcept override;
+    void reaches(const char* what) noexcept override { record_.add_reached(what); }
     void polls(bool timers_are_due) noexcept override { record_.causes.begin_round(timers_are_due); }
 
 private:

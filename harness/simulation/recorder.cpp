@@ -53,6 +53,20 @@ void recorder::add_note(std::string_view text)
     add(event_kind::note, running, static_cast<index>(trace_->notes.size() - 1));
 }
 
+void recorder::add_reached(const char* what) noexcept
+{
+    if (!trace_)
+        return;
+    for (reached_record& known : trace_->reached)
+        if (known.what.data() == what) {
+            ++known.times;
+            return;
+        }
+    const auto before = trace_->events.empty() ? none : static_cast<index>(trace_->events.size() - 1);
+    trace_->reached.push_back({what, before});
+    add_to_hash(std::hash<std::string_view>()(what));
+}
+
 void recorder::add_outside(event_kind kind, const char* call) noexcept
 {
     trace_->outside_calls.push_back({call, trace_->steps});

@@ -65,6 +65,8 @@ public:
     void add_report(std::exception_ptr error) noexcept;
     void add_expectation(expectation_record failed);
     void add_note(std::string_view text);
+    /// The code under test came to a place that it tells of. Complexity: linear in the places of a run.
+    void add_reached(const char* what) noexcept;
     void add_outside(event_kind kind, const char* call) noexcept;
 
     // How time passes.

@@ -77,6 +77,8 @@ public:
     virtual helper_threads* starts_thread() noexcept { return nullptr; }
     /// SIGPIPE would have ended the program.
     virtual void breaks_pipe() noexcept {}
+    /// The code under test comes to a place that it tells of (`MISHAP_REACHED`).
+    virtual void reaches(const char*) noexcept {}
     /// Where the run is.
     virtual place_in_run here() const noexcept { return {}; }
 

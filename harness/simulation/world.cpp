@@ -13,6 +13,8 @@
 #include "vocabulary/expectations.hpp"
 #include "vocabulary/mix.hpp"
 
+#include <mishap/reached.hpp>
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -63,7 +65,18 @@ public:
 // One run
 // --------------------------------------------------------------------------------------------------
 
-world::world() : environment_(*this) { seam_.observer = &outside_; }
+/// On whichever of the simulation's threads it is.
+static void note_reached(const reached_site& place)
+{
+    if (seam* const here = active_seam(); here && here->observer)
+        here->observer->reaches(place.what);
+}
+
+world::world() : environment_(*this)
+{
+    seam_.observer = &outside_;
+    reached_hook.store(&note_reached, std::memory_order_relaxed);
+}
 
 world::~world() { tear_down(); }
 

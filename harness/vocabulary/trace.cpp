@@ -126,6 +126,7 @@ void trace::clear()
     reports.clear();
     escapes.clear();
     notes.clear();
+    reached.clear();
     outside_calls.clear();
     expectations.clear();
     statistics.clear();

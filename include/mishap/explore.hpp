@@ -85,6 +85,14 @@ struct sweep_options
     bool abandon = false;
     /// Also lets every other client take a step before each operation completes; likewise.
     bool deviate = false;
+    /// Besides, every schedule with at most so many preemptions: an operation of one lane is held back until
+    /// another one has taken any number of its steps, or until nothing else is ready.
+    unsigned preemptions = 0;
+    /// Also runs what a run that was seen before makes superfluous, and reports what that hid.
+    bool check_pruning = false;
+    /// What the campaign must have reached, else it fails: `session.close: hang`, `session.query: fail`, the
+    /// text of a `MISHAP_REACHED`, or `*` for every one of those that the program has.
+    std::vector<std::string> require = {};
     /// As in `fault_plan`.
     duration step_cost{0};
     std::uint32_t clients = 0;
@@ -112,6 +120,11 @@ struct random_options
     bool abandon = false;
     /// Also draws departures from first come, first served; likewise.
     bool deviate = false;
+    /// How each run is scheduled: `{.kind = schedule_kind::pct, .depth = 3}`. The seed and the number of
+    /// operations are the campaign's.
+    drawn_schedule schedule = {};
+    /// As in `sweep_options`.
+    std::vector<std::string> require = {};
     /// As in `fault_plan`; arrivals that are not given are drawn.
     duration step_cost{0};
     std::uint32_t clients = 0;
@@ -121,6 +134,13 @@ struct random_options
     mishap::limits limits = {};
     /// Only these invariants are judged, and those that always are; empty means all.
     std::vector<std::string> invariants = {};
+};
+
+/// In how many runs something happened that was asked for, or that the code under test tells of.
+struct times_reached
+{
+    std::string what;
+    std::uint64_t runs = 0;
 };
 
 /// What many runs showed.
@@ -136,6 +156,14 @@ struct campaign_result
     std::uint64_t runs = 0;
     std::uint64_t fired = 0;
     std::uint64_t violating_runs = 0;
+    /// Which run was the first with a violation, counted from 1; 0 where none was.
+    std::uint64_t first_violation = 0;
+    /// Runs that were left out, since they would have repeated others.
+    std::uint64_t pruned = 0;
+    /// Each place of the program that some run reached, and each that was required.
+    std::vector<times_reached> reached = {};
+    /// What was required.
+    std::vector<times_reached> required = {};
     std::optional<std::uint64_t> seed;
     mishap::coverage coverage;
     /// One for each different bug, the plainest first: different by invariant, role, kind of resource and the
@@ -148,7 +176,9 @@ struct campaign_result
     /// `MISHAP_REPLAY` asked for one run instead of the campaign.
     bool replayed = false;
 
-    bool holds() const noexcept { return counterexamples.empty() && invalid.empty(); }
+    /// Whether everything was reached that was required.
+    bool meets_obligations() const noexcept;
+    bool holds() const noexcept { return counterexamples.empty() && invalid.empty() && meets_obligations(); }
     bool violates(std::string_view invariant) const noexcept;
 };
 

@@ -19,6 +19,7 @@
 #include <mishap/operation.hpp>
 #include <mishap/plan.hpp>
 #include <mishap/replay.hpp>
+#include <mishap/reached.hpp>
 #include <mishap/report.hpp>
 #include <mishap/require.hpp>
 #include <mishap/resource.hpp>

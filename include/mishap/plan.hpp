@@ -62,6 +62,8 @@ struct interruption
 /// A departure from first come, first served: the completion of an operation is held back until a lane has
 /// taken a number of further steps, or until nothing else is ready. It has not fired where nothing ran
 /// meanwhile.
+/// Of several that end together, the one that the plan names first goes first; when nothing else is ready,
+/// only that one does.
 struct deviation
 {
     /// Who runs first.
@@ -157,11 +159,38 @@ struct lazy_faults
     friend bool operator==(const lazy_faults&, const lazy_faults&) noexcept = default;
 };
 
+/// How completions of operations are ordered.
+enum class schedule_kind : std::uint8_t
+{
+    fifo,   ///< first come, first served
+    random, ///< one operation in two is held back, until another lane has taken some steps
+    pct,    ///< lanes have priorities, which change at so many operations less one
+};
+
+/// A schedule that is drawn while the run goes on. What it comes to are deviations, which is how a canonical
+/// plan has it.
+struct drawn_schedule
+{
+    schedule_kind kind = schedule_kind::fifo;
+    std::uint64_t seed = 0;
+    /// For `pct`: how many orderings the bugs depend on that it is to find.
+    std::uint32_t depth = 0;
+    /// For `pct`: among so many operations its priorities change.
+    std::uint32_t operations = 0;
+
+    friend bool operator==(const drawn_schedule&, const drawn_schedule&) noexcept = default;
+};
+
+/// How it is written: `fifo`, `random`, `pct 3`.
+std::string to_string(const drawn_schedule&);
+
 /// All that is chosen about one run, as one plain value.
 struct fault_plan
 {
     std::vector<perturbation> perturbations;
     std::optional<lazy_faults> lazy;
+    /// What else departs from first come, first served, besides the plan's own deviations.
+    std::optional<drawn_schedule> schedule;
     /// How many clients; 0 leaves it to the contract.
     std::uint32_t clients = 0;
     /// Each client starts when the one before it has ended, instead of all at once.

@@ -69,6 +69,8 @@ struct scenario
     /// What is judged, besides what always is; empty means all invariants.
     std::vector<std::string> invariants;
     expectation expect;
+    /// As in `sweep_options`.
+    std::vector<std::string> require;
     std::optional<sweep_options> sweep;
     std::optional<random_options> random;
     mishap::limits limits;
@@ -104,6 +106,8 @@ struct scenario_result
     std::string summary;
     /// The report of what failed; empty when it held.
     std::string failure;
+    /// What became of the counterexamples that were saved before, a line each.
+    std::string saved_before;
 };
 
 /// A JSON Schema (draft 2020-12) of scenario files, with the managers, errors and invariants of this program.
@@ -124,7 +128,7 @@ struct scenario_options
 /// for or that does not read, an adapter that serves nobody or twice. As `run` for anything else.
 scenario_result run_scenario(const scenario&, const scenario_options& = {});
 
-/// The scenario files at or below a path, sorted; a file stands for itself. Symbolic links are followed. A
+/// The scenario files at or below a path, sorted, those in folders `regressions` first; a file stands for itself. Symbolic links are followed. A
 /// folder that cannot be read, or that a link in it leads back to, stands for itself, too: `load_scenario`
 /// says why.
 ///

@@ -292,6 +292,14 @@ struct tick_record
     std::uint32_t times = 0;
 };
 
+/// A place of the code that the run reached (`MISHAP_REACHED`).
+struct reached_record
+{
+    std::string_view what;
+    index event;             ///< the last one before
+    std::uint64_t times = 1; ///< in this run
+};
+
 /// An interruption or deviation of the plan that struck, and where that was.
 struct strike_record
 {
@@ -358,6 +366,7 @@ struct trace
     std::vector<report_record> reports;
     std::vector<std::exception_ptr> escapes; ///< and those under way at std::terminate; may be null
     std::vector<std::string> notes;
+    std::vector<reached_record> reached;
     std::vector<outside_call> outside_calls;
     std::vector<expectation_record> expectations;
     std::vector<statistic_record> statistics;
