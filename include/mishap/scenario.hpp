@@ -128,9 +128,9 @@ struct scenario_options
 /// for or that does not read, an adapter that serves nobody or twice. As `run` for anything else.
 scenario_result run_scenario(const scenario&, const scenario_options& = {});
 
-/// The scenario files at or below a path, sorted, those in folders `regressions` first; a file stands for itself. Symbolic links are followed. A
-/// folder that cannot be read, or that a link in it leads back to, stands for itself, too: `load_scenario`
-/// says why.
+/// The scenario files at or below a path, sorted, those in folders `regressions` first; a file stands for
+/// itself. Symbolic links are followed. A folder that cannot be read, or that a link in it leads back to,
+/// stands for itself, too: `load_scenario` says why.
 ///
 /// Errors: throws `input_error` when nothing is there.
 std::vector<std::string> find_scenarios(const std::string& path);
