@@ -417,11 +417,13 @@ const std::vector<command>& commands()
         {"run", "run [FILE|DIR ...] [--save DIR]", "run scenario files; without any, those of this program",
             &run_files},
         {"sweep",
-            "sweep MANAGER [--perturbations N] [--kinds A,B] [--also abandon,deviate] [--require WHAT,...] [--runs-max N] "
+            "sweep MANAGER [--perturbations N] [--kinds A,B] [--also abandon,deviate] [--require WHAT,...] "
+            "[--runs-max N] "
             "[--horizon TIME] [--steps-max N] [--with NAME=VALUE] [--save DIR]",
             "run a manager under every plan of at most N perturbations (default 2)", &sweep_manager},
         {"random",
-            "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] [--require WHAT,...] [--horizon TIME] "
+            "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] [--require WHAT,...] "
+            "[--horizon TIME] "
             "[--steps-max N] [--with NAME=VALUE] [--save DIR]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"replay", "replay TOKEN [--horizon TIME] [--steps-max N]", "repeat the run of a report", &replay},
@@ -451,7 +453,8 @@ int help(std::vector<std::string>, const std::string& program)
         text += fmt::format("  {}\n      {}\n", c.usage, c.about);
     say(text +
         "\nExit codes: 2 if any input was bad, else 1 if anything broke, else 3 if nothing ran, else 0.\n"
-        "Counterexamples are saved as scenario files in mishap-failures, or as --save says; what is there of the\n"
+        "Counterexamples are saved as scenario files in mishap-failures, or as --save says; what is there "
+        "of the\n"
         "same manager is tried first. --require fails a campaign that never reached, for example,\n"
         "'session.close: hang', session.rollback or the text of a MISHAP_REACHED ('*': each of them).\n"
         "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS; MISHAP_HANDLER_TIME (10s) and\n"

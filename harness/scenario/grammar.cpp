@@ -263,8 +263,8 @@ constexpr key_row<draft> keys_of_scenario[] = {
         [](const value& v, draft& d) { d.explore.emplace(v); }},
     {"require", "[OBLIGATION, ...]", "",
         "with `explore`: what some run must have reached, else it fails: `session.close: hang`, a fault at "
-        "an operation; `session.rollback`, an operation that is started; the text of a `MISHAP_REACHED`; `'*'`, "
-        "all of those",
+        "an operation; `session.rollback`, an operation that is started; the text of a `MISHAP_REACHED`; "
+        "`'*'`, all of those",
         [](const value& v, draft& d) { d.require.emplace(v); }},
     {"invariants", "[INVARIANT, ...]", "all", "only these are judged, and those that always are; see below",
         [](const value& v, draft& d) { d.invariants.emplace(v); }},
