@@ -422,8 +422,8 @@ const std::vector<command>& commands()
             "[--horizon TIME] [--steps-max N] [--with NAME=VALUE] [--save DIR]",
             "run a manager under every plan of at most N perturbations (default 2)", &sweep_manager},
         {"random",
-            "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] [--require WHAT,...] "
-            "[--horizon TIME] "
+            "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] "
+            "[--require WHAT,...] [--horizon TIME] "
             "[--steps-max N] [--with NAME=VALUE] [--save DIR]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"replay", "replay TOKEN [--horizon TIME] [--steps-max N]", "repeat the run of a report", &replay},
