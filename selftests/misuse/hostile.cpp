@@ -109,7 +109,7 @@ const std::vector<hostile_manager>& hostile_managers()
         // What never returns.
         dies("loops", 1, too_long + " (MISHAP_HANDLER_TIME)", soon),
         // It gives its processor away: where that is busy, it blocks the thread more than it computes.
-        dies("spins", 1, "and did not return", soon),
+        dies("spins", 1, "MISHAP_HANDLER_TIME)", soon),
         dies("spins_on_a_lock", 1, too_long + " (MISHAP_HANDLER_TIME)", soon),
         dies("spins_until_a_time", 1, too_long + " (MISHAP_HANDLER_TIME)", soon),
         dies("allocates", 1, too_much + " (MISHAP_HANDLER_MEMORY)", little),
