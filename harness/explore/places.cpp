@@ -85,16 +85,22 @@ private:
 } // namespace
 
 places list_places(const trace& happened, const fault_plan& plan, const contract& promises, index from,
-    std::uint32_t occurrences_max, bool with_boundaries)
+    std::uint32_t occurrences_max, bool with_boundaries, index idle_until)
 {
     places found;
     index last = none; // beyond which nothing is struck
-    occurrences seen;
+    occurrences seen_idle;
+    occurrences seen_busy;
+    occurrences struck;
     for (const operation_record& op : happened.operations) {
         if (op.in_probe)
             continue;
         const bool is_struck = plan.find(op.id);
-        if (is_struck ? op.id.occurrence > occurrences_max : seen.count(op.id) > occurrences_max) {
+        const bool is_idle = idle_until != none && op.position < idle_until;
+        occurrences& seen = is_idle ? seen_idle : seen_busy;
+        if ((is_struck ? struck : seen).count(op.id) > occurrences_max) {
+            if (is_idle)
+                continue;
             found.repeated = found.repeated || !is_struck; // an outage strikes them all
             last = std::min(last, op.position);
         } else if (op.position >= from && op.role != role::force_close && !is_struck)

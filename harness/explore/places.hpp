@@ -42,8 +42,11 @@ struct places
     bool repeated = false;
 };
 
+/// Equal operations are counted anew from `idle_until` on, unless that is `none`: what goes on while all lies
+/// idle, as a ping does, leaves nothing out of what follows.
+///
 /// Complexity: linear in operations and steps, where operations have few names.
 places list_places(const trace&, const fault_plan&, const contract&, index from,
-    std::uint32_t occurrences_max, bool with_boundaries);
+    std::uint32_t occurrences_max, bool with_boundaries, index idle_until = none);
 
 } // namespace mishap::detail

@@ -84,17 +84,15 @@ private:
         // long that whatever waits for a time has come to its end.
         after_gap_ = true;
         const auto last = static_cast<lane>(clients() - 1);
-        plan.arrivals[last] = menu_.a_while();
-        visit_within(4);
-        if (longest_wait_ > menu_.a_while()) {
-            // Asio asks for no more than five minutes at a time, so nobody can tell what is meant by them.
-            const duration longer = longest_wait_ < std::chrono::minutes(5)
-                                        ? longest_wait_ + std::chrono::seconds(1)
-                                        : duration(std::chrono::hours(1));
-            plan.arrivals[last] =
-                std::min(longer, options_.limits.horizon.value_or(std::chrono::hours(24)) / 2);
+        const auto visit_after = [&](duration idle) {
+            // Times are often round numbers: what was begun at one is under way when the client comes.
+            plan.arrivals[last] = std::min<duration>(
+                idle + std::chrono::seconds(1), options_.limits.horizon.value_or(std::chrono::hours(24)) / 2);
             visit_within(4);
-        }
+        };
+        visit_after(menu_.a_while());
+        if (const duration longer = longer_gap(); longer > menu_.a_while())
+            visit_after(longer);
         after_gap_ = false;
         plan.arrivals.clear();
         // A newcomer comes just when something is given back for which others wait.
@@ -105,6 +103,19 @@ private:
         // All of them reuse what the first ones left.
         plan.sequential = true;
         visit_within(2);
+    }
+
+    /// How long everything has to lie idle until whatever was waiting for a time has seen it come; zero where
+    /// a while is enough.
+    duration longer_gap() const
+    {
+        // Asio asks for no more than five minutes at a time, so nobody can tell what is meant by them.
+        if (longest_wait_ >= std::chrono::minutes(5))
+            return std::chrono::hours(1);
+        // What ticks may count, or look at a clock, as something does that closes what nobody used for long.
+        if (tick_ != duration(0))
+            return std::clamp<duration>(100 * tick_, std::chrono::minutes(10), std::chrono::hours(1));
+        return longest_wait_;
     }
 
     std::uint32_t clients() const
@@ -146,8 +157,10 @@ private:
                 ahead.ends_here = true;
                 return ahead;
             }
-            if (plan.perturbations.empty())
+            if (plan.perturbations.empty()) {
                 longest_wait_ = std::max(longest_wait_, done.trace.longest_wait);
+                tick_ = tick_of(done.trace, done.trace.time_of(ahead.arrival));
+            }
             if (from == none)
                 from = ahead.arrival;
         }
@@ -159,9 +172,18 @@ private:
         if (ahead.ends_here)
             return ahead;
         ahead.where = detail::list_places(
-            done.trace, plan, promises_, from, options_.occurrences_max, menu_.interrupts());
+            done.trace, plan, promises_, from, options_.occurrences_max, menu_.interrupts(), ahead.arrival);
         ahead.outages = menu_.outages(plan, done.trace, from, ahead.arrival);
         return ahead;
+    }
+
+    /// The distance of the last two instants at which something happened while all lay idle until then; zero
+    /// where nothing went on.
+    static duration tick_of(const trace& happened, duration until)
+    {
+        const auto& all = happened.instants;
+        const auto end = std::lower_bound(all.begin(), all.end(), until);
+        return end - all.begin() < 2 ? duration(0) : *(end - 1) - *(end - 2);
     }
 
     /// The first two that the clock was advanced to while that operation was under way.
@@ -243,6 +265,7 @@ private:
     detail::menu menu_;
     std::uint64_t runs_max_ = options_.runs_max;
     bool after_gap_ = false; ///< the last client comes later than all others
+    duration tick_{0};       ///< of what goes on in the background meanwhile
     duration longest_wait_{0};
     bool bounded_ = false;
     bool repeated_ = false;

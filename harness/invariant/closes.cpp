@@ -62,6 +62,16 @@ bool stays_with_client(const evidence& e, index resource)
     return e.account.lingers(last) && may_be_kept(e.account, {end - 1, end});
 }
 
+/// Whether the manager's shut-down had not come to it when nothing could happen any more, since it waited for
+/// something that may last for ever. That it is cancelled then, and closes no more, is mishap's way to end a
+/// run.
+bool was_not_reached(const evidence& e, index close)
+{
+    const index stuck = e.trace.adapter.stuck;
+    return stuck != none && (close == none || e.trace.operations[close].started > stuck) &&
+           may_wait_for_ever(e.account, whole_world, stuck);
+}
+
 } // namespace
 
 void judge_closes_everything(const evidence& e, violations& found)
@@ -79,7 +89,7 @@ void judge_closes_everything(const evidence& e, violations& found)
         const index destroyed = e.account.resources()[r].last_destroyed;
         const closing how = e.contract.closing.by;
         if ((closed && how != closing::destruction) || (destroyed != none && how != closing::operation) ||
-            went_with_client(e, r) || stays_with_client(e, r))
+            went_with_client(e, r) || stays_with_client(e, r) || was_not_reached(e, attempt))
             continue;
         violation v{
             .lane = resource.home,
