@@ -207,13 +207,30 @@ void check_detached(finder& into, const function& of, const node& call)
             "this clean-up has no deadline and nobody waits for it: it may outlive what it uses");
 }
 
+/// True for a `std::unique_ptr` with a deleter of its own, over the object that the function is a member of.
+/// Such a guard holds a reference that the object counts; releasing it hands the reference to pending work.
+bool guards_this(const function& of, const std::string& type)
+{
+    const std::size_t begin = std::string_view("std::unique_ptr<").size();
+    const std::size_t comma = type.find(',', begin);
+    if (of.owner.empty() || comma == std::string::npos)
+        return false;
+    const auto last_name = [](const std::string& name) {
+        const std::size_t at = name.rfind("::");
+        return at == std::string::npos ? name : name.substr(at + 2);
+    };
+    return type.find("std::default_delete<", comma) == std::string::npos &&
+           last_name(type.substr(begin, comma - begin)) == last_name(of.owner);
+}
+
 void check_discarded_release(finder& into, const function& of, const node& block)
 {
     for (const node& statement : block.parts) {
         if (statement.kind != shape::call || callee(statement) != "release" || statement.parts.size() != 1)
             continue;
         const node* const object = object_of(statement);
-        if (!object || type_of_object(into, of, *object).find("std::unique_ptr<") != 0)
+        const std::string type = object ? type_of_object(into, of, *object) : std::string();
+        if (!type.starts_with("std::unique_ptr<") || guards_this(of, type))
             continue;
         // Whoever was given the bare pointer owns it now.
         const std::string path = object_path(*object);

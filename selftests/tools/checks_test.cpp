@@ -80,6 +80,39 @@ TEST_F(checks_test, find_their_wrong_code_and_spare_the_right)
             << (ranges[i].wrong ? "wrong code of " : "right code of ") << ranges[i].check;
 }
 
+TEST_F(checks_test, tell_a_statement_from_a_destructor_and_a_counted_reference_from_a_leak)
+{
+    write("kinds.cpp", R"(#include <memory>
+struct raises { ~raises() noexcept(false) { throw 1; } };
+struct ends_the_program { ~ends_the_program() { throw 1; } };
+struct connection
+{
+    struct give_back { void operator()(connection* one) const { --one->references; } };
+    using reference = std::unique_ptr<connection, give_back>;
+    int references = 1;
+    reference refer() { ++references; return reference(this); }
+    void start()
+    {
+        auto kept = refer();
+        kept.release();
+    }
+};
+struct file { int number; };
+struct closes { void operator()(file* one) const { delete one; } };
+void leaks()
+{
+    std::unique_ptr<file, closes> kept(new file{1});
+    kept.release();
+}
+)");
+    const unit in = read_unit(path("kinds.cpp"), flags());
+    ASSERT_TRUE(in.read);
+    std::string found;
+    for (const finding& one : run_checks(in))
+        found += fmt::format("{}:{} ", one.where.line, one.check);
+    EXPECT_EQ(found, "3:throwing-destructor 21:discarded-release ");
+}
+
 TEST_F(checks_test, say_everything_about_themselves)
 {
     for (const check& one : checks()) {
