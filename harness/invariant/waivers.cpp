@@ -512,8 +512,8 @@ constexpr waiver_row table[] = {
          "or a timer: nobody else gets what they hold."},
         nullptr, nullptr, nullptr, nullptr, held_by_abandoned},
     {{"behind_unbounded",
-         "Whoever is before the client in line, or before the resource in a shut-down, waits for something that "
-         "the contract lets last for ever."},
+         "Whoever is before the client in line, or before the resource in a shut-down, waits for something "
+         "that the contract lets last for ever."},
         nullptr, nullptr, nullptr, nullptr, nullptr, behind_unbounded},
 };
 
