@@ -47,7 +47,9 @@ std::vector<duration> deadlines_of(
         for (const operation_record& before : happened.operations)
             if (before.role == role::create && before.id.lane == op.id.lane && before.started < op.started)
                 clock = std::min(clock, happened.time_of(before.started));
-    add(timeout_of(promises, op.role, op.in_body), clock);
+    add(timeout_of(promises, op), clock);
+    if (op.role == role::close || op.role == role::rollback || op.role == role::release)
+        add(promises.time.clean_up, now);
     const bool served = std::any_of(happened.bodies.begin(), happened.bodies.end(),
         [&](const body_record& body) { return body.lane == op.id.lane && body.entered < op.started; });
     if (has_client && op.role != role::close) {
@@ -70,16 +72,32 @@ std::vector<duration> deadlines_of(
 class occurrences
 {
 public:
-    std::uint32_t count(const operation_id& of)
+    struct seen
     {
-        for (auto& [id, count] : seen_)
-            if (id.lane == of.lane && id.kind == of.kind && id.name == of.name)
-                return ++count;
-        return seen_.emplace_back(of, 1).second;
+        operation_id of;
+        std::uint32_t count = 0;
+        duration last{0}; ///< when it was started
+        duration every{0};
+        /// It was started at a constant distance each time, as by a heartbeat.
+        bool ticks = true;
+    };
+
+    const seen& count(const operation_id& of, duration now)
+    {
+        const auto known = std::find_if(seen_.begin(), seen_.end(), [&](const seen& one) {
+            return one.of.lane == of.lane && one.of.kind == of.kind && one.of.name == of.name;
+        });
+        seen& mine = known != seen_.end() ? *known : seen_.emplace_back(seen{.of = of});
+        const duration distance = now - mine.last;
+        if (++mine.count == 2)
+            mine.every = distance;
+        mine.ticks = mine.count < 2 || (mine.ticks && distance == mine.every && distance > duration(0));
+        mine.last = now;
+        return mine;
     }
 
 private:
-    std::vector<std::pair<operation_id, std::uint32_t>> seen_;
+    std::vector<seen> seen_;
 };
 
 } // namespace
@@ -97,11 +115,16 @@ places list_places(const trace& happened, const fault_plan& plan, const contract
             continue;
         const bool is_struck = plan.find(op.id);
         const bool is_idle = idle_until != none && op.position < idle_until;
-        occurrences& seen = is_idle ? seen_idle : seen_busy;
-        if ((is_struck ? struck : seen).count(op.id) > occurrences_max) {
+        const auto& equal =
+            (is_struck    ? struck
+                : is_idle ? seen_idle
+                          : seen_busy)
+                .count(op.id, op.started == none ? duration(0) : happened.time_of(op.started));
+        if (equal.count > occurrences_max) {
             if (is_idle)
                 continue;
-            found.repeated = found.repeated || !is_struck; // an outage strikes them all
+            // An outage strikes them all; and one tick more of a heartbeat is like those before.
+            found.repeated = found.repeated || (!is_struck && !equal.ticks);
             last = std::min(last, op.position);
         } else if (op.position >= from && op.role != role::force_close && !is_struck)
             found.all.push_back({.position = op.position,

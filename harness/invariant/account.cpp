@@ -284,10 +284,18 @@ void account::find_end_of_wait(index operation)
     const mishap::trace& happened = *trace_;
     const operation_record& op = happened.operations[operation];
     operation_account& mine = operations_[operation];
-    const auto timeout = detail::timeout_of(*contract_, op.role, op.in_body);
-    const index clock = happened.operations[mine.clock].started;
-    if (timeout && clock != none)
+    const auto bound = [&](const std::optional<duration>& timeout, index first) {
+        const index clock = happened.operations[first].started;
+        if (!timeout || clock == none || (mine.due && *mine.due <= happened.time_of(clock) + *timeout))
+            return;
         mine.due = happened.time_of(clock) + *timeout;
+        mine.limit = *timeout;
+        mine.clock = first;
+    };
+    bound(detail::timeout_of(*contract_, op), mine.clock);
+    if (contract_->time.clean_up)
+        if (const index first = first_clean_up(operation); first != none)
+            bound(contract_->time.clean_up, first);
     index end = std::min(op.delivered, op.cancel_requested); // `none` is the greatest index
     if (end != none)
         mine.how = op.delivered == end ? wait_end::answered : wait_end::given_up;
@@ -322,6 +330,35 @@ void account::find_end_of_wait(index operation)
     mine.waited = {op.started, end};
     if (mine.how == wait_end::given_up)
         mine.how = how_given_up(op, end);
+}
+
+/// The first step of the clean-up of this client's that the operation is part of, or `none`. Clean-up lasts
+/// until its client does something else.
+index account::first_clean_up(index operation) const
+{
+    const auto mine = by_lane_[row_of(trace_->operations[operation].id.lane)];
+    if (!has_client(trace_->operations[operation].id.lane))
+        return none;
+    const auto cleans_up = [&](index i) {
+        const operation_record& op = trace_->operations[i];
+        return !op.in_body && op.started != none &&
+               (closes(op) || op.role == role::rollback || op.role == role::release ||
+                   (op.role == role::use && has_left_body(op.id.lane, op.started)));
+    };
+    index first = none;
+    for (auto at = std::lower_bound(mine.begin(), mine.end(), operation); at != mine.end() && cleans_up(*at);
+         --at) {
+        first = *at;
+        if (at == mine.begin())
+            break;
+    }
+    return first;
+}
+
+bool account::has_left_body(lane in, index event) const
+{
+    const auto stays = stays_by_lane_[row_of(in)];
+    return !stays.empty() && trace_->bodies[stays.front()].entered < event && !is_inside(in, event);
 }
 
 wait_end account::how_given_up(const operation_record& op, index asked) const
@@ -368,7 +405,7 @@ void account::read_waits()
         const operation_record& op = trace_->operations[i];
         if (mine.due && op.started != none && mine.waited.to != none)
             waits_.push_back({wait::kind::operation, op.id.lane, i, trace_->operations[mine.clock].started,
-                mine.waited.to, *detail::timeout_of(*contract_, op.role, op.in_body)});
+                mine.waited.to, mine.limit});
     }
 }
 

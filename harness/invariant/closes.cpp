@@ -35,9 +35,8 @@ bool close_counts(const evidence& e, index close)
     }
     if (e.contract.closing.forced)
         return false;
-    const duration asked = e.trace.time_of(op.cancel_requested);
-    const bool at_deadline =
-        e.contract.time.close && asked >= e.trace.time_of(op.started) + *e.contract.time.close;
+    const auto& due = e.account.operations()[close].due;
+    const bool at_deadline = due && e.trace.time_of(op.cancel_requested) >= *due;
     return at_deadline || e.account.operations()[close].how != wait_end::struck;
 }
 

@@ -82,6 +82,27 @@ index stopped_body(const evidence& e, const client_account& mine)
     return body.left != none && body.error && e.account.look_into(body.error).cancelled ? last : none;
 }
 
+/// The operation of another lane whose failure made this client go on, where nothing else served it: it did
+/// nothing of its own, and was lent nothing; or `none`. A failure that was reported is not lost.
+index woke_it_with_a_failure(const evidence& e, const client_account& mine)
+{
+    if (!mine.operations.empty() && e.trace.operations[mine.operations.front()].started < mine.acquired)
+        return none;
+    if (mine.acquired == none || (!mine.stays.empty() && e.trace.bodies[mine.stays.front()].resource != none))
+        return none;
+    const event& went_on = e.trace.events[mine.acquired];
+    if (went_on.why != origin::completion || went_on.cause == none)
+        return none;
+    const event& ended = e.trace.events[went_on.cause];
+    if (ended.kind != event_kind::completed || ended.lane == mine.who)
+        return none;
+    const operation_record& op = e.trace.operations[ended.subject];
+    const bool works = op.role == role::use || op.role == role::create || op.role == role::commit;
+    return works && !op.in_body && op.result == result::failed && !e.account.was_reported(ended.subject)
+               ? ended.subject
+               : none;
+}
+
 /// Whether such an operation was started on the resource after that event.
 template <class Is>
 bool is_followed(const evidence& e, index resource, index event, Is is)
@@ -165,6 +186,15 @@ void judge_swallows_no_error(const evidence& e, violations& found)
                 fmt::format("the body was stopped before its end, but {} saw success", name_of_client(e, in)),
                 {{body.left, "is stopped"}, {client.ended, "sees success"}}, "the reason why it was stopped",
                 "success"));
+            continue;
+        }
+        if (const index failed = woke_it_with_a_failure(e, mine); failed != none) {
+            const operation_record& op = e.trace.operations[failed];
+            found.push_back(blame(in, op.role,
+                fmt::format("{} waited for {}, which failed, but saw success", name_of_client(e, in),
+                    name_of(e, failed)),
+                {{op.completed, "fails"}, {client.ended, "is woken, and sees success"}},
+                "its error, or a report of it", "success", op.resource));
             continue;
         }
         // Whoever was to report a close error when the world ended runs no more.

@@ -30,6 +30,8 @@ void judge_balanced_statistics(const evidence&, violations&);
 void judge_reports_cleanup_errors(const evidence&, violations&);
 void judge_exclusive(const evidence&, violations&);
 void judge_within_capacity(const evidence&, violations&);
+/// Part of `within_capacity`: the rate of creates, what is closed unused, and the weights of clients.
+void judge_thrift(const evidence&, violations&);
 void judge_discards_broken(const evidence&, violations&);
 void judge_fair(const evidence&, violations&);
 void judge_recovers(const evidence&, violations&);

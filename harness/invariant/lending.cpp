@@ -18,6 +18,23 @@
 
 namespace mishap::detail {
 
+namespace {
+
+/// Whether the contract lets both clients hold one resource at once, by their modes.
+bool go_together(const evidence& e, lane one, lane other)
+{
+    if (!e.account.has_client(one) || !e.account.has_client(other))
+        return false;
+    const std::string_view a = e.trace.outcomes[static_cast<std::size_t>(one)].mode.text();
+    const std::string_view b = e.trace.outcomes[static_cast<std::size_t>(other)].mode.text();
+    const auto& pairs = e.contract.capacity.together;
+    return std::any_of(pairs.begin(), pairs.end(), [&](const auto& may) {
+        return (may.first == a && may.second == b) || (may.first == b && may.second == a);
+    });
+}
+
+} // namespace
+
 void judge_exclusive(const evidence& e, violations& found)
 {
     if (e.contract.capacity.shared || e.trace.bodies.size() < 2)
@@ -27,7 +44,11 @@ void judge_exclusive(const evidence& e, violations& found)
     for (const resource_account& resource : e.account.resources())
         find_overlaps(
             resource.stays, [&](index i) { return e.account.stays()[i].during; },
-            [&](index first, index second) { return bodies[first].lane != bodies[second].lane; }, overlaps);
+            [&](index first, index second) {
+                return bodies[first].lane != bodies[second].lane &&
+                       !go_together(e, bodies[first].lane, bodies[second].lane);
+            },
+            overlaps);
     std::sort(overlaps.begin(), overlaps.end());
     for (const auto& [i, j] : overlaps) {
         found.push_back(blame(bodies[i].lane, role::acquire,
@@ -56,6 +77,7 @@ bool is_late_and_closed(const trace& happened, const operation_record& create)
 
 void judge_within_capacity(const evidence& e, violations& found)
 {
+    judge_thrift(e, found);
     if (!e.contract.capacity.resources)
         return;
     const auto most = static_cast<std::int64_t>(*e.contract.capacity.resources);
@@ -375,6 +397,7 @@ void judge_recovers(const evidence& e, violations& found)
         ++seen;
     }
     if (!failed || e.excused(in) || !e.plan.invalid_settings.empty() ||
+        is_one_of(e.contract.errors.ended, failed->error) ||
         may_be_kept(e.account, {failed->started, failed->ended}))
         return;
     for (std::size_t i = 0; i < e.consequence.size(); ++i)

@@ -60,6 +60,9 @@ void account::read_errors()
     });
     find_errors(contract_->time.errors, timeouts_);
     find_errors(contract_->errors.refuses, refusals_);
+    std::vector<const error*> ended;
+    find_errors(contract_->errors.ended, ended);
+    refusals_.insert(refusals_.end(), ended.begin(), ended.end());
     find_errors(contract_->errors.suppresses, suppressed_);
     find_errors(contract_->errors.cancelled, stopped_);
     for (const error_terms::translation& t : contract_->errors.translates)

@@ -15,7 +15,33 @@ bool is_attempt(const operation_record& op)
     return prepares && !op.in_body && op.started != none;
 }
 
-servable::servable(const evidence& e) : e_(e) { read_pauses(); }
+servable::servable(const evidence& e) : e_(e)
+{
+    read_weights();
+    read_pauses();
+    for (auto* const changes : {&retrying_, &cooling_, &beyond_})
+        for (std::size_t i = 1; i < changes->size(); ++i)
+            (*changes)[i] += (*changes)[i - 1];
+}
+
+void servable::read_weights()
+{
+    for (const outcome& client : e_.trace.outcomes)
+        needed_ = std::max(needed_, static_cast<std::int32_t>(client.weight));
+    if (needed_ == 1)
+        return;
+    beyond_.resize(e_.trace.events.size() + 1);
+    for (index i = 0; i < e_.trace.bodies.size(); ++i) {
+        const stay& one = e_.account.stays()[i];
+        const lane in = e_.trace.bodies[i].lane;
+        if (one.nested || !e_.account.has_client(in))
+            continue;
+        const auto beyond =
+            static_cast<std::int32_t>(e_.trace.outcomes[static_cast<std::size_t>(in)].weight - 1);
+        beyond_[one.during.from] += beyond;
+        beyond_[std::min<std::size_t>(one.during.to, e_.trace.events.size())] -= beyond;
+    }
+}
 
 /// Between an attempt that failed and the next one of its lane, a client keeps its slot, where the contract
 /// grants several. In the background, where a timer starts the next one, the pause keeps everybody waiting.
@@ -53,9 +79,6 @@ void servable::read_pauses()
     for (std::size_t i = 0; i < happened.outcomes.size(); ++i)
         read_lane(e_.account.client(static_cast<lane>(i)));
     std::sort(failed_.begin(), failed_.end());
-    for (auto* const changes : {&retrying_, &cooling_})
-        for (std::size_t i = 1; i < changes->size(); ++i)
-            (*changes)[i] += (*changes)[i - 1];
 }
 
 bool servable::is_known_for(lane in) const
@@ -77,8 +100,10 @@ bool servable::slot_is_free(index at) const
     const supply& now = e_.account.supply_at(at);
     const auto most = static_cast<std::int32_t>(*e_.contract.capacity.resources);
     const std::int32_t retrying = retrying_.empty() ? 0 : retrying_[at];
+    const std::int32_t beyond = beyond_.empty() ? 0 : beyond_[at];
     // What others are served with takes room as well.
-    return now.taken + retrying < most && (!e_.contract.capacity.keyed || now.open + now.creating < most);
+    return now.taken + retrying + beyond + needed_ <= most &&
+           (!e_.contract.capacity.keyed || now.open + now.creating < most);
 }
 
 index servable::last_failure_by(index at) const

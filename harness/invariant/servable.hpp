@@ -35,11 +35,14 @@ public:
 
 private:
     void read_pauses();
+    void read_weights();
 
     const evidence& e_;
     std::vector<index> failed_;          ///< ends of what came to nothing, in order
     std::vector<std::int32_t> retrying_; ///< by event: clients between two attempts
     std::vector<std::int32_t> cooling_;  ///< by event: tasks of the background between two attempts
+    std::vector<std::int32_t> beyond_;   ///< by event: what clients inside take beyond one unit each
+    std::int32_t needed_ = 1;            ///< the largest weight of a client, behind which others may wait
 };
 
 /// Whether this is something that the manager tries so that a client can be served: creating, or a step with

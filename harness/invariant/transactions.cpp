@@ -323,10 +323,9 @@ namespace {
 bool release_counts(const evidence& e, index release_at)
 {
     const operation_record& release = e.trace.operations[release_at];
-    const auto& timeout = e.contract.time.other;
+    const auto& due = e.account.operations()[release_at].due;
     return release.result != result::aborted || e.account.operations()[release_at].how != wait_end::struck ||
-           (timeout &&
-               e.trace.time_of(release.cancel_requested) >= e.trace.time_of(release.started) + *timeout);
+           (due && e.trace.time_of(release.cancel_requested) >= *due);
 }
 
 class judge_of_resource

@@ -264,6 +264,16 @@ bool clean_up(const question& q)
                is_after_bodies(q.of, q.client, op));
 }
 
+/// Whether it was a step after the body, such as a logout, that failed and was reported, as a close may be.
+bool farewell(const question& q)
+{
+    if (!is_of(q, reason::kind::operation) || q.of.contract().errors.close == close_error_policy::raised)
+        return false;
+    const operation_record& op = operation_of(q);
+    return op.role == role::use && !op.in_body && is_after_bodies(q.of, q.client, op) &&
+           q.of.was_reported(q.one.operation);
+}
+
 bool own_timeout(const question& q) { return is(q, reason::kind::own_timeout); }
 
 bool suppressed(const question& q)
@@ -477,6 +487,7 @@ constexpr waiver_row table[] = {
          "cancellation can be heard."},
         shielded},
     {{"clean_up", "Clean-up was given up at its deadline; only a commit must be told."}, clean_up},
+    {{"farewell", "It was a step after the body, such as a logout, and its failure was reported."}, farewell},
     {{"own_timeout", "The manager gave something up that the contract gives no deadline."}, own_timeout},
     {{"attempts_left",
          "Another attempt was granted, and what the client is told instead kept it from being made."},

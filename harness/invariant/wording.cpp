@@ -64,7 +64,7 @@ std::string describe(const evidence& e, const reason& r)
     if (r.operation == none)
         return fmt::format("no resource was there after {}", to_string(*e.contract.time.acquire));
     const operation_record& op = e.trace.operations[r.operation];
-    const auto timeout = timeout_of(e.contract, op.role, op.in_body);
+    const auto timeout = timeout_of(e.contract, op);
     return timeout ? fmt::format("{} had not ended after {}", name_of(e, r.operation), to_string(*timeout))
                    : fmt::format("{} was given up", name_of(e, r.operation));
 }

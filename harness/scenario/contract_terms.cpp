@@ -2,6 +2,7 @@
 #include "reader.hpp"
 
 #include <mishap/contract.hpp>
+#include <mishap/duration.hpp>
 
 namespace mishap::detail {
 
@@ -28,6 +29,20 @@ constexpr key_row<contract> terms[] = {
         "likewise for each other step of the manager's: a handshake or logout (a use outside of the body), "
         "a begin, commit, rollback, ping, acquire or release",
         [](const value& v, contract& c) { c.time.other = v.time(); }, "time.other"},
+    {"operation_timeouts", "{KIND.NAME: DURATION, ...}", "",
+        "deadlines of these operations, in place of that of their role",
+        [](const value& v, contract& c) {
+            c.time.operations.clear();
+            v.for_entries("operation_timeouts", [&](const reader&, const std::string& operation,
+                                                    const reader& limit) {
+                c.time.operations.push_back({operation,
+                    limit.parse("a duration", [](const std::string& text) { return parse_duration(text); })});
+            });
+        },
+        "time.operations"},
+    {"clean_up_timeout", "DURATION", "",
+        "a client's clean-up ends within [T, T + 1 us] of the start of its first step, whatever its steps",
+        [](const value& v, contract& c) { c.time.clean_up = v.time(); }, "time.clean_up"},
     {"deadline_per_attempt", "true|false", "false", "each attempt has a create timeout of its own",
         [](const value& v, contract& c) { c.time.per_attempt = v.flag(); }, "time.per_attempt"},
     {"recovery_time", "DURATION", "the acquire timeout, else 60 s",
@@ -60,11 +75,33 @@ constexpr key_row<contract> terms[] = {
     {"shared", "true|false", "false",
         "one resource may be lent to several clients at once, all of whom may be told when it breaks",
         [](const value& v, contract& c) { c.capacity.shared = v.flag(); }, "capacity.shared"},
+    {"together", "[MODE+MODE, ...]", "",
+        "clients of these modes may hold one resource at once, as with `read+read`; see `client::mode`",
+        [](const value& v, contract& c) {
+            c.capacity.together.clear();
+            v.for_items("together", [&](const reader& item) {
+                const std::string text = item.text("two modes");
+                const auto plus = text.find('+');
+                if (plus == std::string::npos || !is_word(text.substr(0, plus)) ||
+                    !is_word(text.substr(plus + 1)))
+                    item.refuse(fmt::format("'{}' is no pair of modes such as read+read", text));
+                c.capacity.together.emplace_back(text.substr(0, plus), text.substr(plus + 1));
+            });
+        },
+        "capacity.together"},
     {"keyed", "true|false", "false",
         "a resource may be idle, or a slot free, while clients wait: not each resource serves every client",
         [](const value& v, contract& c) { c.capacity.keyed = v.flag(); }, "capacity.keyed"},
     {"fair", "true|false", "false", "clients are served in the order in which they came",
         [](const value& v, contract& c) { c.capacity.fair = v.flag(); }, "capacity.fair"},
+    {"creates_max", "1..1000000", "", "no more creates are started, in the run or within `creates_within`",
+        [](const value& v, contract& c) { c.capacity.creates = v.number<std::uint32_t>(); },
+        "capacity.creates"},
+    {"creates_within", "DURATION", "", "the time for which `creates_max` counts",
+        [](const value& v, contract& c) { c.capacity.creates_within = v.time(); }, "capacity.creates_within"},
+    {"wastes_nothing", "true|false", "false",
+        "what was created is lent before a client closes it, unless something went wrong",
+        [](const value& v, contract& c) { c.capacity.wastes_nothing = v.flag(); }, "capacity.wastes_nothing"},
     {"closing_counts", "true|false", "false",
         "a resource counts against the capacity until its close has ended, not only until it starts",
         [](const value& v, contract& c) { c.capacity.closing_counts = v.flag(); }, "capacity.closing_counts"},
@@ -96,6 +133,10 @@ constexpr key_row<contract> terms[] = {
         "with which a client may be refused before its body is entered: a full queue, an open breaker; where "
         "fresh clients are refused, as many come again after the recovery time, and must be served",
         [](const value& v, contract& c) { c.errors.refuses = v.errors(); }, "errors.refuses"},
+    {"ended", "[ERROR, ...]", "",
+        "with which clients are refused when the manager has ended for good: fresh clients need not be served "
+        "then",
+        [](const value& v, contract& c) { c.errors.ended = v.errors(); }, "errors.ended"},
     {"translates", "{ERROR: ERROR, ...}", "", "errors that the manager turns into others",
         [](const value& v, contract& c) {
             c.errors.translates.clear();

@@ -133,7 +133,9 @@ bool last_stages::pass_deadlines()
     duration last = now;
     world_.operations_.for_each_suspended([&](index operation) {
         const operation_record& op = world_.record_->operations[operation];
-        const auto timeout = timeout_of(promises, op.role, op.in_body);
+        auto timeout = timeout_of(promises, op);
+        if (!timeout && op.role == role::close)
+            timeout = promises.time.clean_up;
         if (op.cancel_requested != none)
             return;
         if (timeout)
@@ -144,7 +146,7 @@ bool last_stages::pass_deadlines()
     if (world_.connections_)
         for (const index waiting : world_.connections_->waiting()) {
             const operation_record& op = world_.record_->operations[waiting];
-            if (const auto timeout = timeout_of(promises, op.role, op.in_body))
+            if (const auto timeout = timeout_of(promises, op))
                 last = std::max(last, world_.record_->time_of(op.started) + *timeout + 2 * timer_precision);
         }
     if (last == now)

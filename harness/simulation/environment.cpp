@@ -146,7 +146,23 @@ awaitable<void> environment::clients(std::function<awaitable<void>(client&)> ser
 
 void environment::report(std::exception_ptr error) noexcept { world_->report(std::move(error)); }
 
-void client::key(std::string_view name) const { world_->set_key(static_cast<lane>(index_), name); }
+void client::key(std::string_view name) const
+{
+    world_->outcome_of(static_cast<lane>(index_)).key = symbol(name);
+}
+
+void client::mode(std::string_view name) const
+{
+    world_->outcome_of(static_cast<lane>(index_)).mode = symbol(name);
+}
+
+std::uint32_t client::weight(std::uint32_t units) const
+{
+    outcome& mine = world_->outcome_of(static_cast<lane>(index_));
+    if (units == 0)
+        detail::misused("a client's weight is 0: it takes one unit of the capacity at least", {});
+    return mine.weight = mine.probe ? 1 : units;
+}
 
 statistic environment::statistics(std::string_view name, std::function<long()> value) const
 {

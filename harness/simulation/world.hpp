@@ -143,11 +143,8 @@ public:
     }
     void report(std::exception_ptr error) noexcept { record_.add_report(std::move(error)); }
     void note(std::string_view text) { record_.add_note(text); }
-    void set_key(lane client, std::string_view key)
-    {
-        if (record_.is_on())
-            record_->outcomes[static_cast<std::size_t>(client)].key = symbol(key);
-    }
+    /// The record of a client of the run under way.
+    outcome& outcome_of(lane client) { return record_->outcomes[static_cast<std::size_t>(client)]; }
     void wait_for_peer(symbol kind, symbol name) { operations_.wait_for_peer(kind, name); }
     /// Whatever is in flight on that resource is asked to stop.
     void abort(index resource) noexcept;

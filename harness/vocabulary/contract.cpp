@@ -3,6 +3,7 @@
 #include <mishap/duration.hpp>
 #include <mishap/error.hpp>
 #include <mishap/input_error.hpp>
+#include <mishap/operation.hpp>
 
 #include <fmt/format.h>
 
@@ -102,8 +103,23 @@ std::string contradiction(const contract& promises)
         return "create_attempts and close_attempts are one at least: the first attempt is one";
     if (promises.time.per_attempt && !promises.time.create)
         return "deadline_per_attempt is set without a create_timeout: there is no deadline to give";
+    if (promises.time.clean_up && *promises.time.clean_up <= duration(0))
+        return "clean_up_timeout is not positive: a timeout is longer than nothing";
+    for (const time_terms::of_operation& one : promises.time.operations) {
+        const auto point = one.operation.find('.');
+        if (point == std::string::npos || !is_word(one.operation.substr(0, point)) ||
+            !is_word(one.operation.substr(point + 1)))
+            return fmt::format(
+                "'{}' of operation_timeouts is no operation: write kind.name, as in plans", one.operation);
+        if (one.limit <= duration(0) || one.limit > longest)
+            return fmt::format("the timeout of {} is not positive, or over 50 years", one.operation);
+    }
+    if (promises.capacity.creates_within && !promises.capacity.creates)
+        return "creates_within is set without creates_max: there is nothing to count";
+    if (promises.capacity.creates && *promises.capacity.creates == 0)
+        return "creates_max is 0: nobody could ever be served";
     for (const auto* const names : {&promises.errors.suppresses, &promises.errors.refuses,
-             &promises.errors.cancelled, &promises.time.errors})
+             &promises.errors.ended, &promises.errors.cancelled, &promises.time.errors})
         for (const std::string& name : *names)
             if (!find_error(name))
                 return unknown_word("error", name, error_names());

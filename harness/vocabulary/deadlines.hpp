@@ -6,9 +6,11 @@
 #include <mishap/operation.hpp>
 
 #include <mishap/plan.hpp>
+#include <mishap/trace.hpp>
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 
 namespace mishap::detail {
 
@@ -33,6 +35,19 @@ inline std::optional<duration> timeout_of(const contract& promises, role what, b
     }
 }
 
+/// Likewise, of an operation that may have a deadline of its own.
+inline std::optional<duration> timeout_of(const contract& promises, const operation_record& op)
+{
+    for (const time_terms::of_operation& one : promises.time.operations) {
+        const std::string_view name = op.id.name.text();
+        const std::string_view kind = op.id.kind.text();
+        if (one.operation.size() == kind.size() + 1 + name.size() && one.operation.starts_with(kind) &&
+            one.operation[kind.size()] == '.' && one.operation.ends_with(name))
+            return one.limit;
+    }
+    return timeout_of(promises, op.role, op.in_body);
+}
+
 /// Deadlines beyond that are not waited for; it keeps sums of them from overflowing.
 inline constexpr duration longest_counted = std::chrono::hours(24 * 365);
 
@@ -52,6 +67,9 @@ inline duration longest_deadline(const contract& promises)
     consider(promises.time.other);
     consider(promises.time.acquire);
     consider(promises.time.whole);
+    consider(promises.time.clean_up);
+    for (const time_terms::of_operation& one : promises.time.operations)
+        consider(one.limit);
     consider(promises.time.recovery);
     return std::min(longest, longest_counted);
 }

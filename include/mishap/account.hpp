@@ -71,8 +71,9 @@ struct operation_account
     /// The operation with whose start its deadline's clock starts: attempts share a deadline, unless the
     /// contract gives each its own.
     index clock = none;
-    /// When its deadline passes, if the contract has one for it.
+    /// When its deadline passes, if the contract has one for it, and how long that is after `clock`.
     std::optional<duration> due = {};
+    duration limit{0};
     /// The client whose error a failed create is: its lane's, unless another one ended with that error.
     mishap::lane served = 0;
     /// A check of the manager's own that was started while its client was inside the body.
@@ -102,7 +103,7 @@ struct told
     index source = none;    ///< the operation that delivered it, or `none`
     bool cancelled = false; ///< it, or a cause of it, says that something was cancelled
     bool timeout = false;   ///< it, or a cause of it, is one of the contract's `timeout_errors`
-    bool refusal = false;   ///< it, or a cause of it, is one of the contract's `refuses`
+    bool refusal = false;   ///< it, or a cause of it, is one of the contract's `refuses` or `ended`
     bool stopped = false;   ///< it, or a cause of it, is one of the contract's `cancelled_errors`
     std::optional<std::error_code> plain = {}; ///< the value of a `std::system_error`, which carries no mark
 };
@@ -289,6 +290,8 @@ private:
     void read_clients();
     void read_waits();
     void find_end_of_wait(index operation);
+    index first_clean_up(index operation) const;
+    bool has_left_body(lane, index event) const;
     wait_end how_given_up(const operation_record&, index asked) const;
     void read_errors();
     void read_served();

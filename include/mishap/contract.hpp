@@ -9,6 +9,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mishap {
@@ -83,6 +84,17 @@ struct time_terms
     /// or release. Unset: being stuck in one breaks `completes`; when one is given up is the manager's
     /// affair.
     std::optional<duration> other = {};
+    /// A deadline of one operation, by kind and name as in plans: `{"tls.create", 5s}`.
+    struct of_operation
+    {
+        std::string operation;
+        duration limit;
+    };
+    /// Demands that these operations are given up at deadlines of their own, in place of that of their role.
+    std::vector<of_operation> operations = {};
+    /// Demands that a client's clean-up ends at this deadline after the start of its first step. Closes,
+    /// rollbacks, releases, and uses after the body share it, beside deadlines of their own.
+    std::optional<duration> clean_up = {};
     /// Gives each attempt a create timeout of its own, from its own start.
     bool per_attempt = false;
     /// How much virtual time the fresh clients have, and how long they wait where they are refused; unset:
@@ -112,11 +124,20 @@ struct capacity_terms
     /// Permits lending one resource to several clients at once. When it breaks, each of them, and whoever
     /// waits for it, may be told.
     bool shared = false;
+    /// Permits lending one resource at once to clients whose modes go together: `{{"read", "read"}}` lets
+    /// readers share, and writers be alone. A client says its mode by `client::mode`.
+    std::vector<std::pair<std::string, std::string>> together = {};
     /// Permits leaving a resource idle, or a slot free, while clients wait: not every resource serves every
     /// client, as in a pool that keeps some for each host.
     bool keyed = false;
     /// Demands that clients get their resources in the order in which they came.
     bool fair = false;
+    /// Demands that no more creates than this are started in the whole run, or within each `creates_within`.
+    std::optional<std::uint32_t> creates = {};
+    std::optional<duration> creates_within = {};
+    /// Demands that a resource which was created is lent before clients close it, unless it broke, or its
+    /// client was cancelled or reached a deadline.
+    bool wastes_nothing = false;
     /// Demands that a resource counts against `resources` until its close has ended, not only until it
     /// starts.
     bool closing_counts = false;
@@ -162,6 +183,9 @@ struct error_terms
     /// Where fresh clients are refused, as many come again after `time.recovery`, and again as long as some
     /// of them are served; in the end all must be.
     std::vector<std::string> refuses = {};
+    /// Errors with which this manager refuses clients when it has ended for good, as a pipeline does with its
+    /// connection. Fresh clients need not be served then.
+    std::vector<std::string> ended = {};
     std::vector<translation> translates = {};
     /// Errors that a client which was cancelled may see, besides `operation_aborted`.
     std::vector<std::string> cancelled = {};

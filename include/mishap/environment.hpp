@@ -49,6 +49,21 @@ resource& resource_in(Lent& lent)
             "fake a conversion 'operator mishap::resource&()', or derive it from mishap::resource");
 }
 
+/// Finds the ledger entry beside what a manager lends: a resource itself, or a function that gives it.
+template <class Beside>
+auto locator(Beside&& beside)
+{
+    if constexpr (std::is_convertible_v<Beside&, resource&>)
+        return [entry = &static_cast<resource&>(beside)](auto&) -> resource& { return *entry; };
+    else
+        return [find = std::forward<Beside>(beside)](auto& lent) -> resource& {
+            if constexpr (std::invocable<const std::decay_t<Beside>&, decltype(lent)>)
+                return find(lent);
+            else
+                return find();
+        };
+}
+
 using body_work = std::function<awaitable<void>()>;
 
 /// The lane of whoever runs.
@@ -114,6 +129,21 @@ public:
         return detail::run_body(*world_, nullptr, nullptr, lane_);
     }
 
+    /// Likewise, for managers that lend something which is no fake, such as a facade: `beside` is the
+    /// resource that it stands for, or a function that gives it for what is lent.
+    ///
+    /// ```
+    /// co_await app::with_client(pool, env.body().on([](app::client& c) -> mishap::resource& {
+    ///     return static_cast<fake_connection&>(c.connection()).entry;
+    /// }));
+    /// ```
+    template <class Beside>
+    auto on(Beside&& beside) const
+    {
+        return [body = *this, at = detail::locator(std::forward<Beside>(beside))](
+                   auto&& lent) { return body(at(lent)); };
+    }
+
 private:
     detail::world* world_;
     lane lane_;
@@ -143,6 +173,17 @@ public:
             *world_, nullptr, [work = work_]() -> awaitable<void> { return (*work)(); }, lane_);
     }
 
+    /// Likewise, on what is no fake: see `scripted_body::on`. The work gets what was lent.
+    template <class Beside>
+    auto on(Beside&& beside) const
+    {
+        return [body = *this, at = detail::locator(std::forward<Beside>(beside))](auto&& lent) {
+            return detail::run_body(
+                *body.world_, &at(lent),
+                [work = body.work_, &lent]() -> awaitable<void> { return (*work)(lent); }, body.lane_);
+        };
+    }
+
 private:
     detail::world* world_;
     lane lane_;
@@ -169,6 +210,17 @@ public:
     /// co_await pool.with(host, one.body());
     /// ```
     void key(std::string_view name) const;
+
+    /// Says how this client holds its resource, such as `read`; see `capacity.together`.
+    void mode(std::string_view name) const;
+
+    /// Says how much of the capacity this client takes; gives that, or 1 for a fresh client.
+    ///
+    /// ```
+    /// const auto permits = one.weight(2);
+    /// co_await semaphore.with(permits, one.body());
+    /// ```
+    std::uint32_t weight(std::uint32_t units) const;
 
     /// The scripted work, on what the manager lends this client.
     template <class Lent>

@@ -220,10 +220,12 @@ struct outcome
     /// Of one that was abandoned: how many events had happened when the last of its frames was destroyed.
     /// `none` where something that mishap cannot destroy holds one, such as a timer that nobody can cancel.
     index gone = none;
-    index stuck = none;      ///< the stage event at which it was found waiting for ever
-    std::uint32_t began = 0; ///< the step in which its own code was entered; 0 until then
-    bool probe = false;      ///< it came after the others, to see whether it is served
-    symbol key = {};         ///< which resources serve it, where it said so; see `client::key`
+    index stuck = none;       ///< the stage event at which it was found waiting for ever
+    std::uint32_t began = 0;  ///< the step in which its own code was entered; 0 until then
+    bool probe = false;       ///< it came after the others, to see whether it is served
+    symbol key = {};          ///< which resources serve it, where it said so; see `client::key`
+    symbol mode = {};         ///< how it holds its resource; see `client::mode`
+    std::uint32_t weight = 1; ///< how much of the capacity it takes; see `client::weight`
 };
 
 /// A cancellation of a client by its caller.
