@@ -134,8 +134,8 @@ constexpr key_row<contract> terms[] = {
         "fresh clients are refused, as many come again after the recovery time, and must be served",
         [](const value& v, contract& c) { c.errors.refuses = v.errors(); }, "errors.refuses"},
     {"ended", "[ERROR, ...]", "",
-        "with which clients are refused when the manager has ended for good: fresh clients need not be served "
-        "then",
+        "with which clients are refused when the manager has ended for good: fresh clients need not be "
+        "served then",
         [](const value& v, contract& c) { c.errors.ended = v.errors(); }, "errors.ended"},
     {"translates", "{ERROR: ERROR, ...}", "", "errors that the manager turns into others",
         [](const value& v, contract& c) {
