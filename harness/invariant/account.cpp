@@ -20,19 +20,17 @@ index position_of(const operation_record& op) { return op.started != none ? op.s
 template <class GroupOf>
 void account::groups::build(std::size_t count, std::size_t size, GroupOf group_of)
 {
-    starts.assign(count + 1, 0);
+    // Counted two places ahead: filling its group moves each start on to where the next group begins.
+    starts.assign(count + 2, 0);
     for (index i = 0; i < size; ++i)
         if (const std::size_t group = group_of(i); group < count)
-            ++starts[group + 1];
-    for (std::size_t group = 0; group < count; ++group)
+            ++starts[group + 2];
+    for (std::size_t group = 2; group <= count; ++group)
         starts[group + 1] += starts[group];
-    items.resize(starts.back());
-    for (auto i = static_cast<index>(size); i-- > 0;)
+    items.resize(starts[count + 1]);
+    for (index i = 0; i < size; ++i)
         if (const std::size_t group = group_of(i); group < count)
-            items[--starts[group + 1]] = i;
-    // Each start was moved to the beginning of its own group.
-    starts.erase(starts.begin());
-    starts.push_back(static_cast<index>(items.size()));
+            items[starts[group + 1]++] = i;
 }
 
 std::span<const index> account::groups::operator[](std::size_t group) const noexcept

@@ -28,6 +28,57 @@ enum wake : std::uint8_t
     timeout = 8,     ///< the client kept to no deadline: it has no error to pass on, or another one
 };
 
+/// What must have happened for a rule to say anything: most runs are clean, and there most rules need not
+/// look.
+enum matter : std::uint8_t
+{
+    anything = 1,
+    outside_calls = 2,
+    escapes = 4, ///< of exceptions, or from the adapter
+    expectations = 8,
+    invalid_settings = 16,
+    counters = 32,
+    probes = 64,
+    trouble = 128, ///< something went wrong for somebody, in whatever way
+};
+
+/// Whether anything went wrong, or took longer than it may, for anybody. Where nothing did, nobody was told
+/// anything, and nobody needed to be.
+bool had_trouble(const account& of_run)
+{
+    const trace& happened = of_run.trace();
+    const auto fared_well = [](const outcome& client) {
+        return client.ending == ending::returned && !client.error && client.cancelled == none;
+    };
+    return !happened.strikes.empty() || !happened.cancellations.empty() || !happened.reports.empty() ||
+           !happened.values.empty() || (happened.has_adapter && !fared_well(happened.adapter)) ||
+           std::any_of(happened.operations.begin(), happened.operations.end(),
+               [](const operation_record& op) {
+                   return op.result != result::ok || op.error || op.perturbed || op.cancel_requested != none;
+               }) ||
+           std::any_of(happened.bodies.begin(), happened.bodies.end(),
+               [](const body_record& body) { return body.error || body.left == none; }) ||
+           !std::all_of(happened.outcomes.begin(), happened.outcomes.end(), fared_well) ||
+           std::any_of(happened.outcomes.begin(), happened.outcomes.end(), [&](const outcome& client) {
+               return !of_run.client(static_cast<lane>(&client - happened.outcomes.data())).reasons.empty();
+           });
+}
+
+/// All that happened.
+std::uint8_t matters_of(const account& of_run)
+{
+    const trace& happened = of_run.trace();
+    const auto if_any = [](bool any, matter what) { return any ? what : 0; };
+    return static_cast<std::uint8_t>(
+        anything | if_any(!happened.outside_calls.empty(), outside_calls) |
+        if_any(!happened.escapes.empty() || happened.adapter.error, escapes) |
+        if_any(!happened.expectations.empty(), expectations) |
+        if_any(!of_run.plan().invalid_settings.empty(), invalid_settings) |
+        if_any(!happened.statistics.empty(), counters) |
+        if_any(!happened.outcomes.empty() && happened.outcomes.back().probe, probes) |
+        if_any(had_trouble(of_run), trouble));
+}
+
 /// A rule of mishap's own, and how it stands to the others.
 struct rule : invariant
 {
@@ -39,6 +90,7 @@ struct rule : invariant
     bool for_all = false;
     /// Judged also where the run was left where it stood: nobody had the time to do what the others ask for.
     bool when_cut_off = false;
+    std::uint8_t speaks_of = anything;
     /// What it also judges: what went wrong there had come right in the end, and leaves nothing in its wake.
     void (*judge_repaired)(const evidence&, std::vector<violation>&) = nullptr;
 };
@@ -50,14 +102,14 @@ constexpr rule table[] = {
     {{"leaves_the_simulation",
          "nothing is started that runs outside the simulation: threads, real descriptors",
          detail::judge_leaves_the_simulation, true},
-        first_cause, calm, true, true},
+        first_cause, calm, true, true, outside_calls},
     {{"blocks_the_thread",
          "nothing blocks the thread: sleeps, waits, `run()` on the simulation's own context",
          detail::judge_blocks_the_thread, true},
-        first_cause, calm, false, true},
+        first_cause, calm, false, true, outside_calls},
     {{"no_escape", "no exception leaves a handler into the executor, and nothing calls `std::terminate`",
          detail::judge_no_escape, true},
-        first_cause | escape, calm, false, true},
+        first_cause | escape, calm, false, true, escapes},
     {{"livelock", "a run ends within the limit of steps", detail::judge_livelock, true}, first_cause, calm,
         true, true},
     {{"completes",
@@ -65,12 +117,12 @@ constexpr rule table[] = {
          "client that waits for its turn is not left asleep while a resource is idle or a slot free, and "
          "goes when it is cancelled",
          detail::judge_completes},
-        first_cause, escape, false, true, detail::judge_waits_in_vain},
+        first_cause, escape, false, true, anything, detail::judge_waits_in_vain},
     {{"expectation",
          "no check of the test itself fails inside the run: an `EXPECT_*`, a mock's expectation, "
          "`MISHAP_REQUIRE`; a handler of `from_callback` is called once",
          detail::judge_expectation, true},
-        calm, first_cause, false, true},
+        calm, first_cause, false, true, expectations},
     {{"no_stray_work", "nothing is left running when the last client has ended and the grace is over",
         detail::judge_no_stray_work}},
     {{"closes_everything",
@@ -103,12 +155,14 @@ constexpr rule table[] = {
         "to another client; nothing else is released",
         detail::judge_releases_what_it_acquires}},
     {{"validates_first", "a setting that is declared invalid is refused before anything is created",
-        detail::judge_validates_first}},
+         detail::judge_validates_first},
+        calm, first_cause | thrown_out, false, false, invalid_settings},
     {{"exclusive", "a resource is lent to one client at a time", detail::judge_exclusive}},
     {{"within_capacity", "no more resources exist at once than the capacity allows",
         detail::judge_within_capacity}},
     {{"discards_broken", "a resource that reported a breaking error is not lent again",
-        detail::judge_discards_broken}},
+         detail::judge_discards_broken},
+        calm, first_cause | thrown_out, false, false, trouble},
     {{"fair", "where it is promised, clients are served in the order in which they came",
         detail::judge_fair}},
     {{"honours_timeout",
@@ -118,27 +172,27 @@ constexpr rule table[] = {
         timeout},
     {{"preserves_error", "the error that the caller sees is the first one, by identity",
          detail::judge_preserves_error},
-        calm, any_wake},
+        calm, any_wake, false, false, trouble},
     {{"swallows_no_error",
          "an error, or that its body was stopped, reaches the caller; a close error alone at least the "
          "report sink",
          detail::judge_swallows_no_error},
-        calm, any_wake},
+        calm, any_wake, false, false, trouble},
     {{"invents_no_error", "where nothing went wrong, the caller sees no error",
          detail::judge_invents_no_error},
-        calm, any_wake},
+        calm, any_wake, false, false, trouble},
     {{"reports_cleanup_errors",
          "where it is promised, a clean-up error that yields to another is given to the report sink",
          detail::judge_reports_cleanup_errors},
-        calm, any_wake},
+        calm, any_wake, false, false, trouble},
     {{"balanced_statistics",
          "counters equal the ledger whenever nothing is ready to run, and nothing is counted in the end",
          detail::judge_balanced_statistics},
-        calm, any_wake},
+        calm, any_wake, false, false, counters},
     {{"recovers",
          "afterwards, as many fresh clients as there is capacity, or one, are served with no fault about",
          detail::judge_recovers},
-        calm, any_wake},
+        calm, any_wake, false, false, probes},
 };
 
 constexpr invariant between_runs[] = {
@@ -324,7 +378,8 @@ public:
 
     void tell(std::uint8_t silenced_by, std::vector<bool>& consequence) const
     {
-        consequence.clear();
+        if (!consequence.empty())
+            consequence.clear();
         if ((any_ & silenced_by) == 0)
             return;
         for (const std::uint8_t mine : of_)
@@ -380,12 +435,15 @@ verdict judge(const contract& promises, const fault_plan& plan, const trace& hap
     for (const expectation_record& failed : happened.expectations)
         if (failed.ended_lane)
             in_wake.leave(failed.lane, thrown_out);
+    const std::uint8_t matters = matters_of(of_run);
     // Those that nobody asked for are judged, too: what follows from a hang is no violation of another rule.
     for (const rule& judged : table) {
-        if (happened.cut_off != none && !judged.when_cut_off)
+        if ((judged.speaks_of & matters) == 0 || (happened.cut_off != none && !judged.when_cut_off))
             continue;
-        const bool is_reported = is_asked_for(all[static_cast<std::size_t>(&judged - table)]);
         const auto take = [&](std::uint8_t leaves) {
+            if (found.empty())
+                return;
+            const bool is_reported = is_asked_for(all[static_cast<std::size_t>(&judged - table)]);
             for (violation& v : found) {
                 if (leaves != calm)
                     in_wake.leave(v.lane, leaves, judged.for_all);

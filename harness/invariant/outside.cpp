@@ -163,12 +163,17 @@ void judge_no_escape(const evidence& e, violations& found)
 
 void judge_livelock(const evidence& e, violations& found)
 {
-    for (index i = 0; i < e.trace.events.size(); ++i)
-        if (e.trace.events[i].kind == event_kind::stage &&
-            e.trace.events[i].subject == static_cast<index>(stage::livelock))
+    for (auto i = static_cast<index>(e.trace.events.size()); i-- > 0;) {
+        const event& at = e.trace.events[i];
+        if (at.kind != event_kind::stage)
+            continue;
+        if (at.subject == static_cast<index>(stage::judged))
+            return; // only a run that came to its end is judged
+        if (at.subject == static_cast<index>(stage::livelock))
             found.push_back(blame(0, role::body,
                 fmt::format("the run was still busy after {} steps", e.trace.steps), {{i, "stopped here"}},
                 "the run ends, or waits for something", "handlers kept starting handlers"));
+    }
 }
 
 namespace {

@@ -190,13 +190,6 @@ void judge_no_stray_work(const evidence& e, violations& found)
                 "waited for, or permitted by the contract's 'grace'", "still under way"));
         return;
     }
-    const std::string expected =
-        e.contract.time.grace == duration(0)
-            ? std::string(
-                  "nothing is left on the executor when the last client has ended; the contract's 'grace' "
-                  "permits clean-up that takes longer")
-            : fmt::format("nothing is left on the executor {} after the last client ended",
-                  to_string(e.contract.time.grace));
     std::string list;
     lane first = 0;
     bool any = false;
@@ -214,6 +207,13 @@ void judge_no_stray_work(const evidence& e, violations& found)
         list = "a timer, descriptor or work guard of the io_context itself";
     if (!any && !reactor_only)
         return;
+    const std::string expected =
+        e.contract.time.grace == duration(0)
+            ? std::string(
+                  "nothing is left on the executor when the last client has ended; the contract's 'grace' "
+                  "permits clean-up that takes longer")
+            : fmt::format("nothing is left on the executor {} after the last client ended",
+                  to_string(e.contract.time.grace));
     found.push_back(blame(first, role::body, fmt::format("something is left running: {}", list),
         {{last, "still there"}}, expected, list));
 }

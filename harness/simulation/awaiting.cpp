@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the coroutines of a run await: the end of an operation, and the body.
 
+#include "awaited.hpp"
 #include "executor.hpp"
 #include "leave_with.hpp"
 #include "world.hpp"
@@ -117,20 +118,32 @@ awaitable<void> world::body(resource* lent, body_work work, lane client)
             if (operations_.count(waits_for::barrier) >= barrier_size_)
                 open_barrier();
         } else {
-            if (work) {
-                co_await work();
-            } else if (lent) {
-                for (std::size_t i = 0; i < uses_.size(); ++i)
-                    co_await lent->use(uses_[i]);
+            const std::size_t steps = work ? 1 : lent ? uses_.size() : 0;
+            for (std::size_t i = 0; i < steps && !failed; ++i) {
+                awaitable<void> step = work ? work() : lent->use(uses_[i]);
+                const auto struck = co_await asio::this_coro::cancellation_state;
+                if (struck.cancelled() != asio::cancellation_type::none &&
+                    co_await asio::this_coro::throw_if_cancelled()) {
+                    co_await std::move(step); // throws
+                } else {
+                    awaited under_way(std::move(step));
+                    const auto its_end = under_way.end();
+                    co_await its_end;
+                    failed = under_way.take_error();
+                }
             }
-            end = operations_.start_body_end(body_operation(in, occurrence));
-            if (!set_body_going(end))
-                co_return;
+            if (!failed) {
+                end = operations_.start_body_end(body_operation(in, occurrence));
+                if (!set_body_going(end))
+                    co_return;
+            }
         }
-        if (!has_ended(end) || clients_.is_probe(in))
-            co_await wait(end);
-        deliver(end);
-        failed = record_->operations[end].error;
+        if (!failed) {
+            if (!has_ended(end) || clients_.is_probe(in))
+                co_await wait(end);
+            deliver(end);
+            failed = record_->operations[end].error;
+        }
     } catch (...) {
         failed = std::current_exception();
     }

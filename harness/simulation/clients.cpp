@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "clients.hpp"
 
+#include "awaited.hpp"
 #include "executor.hpp"
+#include "leave_with.hpp"
 #include "misuse.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -89,7 +91,14 @@ awaitable<void> clients::run_adapter(const adapter& run, environment& handed_out
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     if (!has_adapter_)
         record_->outcomes[0].began = static_cast<std::uint32_t>(record_->steps);
-    co_await run(handed_out);
+    // Nobody here has anything to do with what leaves the adapter.
+    awaited running(run(handed_out));
+    const auto its_end = running.end();
+    co_await its_end;
+    if (std::exception_ptr error = running.take_error()) {
+        const leave_with failing(std::move(error));
+        co_await failing;
+    }
 }
 
 awaitable<void> clients::serve(std::function<awaitable<void>(client&)> one)
@@ -164,7 +173,13 @@ awaitable<void> clients::serve_one(std::size_t which)
     co_await asio::post(asio::use_awaitable);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     record_->outcomes[which].began = static_cast<std::uint32_t>(record_->steps);
-    co_await serve_(objects_[which]);
+    awaited served(serve_(objects_[which]));
+    const auto its_end = served.end();
+    co_await its_end;
+    if (std::exception_ptr error = served.take_error()) {
+        const leave_with failing(std::move(error));
+        co_await failing;
+    }
 }
 
 void clients::ended(std::size_t which, std::exception_ptr error)

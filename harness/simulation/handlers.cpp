@@ -18,9 +18,38 @@ void handlers::begin()
         boost::asio::steady_timer reactor_maker(*io_);
         io_->poll();
     }
+    may_stop_ = false;
+    if (!kept_going_)
+        restart();
     clock_.reactors.resize(1);
     clock_.reactors.front().expiry = duration(-1);
     clock_.reactors.front().due = false;
+}
+
+bool handlers::poll_asio()
+{
+    if (!kept_going_)
+        restart();
+    if (io_->poll_one() != 0)
+        return true;
+    // The code under test may have stopped it.
+    if (!kept_going_ || !io_->stopped())
+        return false;
+    io_->restart();
+    return io_->poll_one() != 0;
+}
+
+void handlers::restart()
+{
+    io_->restart();
+    if (!may_stop_)
+        kept_going_.emplace(io_->get_executor());
+}
+
+bool handlers::asio_has_work()
+{
+    kept_going_.reset(); // stops it, unless it has other work
+    return !io_->stopped();
 }
 
 void handlers::queue(lane in, task&& what)

@@ -7,12 +7,14 @@
 
 #include <mishap/trace.hpp>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,18 @@ public:
 
     /// A run begins; makes the io_context, if there is none.
     void begin();
+
+    // What Asio has in hand.
+    /// Lets Asio run one handler that is ready in its queue; returns whether there was one.
+    bool poll_asio();
+    /// Whether a handler, timer, descriptor or work guard keeps the io_context from running out of work.
+    bool asio_has_work();
+    /// From here on in this run, whoever runs the io_context returns when it has nothing to do.
+    void let_asio_stop() noexcept
+    {
+        may_stop_ = true;
+        kept_going_.reset();
+    }
 
     // For executors.
     boost::asio::io_context& context() noexcept { return *io_; }
@@ -71,8 +85,10 @@ public:
     /// executors.
     void share_with_threads() noexcept
     {
-        if (!shared_) // threads that were started before may be reading it
-            shared_ = true;
+        if (shared_)
+            return; // threads that were started before may be reading it
+        shared_ = true;
+        let_asio_stop();
     }
     bool is_shared() const noexcept { return shared_; }
 
@@ -88,7 +104,11 @@ public:
             io_->drop_pending();
     }
     /// The io_context goes. Threads that the code under test left in its services are joined here.
-    void drop_context() noexcept { io_.reset(); }
+    void drop_context() noexcept
+    {
+        kept_going_.reset();
+        io_.reset();
+    }
     bool has_context() const noexcept { return io_ != nullptr; }
     void end_tear_down() noexcept;
 
@@ -113,6 +133,8 @@ private:
         bool abandoned = false; ///< with its client: what it leads to is dropped
     };
 
+    void restart();
+
     /// Locks only while other threads may be about, since the executor is copied many times in a run.
     std::unique_lock<std::mutex> lock_work() const
     {
@@ -122,6 +144,9 @@ private:
     seam& clock_;
     recorder& record_;
     std::unique_ptr<two_step_context> io_;
+    /// An io_context without work stops, and has to be restarted before it runs again: not for each handler.
+    std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> kept_going_;
+    bool may_stop_ = false;
 
     // A ring would save nothing, since it empties every few steps.
     std::vector<ready> ready_;

@@ -23,7 +23,6 @@ public:
     /// A run begins.
     void begin() noexcept
     {
-        ++run_;
         frozen_ = allowed_ = 0;
         last_awaited_ = std::numeric_limits<std::uint64_t>::max();
     }
@@ -48,10 +47,6 @@ public:
     void waits(const char* call, pthread_mutex_t* leaves) noexcept override;
     bool may_be_answered() const noexcept override { return allowed_ > 0 || handlers_.is_shared(); }
     void runs_own_context() noexcept override;
-    place_in_run here() const noexcept override
-    {
-        return {run_, record_.is_on() ? record_->steps : 0, record_.running};
-    }
     network::kernel* opens_socket() noexcept override;
     helper_threads* starts_thread() noexcept override;
     void breaks_pipe() noexcept override;
@@ -64,7 +59,6 @@ private:
     world& world_;
     recorder& record_;
     handlers& handlers_;
-    std::uint64_t run_ = 0;
     int frozen_ = 0;
     int allowed_ = 0;
     std::uint64_t last_awaited_ = 0; ///< the step

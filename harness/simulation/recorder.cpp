@@ -11,6 +11,7 @@ void recorder::begin(trace& into, std::size_t perturbations)
 {
     trace_ = &into;
     into.clear();
+    clock_.steps = &into.steps;
     fired_.assign(perturbations, false);
     counters_.clear();
     causes.begin();

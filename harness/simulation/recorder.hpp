@@ -23,12 +23,16 @@ namespace mishap::detail {
 class recorder
 {
 public:
-    explicit recorder(const seam& clock) noexcept : clock_(clock) {}
+    explicit recorder(seam& clock) noexcept : running(clock.running), clock_(clock) {}
 
     /// A run begins, whose trace goes there.
     void begin(trace& into, std::size_t perturbations);
     /// It is over: nothing is recorded any more.
-    void end() noexcept { trace_ = nullptr; }
+    void end() noexcept
+    {
+        trace_ = nullptr;
+        clock_.steps = nullptr;
+    }
     /// The counters of the run live no longer.
     void forget_counters() noexcept { counters_.clear(); }
 
@@ -95,7 +99,7 @@ public:
     void read_counters() noexcept;
 
     /// Whose handler runs.
-    lane running = 0;
+    lane& running;
     origins causes;
 
 private:
@@ -109,7 +113,7 @@ private:
     };
     void read(const counter&, bool last) noexcept;
 
-    const seam& clock_;
+    seam& clock_;
     trace* trace_ = nullptr;
     std::vector<bool> fired_;
     std::vector<counter> counters_;

@@ -19,8 +19,6 @@ namespace mishap::detail {
 
 namespace {
 
-constinit thread_local seam* active = nullptr;
-
 /// Asio never waits longer than this, and arms its timerfd anew when it wakes.
 constexpr duration asio_waits_at_most = std::chrono::minutes(5);
 
@@ -34,7 +32,7 @@ bool is_interrupter(const epoll_event& event) noexcept
 [[gnu::used]] void (*const parts_of_the_seam[])() = {
     &link_blocking, &link_readiness, &link_random, &link_sockets, &link_threads};
 
-seam*& active_seam() noexcept { return active; }
+constinit thread_local seam* seam_of_thread = nullptr;
 
 timespec to_timespec(duration d) noexcept
 {
@@ -151,14 +149,14 @@ bool let_time_pass(seam& here, duration until, const char* call) noexcept
 
 } // namespace mishap::detail
 
-using mishap::detail::active;
+using mishap::detail::active_seam;
 using mishap::detail::real;
 
 extern "C" {
 
 int clock_gettime(clockid_t clock, timespec* out) noexcept
 {
-    if (const auto* here = active) {
+    if (const auto* here = active_seam()) {
         switch (clock) {
         case CLOCK_MONOTONIC:
         case CLOCK_MONOTONIC_RAW:
@@ -181,7 +179,7 @@ int clock_gettime(clockid_t clock, timespec* out) noexcept
 
 int gettimeofday(timeval* out, void* zone) noexcept
 {
-    if (const auto* here = active) {
+    if (const auto* here = active_seam()) {
         const timespec now = mishap::detail::to_timespec(mishap::detail::system_epoch + here->now);
         *out = {now.tv_sec, static_cast<suseconds_t>(now.tv_nsec / 1000)};
         return 0;
@@ -192,7 +190,7 @@ int gettimeofday(timeval* out, void* zone) noexcept
 
 time_t time(time_t* out) noexcept
 {
-    if (const auto* here = active) {
+    if (const auto* here = active_seam()) {
         const time_t now = mishap::detail::to_timespec(mishap::detail::system_epoch + here->now).tv_sec;
         if (out)
             *out = now;
@@ -206,14 +204,14 @@ int timerfd_create(int clock, int flags) noexcept
 {
     static const auto next = real<int (*)(int, int) noexcept>("timerfd_create");
     const int descriptor = next(clock, flags);
-    if (active)
+    if (active_seam())
         mishap::detail::last_timer = descriptor;
     return descriptor;
 }
 
 int timerfd_settime(int descriptor, int flags, const itimerspec* value, itimerspec* old) noexcept
 {
-    if (auto* here = active) {
+    if (auto* here = active_seam()) {
         if (auto* reactor = here->of_timer(descriptor)) {
             const auto wait = std::chrono::seconds(value->it_value.tv_sec) +
                               std::chrono::nanoseconds(value->it_value.tv_nsec);
@@ -232,7 +230,7 @@ int timerfd_settime(int descriptor, int flags, const itimerspec* value, itimersp
 
 int epoll_ctl(int epoll, int operation, int descriptor, epoll_event* event) noexcept
 {
-    if (auto* here = active) {
+    if (auto* here = active_seam()) {
         if (here->network)
             if (auto* socket = here->network->find(descriptor)) {
                 const auto given = here->network->epoll_control(epoll, operation, *socket, event);
@@ -258,7 +256,7 @@ int epoll_ctl(int epoll, int operation, int descriptor, epoll_event* event) noex
 
 int nanosleep(const timespec* how_long, timespec* left)
 {
-    if (auto* here = active) {
+    if (auto* here = active_seam()) {
         mishap::detail::sleep_for(*here, mishap::detail::to_duration(*how_long), "nanosleep");
         return 0;
     }
@@ -268,7 +266,7 @@ int nanosleep(const timespec* how_long, timespec* left)
 
 int clock_nanosleep(clockid_t clock, int flags, const timespec* how_long, timespec* left)
 {
-    if (auto* here = active) {
+    if (auto* here = active_seam()) {
         if (flags & TIMER_ABSTIME)
             mishap::detail::sleep_until(*here, mishap::detail::when(clock, *how_long), "clock_nanosleep");
         else
@@ -281,7 +279,7 @@ int clock_nanosleep(clockid_t clock, int flags, const timespec* how_long, timesp
 
 int usleep(useconds_t microseconds)
 {
-    if (auto* here = active) {
+    if (auto* here = active_seam()) {
         mishap::detail::sleep_for(*here, std::chrono::microseconds(microseconds), "usleep");
         return 0;
     }
@@ -291,7 +289,7 @@ int usleep(useconds_t microseconds)
 
 unsigned sleep(unsigned seconds)
 {
-    if (auto* here = active) {
+    if (auto* here = active_seam()) {
         mishap::detail::sleep_for(*here, std::chrono::seconds(seconds), "sleep");
         return 0;
     }

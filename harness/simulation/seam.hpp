@@ -79,8 +79,6 @@ public:
     virtual void breaks_pipe() noexcept {}
     /// The code under test comes to a place that it tells of (`MISHAP_REACHED`).
     virtual void reaches(const char*) noexcept {}
-    /// Where the run is.
-    virtual place_in_run here() const noexcept { return {}; }
 
 protected:
     ~seam_observer() = default;
@@ -93,8 +91,12 @@ struct seam
     /// No timer later than this is waited for.
     duration horizon = duration::max();
     seam_observer* observer = nullptr;
-    std::string left_run;  ///< the line that repeats it, where a run was left as it stood
-    bool in_child = false; ///< a process that code under test forked: it ends with its run
+    // Where the run under way is: looked at for each mutex that is taken, so these are plain values.
+    std::uint64_t run = 0;                ///< its number among those of this seam
+    const std::uint64_t* steps = nullptr; ///< how many it has taken; null while none is under way
+    lane running = 0;                     ///< whose handler runs
+    std::string left_run;                 ///< the line that repeats it, where a run was left as it stood
+    bool in_child = false;                ///< a process that code under test forked: it ends with its run
     /// Random numbers that were drawn, of the one sequence that there is.
     std::uint64_t numbers_drawn = 0;
     std::vector<reactor> reactors;
@@ -105,12 +107,15 @@ struct seam
 
     /// The simulation's own reactor is the first.
     bool owns(const reactor& which) const noexcept { return &which == reactors.data(); }
+    place_in_run here() const noexcept { return {run, steps ? *steps : 0, running}; }
     reactor* of_epoll(int epoll) noexcept;
     reactor* of_timer(int timer) noexcept;
 };
 
+extern constinit thread_local seam* seam_of_thread;
+
 /// The seam of this thread, or null while it is not simulating. Also what pulls the seam out of the archive.
-seam*& active_seam() noexcept;
+inline seam*& active_seam() noexcept { return seam_of_thread; }
 
 /// steady_clock's reading at virtual time 0. Not 0, since no machine's uptime is: code that compares with a
 /// default-constructed time_point would behave as it never does in production.

@@ -121,11 +121,9 @@ int select_in(seam& here, int count, fd_set* reads, fd_set* writes, fd_set* erro
 }
 
 /// What an epoll descriptor has without waiting.
-int take(seam& here, int epoll, epoll_event* events, int most)
+int take(seam& here, int epoll, reactor* known, epoll_event* events, int most)
 {
-    static const auto next = real<int (*)(int, epoll_event*, int, int)>("epoll_wait");
     int count = 0;
-    reactor* const known = here.of_epoll(epoll);
     if (known) {
         known->interrupted = false;
         // The world says when its own timers are due; those of a private io_context go by the clock.
@@ -139,8 +137,10 @@ int take(seam& here, int epoll, epoll_event* events, int most)
     if (here.network && count < most)
         count += here.network->take_events(epoll, events + count, most - count);
     // The kernel is asked only about descriptors that it alone knows.
-    if ((!known || known->kernel_descriptors > 0) && count < most)
+    if ((!known || known->kernel_descriptors > 0) && count < most) {
+        static const auto next = real<int (*)(int, epoll_event*, int, int)>("epoll_wait");
         count += std::max(next(epoll, events + count, most - count, 0), 0);
+    }
     return count;
 }
 
@@ -151,9 +151,10 @@ int wait_for_events(seam& here, int epoll, epoll_event* events, int most, durati
     for (;;) {
         if (here.network)
             here.network->advance();
-        const reactor* const known = here.of_epoll(epoll);
+        reactor* const known = here.of_epoll(epoll);
         const bool interrupted = known && known->interrupted;
-        if (const int count = take(here, epoll, events, most); count != 0 || interrupted || here.now >= until)
+        if (const int count = take(here, epoll, known, events, most);
+            count != 0 || interrupted || here.now >= until)
             return count;
         if (helper_threads::is_helper()) {
             here.helpers->wait(helper_threads::reason::reactor, &epoll, until);
@@ -202,7 +203,8 @@ int epoll_wait(int epoll, epoll_event* events, int events_max, int timeout)
     auto* const reactor = here->of_epoll(epoll);
     if (!reactor && !(here->network && here->network->watches(epoll)))
         return next(epoll, events, events_max, timeout);
-    const bool own = reactor && here->owns(*reactor) && !mishap::detail::helper_threads::is_helper();
+    const bool own =
+        reactor && here->owns(*reactor) && !(here->helpers && mishap::detail::helper_threads::is_helper());
     if (own || timeout == 0) {
         if (here->network)
             here->network->advance();
@@ -211,7 +213,7 @@ int epoll_wait(int epoll, epoll_event* events, int events_max, int timeout)
                                   !(here->network && here->network->has_events(epoll)));
         if (own && timeout != 0 && !reactor->due && here->observer)
             here->observer->runs_own_context();
-        return mishap::detail::take(*here, epoll, events, events_max);
+        return mishap::detail::take(*here, epoll, reactor, events, events_max);
     }
     const duration until = timeout < 0 ? duration::max() : here->now + std::chrono::milliseconds(timeout);
     const int count = mishap::detail::wait_for_events(*here, epoll, events, events_max, until);

@@ -80,10 +80,13 @@ taking& last_taking(const pthread_mutex_t* mutex) noexcept
     return table[reinterpret_cast<std::uintptr_t>(mutex) / sizeof(std::max_align_t) % size];
 }
 
-void note_lock(const seam& here, const pthread_mutex_t* mutex) noexcept
+[[gnu::always_inline]] inline int try_to_lock(pthread_mutex_t* mutex) noexcept
 {
-    if (here.observer)
-        last_taking(mutex) = {mutex, &here, here.observer->here()};
+    static const auto next = real<int (*)(pthread_mutex_t*) noexcept>("pthread_mutex_trylock");
+    const int taken = next(mutex);
+    if (const seam* here = active_seam(); here && here->observer && taken == 0)
+        last_taking(mutex) = {mutex, here, here->here()};
+    return taken;
 }
 
 bool is_held_by_this_thread(const pthread_mutex_t* mutex) noexcept
@@ -97,7 +100,7 @@ const char* lock_held_already(const seam& here, const pthread_mutex_t* mutex, co
     static thread_local std::string text;
     text = fmt::format("{} (a mutex that this thread holds already", call);
     const taking& last = last_taking(mutex);
-    const bool in_this_run = last.by == &here && here.observer && last.where.run == here.observer->here().run;
+    const bool in_this_run = last.by == &here && last.where.run == here.run;
     if (last.mutex != mutex)
         text += ", perhaps since an earlier run";
     else if (in_this_run || !last.by->left_run.empty())
@@ -165,14 +168,7 @@ int pthread_join(pthread_t thread, void** result)
     return next(thread, result);
 }
 
-int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept
-{
-    static const auto next = real<int (*)(pthread_mutex_t*) noexcept>("pthread_mutex_trylock");
-    const int taken = next(mutex);
-    if (const auto* here = active_seam(); here && taken == 0)
-        mishap::detail::note_lock(*here, mutex);
-    return taken;
-}
+int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept { return mishap::detail::try_to_lock(mutex); }
 
 /// A mutex that this thread holds already, here or in a run that was left where it stood, is never unlocked.
 int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept
@@ -181,7 +177,7 @@ int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept
     auto* here = active_seam();
     if (!here)
         return next(mutex);
-    if (const int taken = pthread_mutex_trylock(mutex); taken != EBUSY)
+    if (const int taken = mishap::detail::try_to_lock(mutex); taken != EBUSY)
         return taken;
     if (mishap::detail::is_held_by_this_thread(mutex))
         mishap::detail::wait_for_others(
@@ -193,7 +189,7 @@ int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept
             here->helpers->wait(helper_threads::reason::nothing, nullptr, here->now);
         else if (!here->helpers->run())
             break;
-        if (const int taken = pthread_mutex_trylock(mutex); taken != EBUSY)
+        if (const int taken = mishap::detail::try_to_lock(mutex); taken != EBUSY)
             return taken;
     }
     return next(mutex);
@@ -208,7 +204,7 @@ int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const times
         return next(mutex, clock, until);
     const duration limit = std::max(mishap::detail::when(clock, *until), duration(0));
     for (;;) {
-        if (const int taken = pthread_mutex_trylock(mutex); taken != EBUSY)
+        if (const int taken = mishap::detail::try_to_lock(mutex); taken != EBUSY)
             return taken;
         if (!mishap::detail::let_time_pass(*here, limit, "a timed wait for a mutex"))
             return ETIMEDOUT;

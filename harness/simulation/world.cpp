@@ -143,6 +143,7 @@ void world::begin(const manager& under_test, const contract& promises, const lim
         connections_->begin_run();
     if (helpers_)
         helpers_->forget_ended();
+    seam_.run = run_number_;
     operations_.begin(promises, plan, run_number_);
     interruptions_.begin(plan);
     outside_.begin();
@@ -157,7 +158,7 @@ void world::go()
     // Anything still under way (a suspended coroutine, a pending timer) would leak into the next run.
     if (handlers_.has_context() &&
         (clients_.anything_runs() || handlers_.has_work() || has_ready() ||
-            operations_.suspended_count() != 0 || !handlers_.context().stopped() || handlers_.is_shared() ||
+            operations_.suspended_count() != 0 || handlers_.asio_has_work() || handlers_.is_shared() ||
             seam_.reactors.size() > 1 || (helpers_ && helpers_->any_busy())))
         tear_down();
     clients_.end();
@@ -220,12 +221,7 @@ world::pause world::drive()
         // an io_context& finds itself where it would be in production.
         if (has_ready() && !pump_queued_) {
             pump_queued_ = true;
-            boost::asio::post(handlers_.context(), [this] {
-                pump_queued_ = false;
-                pumped_ = true;
-                record_.causes.leave();
-                run_ready();
-            });
+            boost::asio::post(handlers_.context(), pump{this});
         }
         if (is_out_of_steps())
             return pause::livelock;
@@ -273,6 +269,14 @@ world::pause world::drive()
             continue;
         return pause::stuck;
     }
+}
+
+void world::run_pump()
+{
+    pump_queued_ = false;
+    pumped_ = true;
+    record_.causes.leave();
+    run_ready();
 }
 
 /// One handler at a time, so that the io_context's own get a turn: what a handler leaves in the io_context's
@@ -332,14 +336,12 @@ void world::choose_and_run()
 
 bool world::poll_reactor()
 {
-    boost::asio::io_context& io = handlers_.context();
-    io.restart();
     const std::uint64_t steps = record_->steps;
     bool ran = true;
     pumped_ = false;
     record_.causes.enter_queue();
     try {
-        ran = io.poll_one() != 0;
+        ran = handlers_.poll_asio();
         // A handler of the io_context's own is a step too.
         if (ran && record_->steps == steps)
             ++record_->steps;
@@ -354,7 +356,7 @@ bool world::poll_reactor()
 
 bool world::advance(duration limit)
 {
-    const bool timers_count = !handlers_.context().stopped();
+    const bool timers_count = handlers_.asio_has_work();
     record_.note_armed(timers_count ? seam_.reactors.front().expiry : seam_.now);
     const agenda::next next = agenda_.step(limit, timers_count, next_of_others());
     if (seam_.now > instant_) {
@@ -411,6 +413,7 @@ helper_threads& world::helpers()
 {
     if (!helpers_)
         helpers_ = std::make_unique<helper_threads>(seam_);
+    handlers_.let_asio_stop();
     seam_.helpers = helpers_.get();
     return *helpers_;
 }

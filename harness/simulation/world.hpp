@@ -21,9 +21,11 @@
 #include <mishap/trace.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <vector>
 
@@ -193,6 +195,40 @@ private:
     void tear_down() noexcept;
 
     // The loop.
+    /// What runs the next handler inside the io_context. At most one is queued, so that one place in memory
+    /// will do.
+    struct pump
+    {
+        template <class T>
+        struct in_place
+        {
+            using value_type = T;
+
+            explicit in_place(world* where) noexcept : owner(where) {}
+            template <class U>
+            in_place(const in_place<U>& other) noexcept : owner(other.owner)
+            {}
+            T* allocate(std::size_t count)
+            {
+                static_assert(
+                    sizeof(T) <= sizeof owner->pump_memory_ && alignof(T) <= alignof(std::max_align_t));
+                return count == 1 ? reinterpret_cast<T*>(owner->pump_memory_) : throw std::bad_alloc();
+            }
+            void deallocate(T*, std::size_t) noexcept {}
+            friend bool operator==(const in_place& a, const in_place& b) noexcept
+            {
+                return a.owner == b.owner;
+            }
+
+            world* owner;
+        };
+        using allocator_type = in_place<char>;
+        allocator_type get_allocator() const noexcept { return allocator_type(owner); }
+        void operator()() const { owner->run_pump(); }
+
+        world* owner;
+    };
+    void run_pump();
     pause drive();
     bool has_ready() const noexcept
     {
@@ -274,6 +310,7 @@ private:
     std::vector<symbol> uses_;
 
     bool pump_queued_ = false;
+    alignas(std::max_align_t) std::byte pump_memory_[128];
     bool pumped_ = false; ///< the io_context ran the pump, and nothing of its own
     goal goal_ = goal::clients;
     std::size_t barrier_size_ = 1;       ///< how many fresh clients must hold a resource before they go on

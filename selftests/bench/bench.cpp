@@ -9,6 +9,7 @@
 #include "simulation/world.hpp"
 
 #include <mishap/environment.hpp>
+#include <mishap/explore.hpp>
 #include <mishap/run.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -16,7 +17,12 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -29,10 +35,11 @@ mishap::awaitable<void> session_adapter(mishap::environment& env)
     co_await bench::with_session(session, env.body());
 }
 
-mishap::manager session_manager()
+mishap::manager session_manager(std::size_t uses = 1)
 {
     return {"session", &session_adapter,
-        {.time = {.create = std::chrono::seconds(5), .unbounded = {mishap::phase::close}}}};
+        {.time = {.create = std::chrono::seconds(5), .unbounded = {mishap::phase::close}},
+            .work = {.uses = std::vector<std::string>(uses, "use")}}};
 }
 
 void count_allocations(benchmark::State& state, std::uint64_t before)
@@ -41,23 +48,28 @@ void count_allocations(benchmark::State& state, std::uint64_t before)
         static_cast<double>(bench::allocations() - before), benchmark::Counter::kAvgIterations);
 }
 
-void bare_session(benchmark::State& state)
+void bare_runs(benchmark::State& state, bool use_fails)
 {
     asio::io_context io(1);
     const std::uint64_t before = bench::allocations();
     for (auto _ : state) {
         bool ended = false;
         bench::bare_session session;
+        session.use_fails = use_fails;
         const auto body = [](bench::bare_session& lent) -> asio::awaitable<void> { co_await lent.use(); };
-        asio::co_spawn(io, bench::with_session(session, body), [&](std::exception_ptr) { ended = true; });
+        asio::co_spawn(io, bench::with_session(session, body),
+            [&](std::exception_ptr error) { ended = (error != nullptr) == use_fails; });
         io.run();
         io.restart();
         if (!ended || session.open())
-            state.SkipWithError("the session did not end");
+            state.SkipWithError("the session did not end as it should");
     }
     count_allocations(state, before);
 }
-BENCHMARK(bare_session);
+
+void bare_session(benchmark::State& state) { bare_runs(state, false); }
+/// Its use throws, and so does the session.
+void bare_failing(benchmark::State& state) { bare_runs(state, true); }
 
 void runs_of(benchmark::State& state, const mishap::fault_plan& plan)
 {
@@ -74,11 +86,31 @@ void runs_of(benchmark::State& state, const mishap::fault_plan& plan)
 }
 
 void run_session(benchmark::State& state) { runs_of(state, {}); }
-BENCHMARK(run_session);
+
+/// The same failure as in `bare_failing`, injected.
+void run_failing(benchmark::State& state)
+{
+    runs_of(state, mishap::parse_plan("session.use=fail(io_error)"));
+}
+
+/// A case of a random campaign over a session that is used three times: generated, run, judged and counted.
+void random_session(benchmark::State& state)
+{
+    constexpr std::uint64_t cases = 100;
+    const mishap::manager under_test = session_manager(3);
+    std::uint64_t seed = 0;
+    const std::uint64_t before = bench::allocations();
+    while (state.KeepRunningBatch(cases)) {
+        const mishap::campaign_result done =
+            mishap::random_campaign(under_test, {.cases = cases, .seed = ++seed});
+        if (!done.holds())
+            state.SkipWithError("the session broke a rule");
+    }
+    count_allocations(state, before);
+}
 
 /// The creation hangs, and is given up at its deadline.
 void stuck_session(benchmark::State& state) { runs_of(state, mishap::parse_plan("session.create=hang")); }
-BENCHMARK(stuck_session);
 
 class fake_connection
 {
@@ -114,11 +146,9 @@ void pool_of(benchmark::State& state, std::uint32_t clients)
 }
 
 void pool_with_one_client(benchmark::State& state) { pool_of(state, 1); }
-BENCHMARK(pool_with_one_client);
 
 /// Two wait for the one connection.
 void pool_with_three_clients(benchmark::State& state) { pool_of(state, 3); }
-BENCHMARK(pool_with_three_clients);
 
 /// A client on a timer that is never due, as a condition variable that nobody wakes: 24 virtual hours are
 /// walked before it is found stuck.
@@ -136,7 +166,6 @@ void walk_a_day(benchmark::State& state)
     for (auto _ : state)
         benchmark::DoNotOptimize(runner.run(plan).trace.hash);
 }
-BENCHMARK(walk_a_day);
 
 /// Judges one finished run again and again.
 void judge_again(benchmark::State& state, const mishap::manager& under_test, const mishap::fault_plan& plan)
@@ -167,7 +196,6 @@ void judge_operations(benchmark::State& state)
             .work = {.uses = std::vector<std::string>(static_cast<std::size_t>(half), "use")}});
     judge_again(state, under_test, {});
 }
-BENCHMARK(judge_operations)->Arg(400)->Arg(1600)->Arg(10000);
 
 /// So many clients in line for eight connections, served in the order in which they came.
 void judge_clients(benchmark::State& state)
@@ -185,7 +213,6 @@ void judge_clients(benchmark::State& state)
                 .resources = 8, .clients = static_cast<std::uint32_t>(state.range(0)), .fair = true}});
     judge_again(state, under_test, {});
 }
-BENCHMARK(judge_clients)->Arg(100)->Arg(200)->Arg(400)->Arg(800);
 
 /// A world made for one run, instead of the thread's own.
 void fresh_world(benchmark::State& state)
@@ -200,8 +227,56 @@ void fresh_world(benchmark::State& state)
         benchmark::DoNotOptimize(happened.hash);
     }
 }
-BENCHMARK(fresh_world);
+
+struct row
+{
+    const char* name;
+    void (*measure)(benchmark::State&);
+    std::vector<std::int64_t> sizes = {};
+};
 
 } // namespace
 
-BENCHMARK_MAIN();
+/// Takes the options of the benchmark library and, first, `--iterations=N`: how often each row is measured,
+/// whatever time that takes, for those who count instructions.
+int main(int argc, char** argv)
+{
+    benchmark::IterationCount iterations = 0;
+    constexpr std::string_view option = "--iterations=";
+    if (argc > 1 && std::string_view(argv[1]).starts_with(option)) {
+        iterations = std::strtoll(argv[1] + option.size(), nullptr, 10);
+        if (iterations <= 0) {
+            std::fprintf(stderr, "%s is no number of iterations: give one from 1 on\n", argv[1]);
+            return 2;
+        }
+        std::copy(argv + 2, argv + argc, argv + 1);
+        --argc;
+    }
+    const row rows[] = {
+        {"bare_session", &bare_session},
+        {"run_session", &run_session},
+        {"bare_failing", &bare_failing},
+        {"run_failing", &run_failing},
+        {"stuck_session", &stuck_session},
+        {"random_session", &random_session},
+        {"pool_with_one_client", &pool_with_one_client},
+        {"pool_with_three_clients", &pool_with_three_clients},
+        {"walk_a_day", &walk_a_day},
+        {"judge_operations", &judge_operations, {400, 1600, 10000}},
+        {"judge_clients", &judge_clients, {100, 200, 400, 800}},
+        {"fresh_world", &fresh_world},
+    };
+    for (const row& one : rows) {
+        auto* const registered = benchmark::RegisterBenchmark(one.name, one.measure);
+        for (const std::int64_t size : one.sizes)
+            registered->Arg(size);
+        if (iterations != 0)
+            registered->Iterations(iterations);
+    }
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv))
+        return 2;
+    benchmark::RunSpecifiedBenchmarks();
+    benchmark::Shutdown();
+    return 0;
+}

@@ -10,6 +10,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/errc.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <chrono>
 #include <exception>
@@ -50,7 +52,13 @@ public:
         open_ = true;
     }
 
-    asio::awaitable<void> use() { co_await asio::post(asio::use_awaitable); }
+    asio::awaitable<void> use()
+    {
+        co_await asio::post(asio::use_awaitable);
+        if (use_fails)
+            throw boost::system::system_error(
+                boost::system::errc::make_error_code(boost::system::errc::io_error));
+    }
 
     asio::awaitable<void> close()
     {
@@ -59,6 +67,8 @@ public:
     }
 
     bool open() const { return open_; }
+
+    bool use_fails = false;
 
 private:
     bool open_ = false;
