@@ -4,6 +4,8 @@
 #include "menu.hpp"
 #include "places.hpp"
 
+#include "invariant/invariants.hpp"
+
 #include <mishap/duration.hpp>
 #include <mishap/report.hpp>
 
@@ -27,15 +29,15 @@ constexpr std::uint64_t singles_max = 2'000;
 constexpr std::size_t met_max = 100;
 constexpr std::size_t told_max = 10;
 
-/// The order in which rules are told that one plan breaks: as they are listed, but an error before a
-/// deadline, since the deadline is often a consequence.
+/// The order in which rules are told that one plan breaks: as they are listed, but for those that are told
+/// last.
 std::size_t rank_of(std::string_view name)
 {
     const auto all = invariants();
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const invariant& i) { return i.name == name; });
     const auto place = static_cast<std::size_t>(found - all.begin());
-    return name == "honours_timeout" ? all.size() : place;
+    return traits_of(name).told_last ? all.size() : place;
 }
 
 /// The operation at which the last thing of the plan went wrong; null where nothing did, or at none.

@@ -93,6 +93,7 @@ struct rule : invariant
     std::uint8_t speaks_of = anything;
     /// What it also judges: what went wrong there had come right in the end, and leaves nothing in its wake.
     void (*judge_repaired)(const evidence&, std::vector<violation>&) = nullptr;
+    detail::rule_traits traits = {};
 };
 
 constexpr std::uint8_t any_wake = first_cause | thrown_out | timeout;
@@ -117,7 +118,7 @@ constexpr rule table[] = {
          "client that waits for its turn is not left asleep while a resource is idle or a slot free, and "
          "goes when it is cancelled",
          detail::judge_completes},
-        first_cause, escape, false, true, anything, detail::judge_waits_in_vain},
+        first_cause, escape, false, true, anything, detail::judge_waits_in_vain, {.about_waiting = true}},
     {{"expectation",
          "no check of the test itself fails inside the run: an `EXPECT_*`, a mock's expectation, "
          "`MISHAP_REQUIRE`; a handler of `from_callback` is called once",
@@ -168,7 +169,8 @@ constexpr rule table[] = {
     {{"honours_timeout",
          "a bounded phase that does not end by itself is given up at its deadline, not before, and with a "
          "timeout error",
-         detail::judge_honours_timeout},
+         detail::judge_honours_timeout, first_cause | thrown_out, false, false, anything,
+         {.about_waiting = true, .told_last = true}},
         timeout},
     {{"preserves_error", "the error that the caller sees is the first one, by identity",
          detail::judge_preserves_error},
@@ -222,6 +224,13 @@ bool has_name(const invariant& i, std::string_view name) { return i.name == name
 } // namespace
 
 std::span<const invariant> invariants() noexcept { return registry(); }
+
+detail::rule_traits detail::traits_of(std::string_view name) noexcept
+{
+    const auto found =
+        std::find_if(std::begin(table), std::end(table), [&](const rule& r) { return has_name(r, name); });
+    return found == std::end(table) ? rule_traits() : found->traits;
+}
 
 std::span<const invariant> detail::invariants_between_runs() noexcept { return between_runs; }
 

@@ -4,6 +4,10 @@
 
 #include <mishap/invariant.hpp>
 
+#include <span>
+#include <string_view>
+#include <vector>
+
 namespace mishap::detail {
 
 using violations = std::vector<violation>;
@@ -39,6 +43,18 @@ void judge_honours_timeout(const evidence&, violations&);
 void judge_preserves_error(const evidence&, violations&);
 void judge_swallows_no_error(const evidence&, violations&);
 void judge_invents_no_error(const evidence&, violations&);
+
+/// What else the table knows of a rule.
+struct rule_traits
+{
+    /// It speaks of somebody that waits too long, or for ever.
+    bool about_waiting = false;
+    /// Of several rules that one plan breaks it is told last: often its violation is a consequence.
+    bool told_last = false;
+};
+
+/// Complexity: linear in the rules. Of a user's rule, nothing is known.
+rule_traits traits_of(std::string_view name) noexcept;
 
 /// Rules that are judged on several runs, by campaigns: they have names, but no function here.
 std::span<const invariant> invariants_between_runs() noexcept;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "explore/obligations.hpp"
+#include "invariant/invariants.hpp"
 #include "vocabulary/causes.hpp"
 #include "vocabulary/printable.hpp"
 
@@ -212,8 +213,8 @@ std::string file_line(const std::string& file, const std::string& replay_command
 std::string known_defect(const run_result& run, const violation& v)
 {
     const trace& happened = run.trace;
-    const bool waits = v.invariant == "completes" || v.invariant == "honours_timeout";
-    if (!waits || v.lane < 0 || static_cast<std::size_t>(v.lane) >= happened.outcomes.size())
+    if (!detail::traits_of(v.invariant).about_waiting || v.lane < 0 ||
+        static_cast<std::size_t>(v.lane) >= happened.outcomes.size())
         return {};
     const outcome& client = happened.outcomes[static_cast<std::size_t>(v.lane)];
     const index until = client.stuck != none ? client.stuck : client.ended;
