@@ -282,8 +282,11 @@ void last_stages::let_abandoned_go()
 void last_stages::judge_what_is_left()
 {
     handlers& executors = world_.handlers_;
-    if (executors.asio_has_work())
+    bool asio_has_work = executors.asio_has_work();
+    if (asio_has_work) {
         world_.poll_reactor();
+        asio_has_work = executors.asio_has_work();
+    }
     executors.list_work(world_.record_->stray_work);
     if (executors.has_abandoned_work())
         let_abandoned_go();
@@ -291,7 +294,7 @@ void last_stages::judge_what_is_left()
     // A socket's wait is work of its client's, or of a peer's.
     const bool has_sockets = world_.connections_ && world_.connections_->in_use();
     world_.record_->stray_reactor =
-        executors.asio_has_work() && !executors.has_abandoned_work() && !has_sockets;
+        asio_has_work && !executors.has_abandoned_work() && !has_sockets;
     world_.record_.add(stage::judged);
     world_.end_peers();
 }

@@ -6,20 +6,26 @@
 #include "shared/with_deadline.hpp"
 
 #include <mishap/error.hpp>
+#include <mishap/network.hpp>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/system/errc.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <exception>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace {
@@ -336,5 +342,64 @@ const registration reads_until_aborted{{.invariant = "no_stray_work",
             });
     },
     .kinds = {mishap::fault::fail("io_error")}}};
+
+const registration tells_of_what_failed_first{{.invariant = "preserves_error",
+    .wrong = "tells_of_the_close_that_failed_last",
+    .twin = "tells_of_the_close_that_failed_first",
+    .promises = patient,
+    .run = [](environment& env, bool wrong) -> awaitable<void> {
+        std::exception_ptr told;
+        const auto note = [&](std::exception_ptr error) {
+            if (!told) {
+                told = std::move(error);
+                return;
+            }
+            if (wrong)
+                std::swap(told, error);
+            env.report(error);
+        };
+        mock_resource lease("lease");
+        co_await lease.create();
+        try {
+            co_await lease.close();
+        } catch (...) {
+            note(std::current_exception());
+        }
+        mock_resource session("session");
+        bool created = false;
+        try {
+            co_await session.create();
+            created = true;
+            co_await env.body()(session);
+        } catch (...) {
+            note(std::current_exception());
+        }
+        try {
+            if (created)
+                co_await session.close();
+        } catch (...) {
+            note(std::current_exception());
+        }
+        if (told)
+            std::rethrow_exception(told);
+    },
+    .kinds = {mishap::fault::fail("io_error"), mishap::fault::fail("value_error")}}};
+
+const registration says_what_its_peer_said{{.invariant = "invents_no_error",
+    .wrong = "is_refused_before_it_has_heard_from_its_peer",
+    .twin = "passes_on_the_refusal_of_its_peer",
+    .promises = {.time = {.unbounded = {phase::create, phase::close, phase::other}}},
+    .run = [](environment& env, bool wrong) -> awaitable<void> {
+        env.network().play("10.9.0.1:80", "expect hello\\n\nreply no\\n\nclose\n");
+        asio::ip::tcp::socket peer(env.executor());
+        co_await peer.async_connect({asio::ip::make_address("10.9.0.1"), 80}, asio::use_awaitable);
+        std::string reply = "hello\n";
+        co_await asio::async_write(peer, asio::buffer(reply), asio::use_awaitable);
+        reply.clear();
+        if (!wrong)
+            co_await asio::async_read_until(peer, asio::dynamic_buffer(reply), '\n', asio::use_awaitable);
+        throw std::runtime_error("the peer refused");
+    },
+    .kinds = {mishap::fault::fail("connection_reset")}}};
 
 } // namespace
