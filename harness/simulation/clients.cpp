@@ -3,7 +3,6 @@
 
 #include "awaited.hpp"
 #include "executor.hpp"
-#include "leave_with.hpp"
 #include "misuse.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -55,6 +54,8 @@ void clients::begin(
     record_.running = has_adapter_ ? background_lane : 0;
     outcome& mine = has_adapter_ ? record_->adapter : record_->outcomes.emplace_back();
     mine.started = record_.add(event_kind::client_started, record_.running, 0);
+    if (!has_adapter_)
+        left_.resize(1);
     auto& signal = has_adapter_ ? adapter_signal_ : signals_.emplace_back();
     const acting_as start(record_.causes, {origin::start, mine.started}, false);
     asio::co_spawn(asio::any_io_executor(executor(handlers_, record_.running)), run_adapter(run, handed_out),
@@ -62,6 +63,8 @@ void clients::begin(
             if (!has_adapter_)
                 return ended(0, std::move(error));
             adapter_ended_ = true;
+            if (!error)
+                error = std::move(left_adapter_);
             record_->adapter.ending = error ? ending::threw : ending::returned;
             record_->adapter.error = std::move(error);
             record_->adapter.ended = record_.add(event_kind::client_ended, background_lane, none);
@@ -71,6 +74,8 @@ void clients::begin(
 void clients::end() noexcept
 {
     signals_.clear();
+    left_.clear();
+    left_adapter_ = nullptr;
     objects_.clear();
     serve_ = nullptr;
 }
@@ -91,14 +96,11 @@ awaitable<void> clients::run_adapter(const adapter& run, environment& handed_out
     co_await asio::this_coro::reset_cancellation_state(asio::enable_total_cancellation());
     if (!has_adapter_)
         record_->outcomes[0].began = static_cast<std::uint32_t>(record_->steps);
-    // Nobody here has anything to do with what leaves the adapter.
+    // What leaves it is handed over without a throw.
     awaited running(run(handed_out));
     const auto its_end = running.end();
     co_await its_end;
-    if (std::exception_ptr error = running.take_error()) {
-        const leave_with failing(std::move(error));
-        co_await failing;
-    }
+    (has_adapter_ ? left_adapter_ : left_.front()) = running.take_error();
 }
 
 awaitable<void> clients::serve(std::function<awaitable<void>(client&)> one)
@@ -156,6 +158,8 @@ void clients::start(std::size_t which)
 {
     while (signals_.size() <= which)
         signals_.emplace_back();
+    if (left_.size() <= which)
+        left_.resize(which + 1);
     while (objects_.size() <= which)
         objects_.emplace_back(world_, static_cast<int>(objects_.size()));
     ++running_;
@@ -176,10 +180,7 @@ awaitable<void> clients::serve_one(std::size_t which)
     awaited served(serve_(objects_[which]));
     const auto its_end = served.end();
     co_await its_end;
-    if (std::exception_ptr error = served.take_error()) {
-        const leave_with failing(std::move(error));
-        co_await failing;
-    }
+    left_[which] = served.take_error();
 }
 
 void clients::ended(std::size_t which, std::exception_ptr error)
@@ -187,6 +188,8 @@ void clients::ended(std::size_t which, std::exception_ptr error)
     outcome& mine = record_->outcomes[which];
     if (mine.ending == ending::abandoned)
         return;
+    if (!error)
+        error = std::move(left_[which]);
     if (mine.ending == ending::running)
         mine.ending = error ? ending::threw : ending::returned;
     mine.error = std::move(error);

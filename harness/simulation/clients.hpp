@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -123,6 +124,8 @@ private:
     std::vector<lane_state> lanes_;
     std::deque<boost::asio::cancellation_signal> signals_;
     boost::asio::cancellation_signal adapter_signal_;
+    std::vector<std::exception_ptr> left_; ///< what left each client's coroutine
+    std::exception_ptr left_adapter_;
     std::deque<client> objects_;
     std::function<awaitable<void>(client&)> serve_;
     task clients_done_;
