@@ -170,7 +170,7 @@ constexpr rule table[] = {
          "a bounded phase that does not end by itself is given up at its deadline, not before, and with a "
          "timeout error",
          detail::judge_honours_timeout},
-        timeout, first_cause | thrown_out, false, false, anything,
+        timeout, first_cause | thrown_out, false, false, anything, nullptr,
         {.about_waiting = true, .told_last = true}},
     {{"preserves_error", "the error that the caller sees is the first one, by identity",
          detail::judge_preserves_error},
