@@ -31,6 +31,7 @@ install(FILES
     "${PROJECT_BINARY_DIR}/package/mishapConfig.cmake"
     "${PROJECT_BINARY_DIR}/package/mishapConfigVersion.cmake"
     "${CMAKE_CURRENT_LIST_DIR}/mishap_scenarios.cmake"
+    "${CMAKE_CURRENT_LIST_DIR}/mishap_fuzzer.cmake"
     "${CMAKE_CURRENT_LIST_DIR}/mishap_scenario_names.cmake"
     "${CMAKE_CURRENT_LIST_DIR}/mishap_scenario_tests.cmake"
     "${CMAKE_CURRENT_LIST_DIR}/mishap_yaml_cpp.cmake"

@@ -159,6 +159,13 @@ void campaign::check_settings(const fault_plan& all) const
     }
 }
 
+std::uint32_t campaign::operations_of(const fault_plan& plan)
+{
+    const auto& all = runner_.run(plan).trace.operations;
+    return static_cast<std::uint32_t>(std::count_if(all.begin(), all.end(),
+        [](const operation_record& op) { return op.started != none && !op.in_probe; }));
+}
+
 bool campaign::reads(const std::string& setting, const std::string& value)
 {
     fault_plan only;

@@ -65,6 +65,9 @@ public:
     /// Errors: throws `misuse_error` for a setting that nobody ever asked for.
     campaign_result finish();
 
+    /// How many operations a run of that plan starts. The run is neither judged nor counted.
+    std::uint32_t operations_of(const fault_plan&);
+
     /// Whether the manager asks for a setting of that name; tries it with that value.
     bool reads(const std::string& setting, const std::string& value);
 
@@ -105,7 +108,8 @@ private:
 };
 
 /// The runs of a sweep, and those of a random campaign.
-void sweep_into(campaign&, const sweep_options&);
+/// `prunes`: a run that was seen before is not followed further.
+void sweep_into(campaign&, const sweep_options&, bool prunes = true);
 void draw_into(campaign&, const random_options&);
 
 } // namespace mishap::detail

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "campaign.hpp"
 
+#include "fault/plan_words.hpp"
+#include "vocabulary/mix.hpp"
+#include "vocabulary/printable.hpp"
+
 #include <mishap/input_error.hpp>
 #include <mishap/rapidcheck.hpp>
 
@@ -13,6 +17,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <string_view>
 
@@ -133,6 +138,21 @@ void draw_deviations(fault_plan& plan, const std::vector<operation_id>& reached,
     }
 }
 
+/// What a schedule finds, and how likely that is.
+std::string about_schedule(const drawn_schedule& s, std::uint32_t clients)
+{
+    if (clients < 2)
+        return fmt::format(", scheduled by {}, which changes nothing: there is one client", to_string(s));
+    if (s.kind != schedule_kind::pct)
+        return fmt::format(", scheduled by {}", to_string(s));
+    // The bound of Burckhardt et al. (2010), of clients as threads and operations as their steps.
+    const double runs = clients * std::pow(std::max(s.operations, 1u), s.depth - 1);
+    return fmt::format(
+        ", scheduled by {}: what depends on {} comes up in one run of {:.0f} at least, with {} "
+        "clients and {} operations",
+        to_string(s), detail::counted(s.depth, "ordering"), runs, clients, s.operations);
+}
+
 struct parameters
 {
     std::uint64_t seed;
@@ -202,6 +222,18 @@ void detail::draw_into(campaign& campaign, const random_options& asked)
     if (options.kinds.empty() && campaign.promises().work.abandonable)
         options.abandon = options.deviate = true;
     const parameters p = read_parameters(options);
+    drawn_schedule& schedule = options.schedule;
+    const bool is_scheduled = schedule.kind != schedule_kind::fifo;
+    if (schedule.kind == schedule_kind::pct) {
+        if (schedule.depth == 0 || schedule.depth > detail::depth_max)
+            throw input_error(
+                fmt::format("pct needs a depth from 1 to {}, such as pct 3", detail::depth_max));
+        fault_plan calm;
+        calm.settings = options.settings;
+        calm.invalid_settings = options.invalid_settings;
+        calm.clients = options.clients;
+        schedule.operations = campaign.operations_of(calm);
+    }
     const auto plans = arbitrary_plan(options.kinds);
     rc::Random random(p.seed);
     std::vector<operation_id> reached; // by the run before
@@ -215,6 +247,10 @@ void detail::draw_into(campaign& campaign, const random_options& asked)
         plan.step_cost = options.step_cost;
         plan.clients = options.clients;
         draw_clients(plan, campaign.promises(), options);
+        if (is_scheduled) {
+            plan.schedule = schedule;
+            plan.schedule->seed = plan.lazy ? detail::mix(plan.lazy->seed, 0) : drawn;
+        }
         if (options.deviate)
             draw_deviations(plan, reached, plan.lazy ? plan.lazy->seed : drawn);
         // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
@@ -237,6 +273,9 @@ void detail::draw_into(campaign& campaign, const random_options& asked)
     campaign.result().covered =
         fmt::format("{} plans drawn with seed {}{}", lost < lost_max ? p.cases : drawn, p.seed,
             options.deviate ? ", with deviations of the schedule" : "");
+    if (is_scheduled)
+        campaign.result().covered += about_schedule(
+            schedule, options.clients != 0 ? options.clients : campaign.promises().default_clients());
     if (lost >= lost_max)
         campaign.result().covered +=
             fmt::format("; stopped after {} runs that had to be left where they stood", lost);

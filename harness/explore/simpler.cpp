@@ -88,6 +88,7 @@ public:
 
     std::vector<fault_plan> list()
     {
+        first_come_first_served();
         for (std::size_t i = 0; i < plan_.perturbations.size(); ++i) {
             fault_plan without = plan_;
             without.perturbations.erase(without.perturbations.begin() + static_cast<std::ptrdiff_t>(i));
@@ -115,6 +116,33 @@ private:
         how(changed.perturbations[which]);
         if (!(changed.perturbations[which] == plan_.perturbations[which]))
             add(std::move(changed));
+    }
+
+    /// Without the schedule that was drawn; without any deviation, and without each half of many.
+    void first_come_first_served()
+    {
+        if (plan_.schedule) {
+            fault_plan without = plan_;
+            without.schedule.reset();
+            add(std::move(without));
+        }
+        std::vector<std::size_t> held;
+        for (std::size_t i = 0; i < plan_.perturbations.size(); ++i)
+            if (plan_.perturbations[i].yields())
+                held.push_back(i);
+        const auto leave_out = [&](std::size_t from, std::size_t to) {
+            fault_plan without = plan_;
+            while (to-- > from)
+                without.perturbations.erase(
+                    without.perturbations.begin() + static_cast<std::ptrdiff_t>(held[to]));
+            add(std::move(without));
+        };
+        if (held.size() > 1)
+            leave_out(0, held.size());
+        if (held.size() > 3) {
+            leave_out(0, held.size() / 2);
+            leave_out(held.size() / 2, held.size());
+        }
     }
 
     /// An outage: one failure or cancellation in its place, or fewer failures.
@@ -216,6 +244,9 @@ private:
     void interrupt_plainly(std::size_t which)
     {
         const perturbation& p = plan_.perturbations[which];
+        if (const deviation* held = p.yields(); held && held->steps > 1)
+            for (const std::uint32_t fewer : {1u, held->steps / 2, held->steps - 1})
+                change(which, [&](perturbation& one) { std::get<deviation>(one.what).steps = fewer; });
         const interruption* struck = p.interrupts();
         if (!struck)
             return;
@@ -270,6 +301,7 @@ burden burden_of(const fault_plan& plan, const contract& promises)
     burden sum;
     sum.comings = static_cast<std::uint32_t>(plan.arrivals.size()) + plan.sequential + plan.relay;
     sum.clients = plan.clients;
+    sum.perturbations += plan.schedule ? 8 : 0; // nobody can read one
     for (const perturbation& p : plan.perturbations) {
         sum.perturbations += p.repeats() ? outage(p) : 1;
         sum.lanes += weight(p.at.lane);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "campaign.hpp"
 #include "menu.hpp"
+#include "seen.hpp"
 
+#include "simulation/scheduler.hpp"
 #include "vocabulary/printable.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
@@ -18,8 +21,9 @@ namespace {
 class sweeper
 {
 public:
-    sweeper(detail::campaign& campaign, const sweep_options& options, const contract& promises)
-        : campaign_(campaign), options_(options), promises_(promises), menu_(options, promises)
+    sweeper(detail::campaign& campaign, const sweep_options& options, const contract& promises, bool prunes)
+        : campaign_(campaign), options_(options), promises_(promises), prunes_(prunes),
+          menu_(options, promises)
     {}
 
     void sweep()
@@ -32,7 +36,7 @@ public:
         plan.arrivals = options_.arrivals;
         if ((promises_.serves_clients() || options_.clients > 1) && clients() > 1)
             visit_in_turns(plan);
-        visit(plan, 0, options_.perturbations, nullptr);
+        visit(plan, 0, {options_.perturbations, options_.preemptions}, nullptr);
         if (options_.perturbations == 0)
             campaign_.wants_no_faults();
     }
@@ -48,6 +52,9 @@ public:
         std::string text = fmt::format("{} plan{} of at most {}{}",
             complete ? "complete: every" : "incomplete:", complete ? "" : "s",
             detail::counted(options_.perturbations, "perturbation"), menu_.beyond_the_default());
+        if (options_.preemptions != 0)
+            text += fmt::format(
+                ", under schedules of at most {}", detail::counted(options_.preemptions, "preemption"));
         if (bounded_)
             text += lost_ >= detail::lost_max
                         ? fmt::format("; stopped after {} runs that had to be left where they stood", lost_)
@@ -76,7 +83,7 @@ private:
         const auto visit_within = [&](unsigned share) {
             const std::uint64_t used = campaign_.result().runs;
             runs_max_ = used + (options_.runs_max - std::min(used, options_.runs_max)) / share;
-            visit(plan, 0, options_.perturbations, nullptr);
+            visit(plan, 0, {options_.perturbations, 0}, nullptr);
             runs_max_ = options_.runs_max;
         };
         plan.arrivals.clear();
@@ -123,10 +130,28 @@ private:
         return options_.clients != 0 ? options_.clients : promises_.default_clients();
     }
 
+    /// How many more there may be.
+    struct budget
+    {
+        unsigned perturbations;
+        unsigned preemptions;
+
+        bool is_empty() const noexcept { return perturbations == 0 && preemptions == 0; }
+    };
+
+    /// What whoever added the last perturbation learns of the run.
+    struct run_seen
+    {
+        /// When the run woke up while that kept its operation under way, from its start.
+        std::vector<duration> instants = {};
+        std::uint64_t hash = 0;
+    };
+
     /// What a sweep keeps of a run.
     struct outlook
     {
         bool ends_here = false;
+        std::uint64_t hash = 0;
         std::optional<trace> diverged = {}; ///< what came before the new fault is not as in the parent's run
         detail::places where = {};
         std::vector<detail::menu::outage> outages = {};
@@ -135,10 +160,11 @@ private:
         std::vector<duration> instants = {};
     };
 
-    outlook look(const run_result& done, const fault_plan& plan, index from, unsigned left,
-        const detail::place* branch)
+    outlook look(
+        const run_result& done, const fault_plan& plan, index from, budget left, const detail::place* branch)
     {
         outlook ahead;
+        ahead.hash = done.trace.hash;
         if (branch && !branch->boundary) {
             const auto& ops = done.trace.operations;
             const bool same = std::any_of(ops.begin(), ops.end(), [&](const operation_record& op) {
@@ -168,12 +194,19 @@ private:
             ahead.instants = instants_of(done.trace, branch->id);
         limited_ += done.violates("livelock");
         lost_ += done.trace.cut_off != none;
-        ahead.ends_here = left == 0;
+        ahead.ends_here = left.is_empty();
         if (ahead.ends_here)
             return ahead;
+        // What was seen before has children that were seen before.
+        if (prunes_ && !after_gap_ && seen_.covers(done, plan, from, left.perturbations, left.preemptions)) {
+            ahead.ends_here = true;
+            ++campaign_.result().pruned;
+            return ahead;
+        }
         ahead.where = detail::list_places(
             done.trace, plan, promises_, from, options_.occurrences_max, menu_.interrupts(), ahead.arrival);
-        ahead.outages = menu_.outages(plan, done.trace, from, ahead.arrival);
+        if (left.perturbations != 0)
+            ahead.outages = menu_.outages(plan, done.trace, from, ahead.arrival);
         return ahead;
     }
 
@@ -205,9 +238,8 @@ private:
     }
 
     /// Runs a plan, then every plan that adds one perturbation at or after `from` in this run's own trace;
-    /// from `none`, at or after the arrival of the last client. Returns at which instants the run woke up
-    /// while the last perturbation kept its operation under way.
-    std::vector<duration> visit(fault_plan& plan, index from, unsigned left, const detail::place* branch)
+    /// from `none`, at or after the arrival of the last client.
+    run_seen visit(fault_plan& plan, index from, budget left, const detail::place* branch)
     {
         if (campaign_.nondeterministic())
             return {};
@@ -215,7 +247,7 @@ private:
             bounded_ = true;
             return {};
         }
-        const outlook ahead =
+        outlook ahead =
             campaign_.run(plan, [&](const run_result& done) { return look(done, plan, from, left, branch); });
         if (ahead.diverged) {
             if (campaign_.repeats(plan, *ahead.diverged))
@@ -225,8 +257,18 @@ private:
             return {};
         }
         if (ahead.ends_here)
-            return ahead.instants;
+            return {std::move(ahead.instants), ahead.hash};
         repeated_ = repeated_ || ahead.where.repeated;
+        if (left.perturbations != 0)
+            perturb(plan, left, ahead);
+        if (left.preemptions != 0)
+            for (const detail::place& here : ahead.where.all)
+                preempt(plan, left, here, ahead.hash);
+        return {std::move(ahead.instants), ahead.hash};
+    }
+
+    void perturb(fault_plan& plan, budget left, const outlook& ahead)
+    {
         const bool first = plan.perturbations.empty();
         const auto is_early = [&](const detail::place& here) {
             return first && after_gap_ && here.position < ahead.arrival;
@@ -238,7 +280,7 @@ private:
             const index next = is_early(here)            ? none
                                : more.front().is_fault() ? here.position + 1
                                                          : here.position;
-            auto instants = visit(plan, next, left - 1, &here);
+            auto instants = visit(plan, next, {left.perturbations - 1, left.preemptions}, &here).instants;
             plan.perturbations.resize(before);
             return instants;
         };
@@ -256,13 +298,44 @@ private:
                 for (const perturbation& one : menu_.choices_at(here, instants, plan))
                     add({one}, here);
         }
-        return ahead.instants;
+    }
+
+    /// Holds one more operation back: until nothing else is ready, and, where that makes a difference, until
+    /// each other lane has taken a step, two steps, and so on, as long as that is sooner.
+    void preempt(fault_plan& plan, budget left, const detail::place& here, std::uint64_t parent)
+    {
+        const auto is_held = [&](const perturbation& p) { return p.yields() && p.at == here.id; };
+        if (here.boundary || here.blocking || clients() < 2 ||
+            std::any_of(plan.perturbations.begin(), plan.perturbations.end(), is_held))
+            return;
+        const auto hold = [&](lane first, std::uint32_t steps) {
+            plan.perturbations.push_back({.at = here.id, .what = deviation{.first = first, .steps = steps}});
+            const std::uint64_t hash =
+                visit(plan, here.position, {left.perturbations, left.preemptions - 1}, &here).hash;
+            plan.perturbations.pop_back();
+            return hash;
+        };
+        const lane any = here.id.lane == 0 ? lane(1) : lane(0);
+        const std::uint64_t longest = hold(any, detail::until_nothing_is_ready);
+        if (longest == parent)
+            return;
+        constexpr std::uint32_t steps_max = 64;
+        for (lane first = 0; static_cast<std::uint32_t>(first) < clients(); ++first) {
+            if (first == here.id.lane)
+                continue;
+            std::uint32_t steps = 1;
+            while (steps <= steps_max && !bounded_ && hold(first, steps) != longest)
+                ++steps;
+            bounded_ = bounded_ || steps > steps_max;
+        }
     }
 
     detail::campaign& campaign_;
     const sweep_options& options_;
     const contract& promises_;
+    bool prunes_;
     detail::menu menu_;
+    detail::seen_runs seen_;
     std::uint64_t runs_max_ = options_.runs_max;
     bool after_gap_ = false; ///< the last client comes later than all others
     duration tick_{0};       ///< of what goes on in the background meanwhile
@@ -275,11 +348,11 @@ private:
 
 } // namespace
 
-void detail::sweep_into(campaign& into, const sweep_options& options)
+void detail::sweep_into(campaign& into, const sweep_options& options, bool prunes)
 {
     const contract& promises = into.promises();
     into.require(options.require);
-    sweeper all(into, options, promises);
+    sweeper all(into, options, promises, prunes);
     bool complete = true;
     std::string also;
     // What three things going wrong find where there are two of something, one finds where there is only one.
@@ -291,7 +364,7 @@ void detail::sweep_into(campaign& into, const sweep_options& options)
         sweep_options alone = options;
         alone.settings.insert_or_assign("capacity", std::to_string(*of_one.capacity.resources));
         alone.runs_max = options.runs_max / 3;
-        sweeper small(into, alone, of_one);
+        sweeper small(into, alone, of_one, prunes);
         small.sweep();
         complete = small.is_complete();
         also = complete ? "; with a capacity of 1, too" : "; with a capacity of 1, too, as far as it went";
@@ -303,12 +376,39 @@ void detail::sweep_into(campaign& into, const sweep_options& options)
     result.untried = all.untried();
 }
 
-campaign_result sweep(const manager& under_test, const sweep_options& options)
+namespace {
+
+campaign_result sweep_once(const manager& under_test, const sweep_options& options, bool prunes)
 {
     detail::campaign campaign(under_test, options.contract, options.limits, options.name, options.invariants);
     if (!campaign.replayed())
-        detail::sweep_into(campaign, options);
+        detail::sweep_into(campaign, options, prunes);
     return campaign.finish();
+}
+
+std::vector<std::string> bugs_of(const campaign_result& result)
+{
+    std::vector<std::string> bugs;
+    for (const counterexample& c : result.counterexamples)
+        bugs.push_back(fmt::format("{} under {}", c.invariant, to_string(c.minimal.fired)));
+    return bugs;
+}
+
+} // namespace
+
+campaign_result sweep(const manager& under_test, const sweep_options& options)
+{
+    campaign_result result = sweep_once(under_test, options, true);
+    if (!options.check_pruning || result.replayed)
+        return result;
+    campaign_result whole = sweep_once(under_test, options, false);
+    const std::string figures = fmt::format("{} runs with pruning, {} without", result.runs, whole.runs);
+    if (const auto some = bugs_of(result), all = bugs_of(whole); some != all)
+        whole.invalid = fmt::format("pruning changed what was found ({}): with it {}; without it {}", figures,
+            fmt::join(some, "; "), fmt::join(all, "; "));
+    else
+        whole.covered += fmt::format("; pruning changes nothing: {}", figures);
+    return whole;
 }
 
 } // namespace mishap

@@ -19,7 +19,7 @@ perturbation told_singly(const operation_record& op)
 
 } // namespace
 
-void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fired)
+void collect_fired(const trace& happened, const fault_plan& plan, bool any_order, fault_plan& fired)
 {
     constexpr std::size_t singly_max = 8;
     const std::size_t nothing = plan.perturbations.size();
@@ -52,6 +52,7 @@ void collect_fired(const trace& happened, const fault_plan& plan, fault_plan& fi
     fired.arrivals = plan.arrivals;
     std::erase_if(fired.arrivals, [&](const auto& one) { return clients == 1 || one.first >= clients; });
     fired.lazy.reset();
+    fired.schedule = any_order ? plan.schedule : std::nullopt;
     fired.step_cost = plan.step_cost;
     fired.settings = plan.settings;
     fired.invalid_settings = plan.invalid_settings;

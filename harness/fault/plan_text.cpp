@@ -116,6 +116,8 @@ lazy_faults parse_lazy(const word& arguments)
     return lazy;
 }
 
+constexpr std::string_view schedule_words[] = {"fifo", "random", "pct"};
+
 perturbation parse_perturbation(const word& w)
 {
     const auto equals = w.text.find('=');
@@ -258,11 +260,83 @@ std::string to_string(const fault_plan& plan)
         words.push_back(fmt::format("step_cost({})", to_string(plan.step_cost)));
     if (plan.lazy)
         words.push_back(to_word(*plan.lazy));
+    if (plan.schedule && plan.schedule->kind != schedule_kind::fifo)
+        words.push_back(fmt::format("schedule({})", detail::text_of_drawn(*plan.schedule)));
     for (const auto& [name, value] : plan.settings)
         words.push_back(fmt::format("with({}={})", quote(name), quote(value)));
     for (const std::string& name : plan.invalid_settings)
         words.push_back(fmt::format("invalid({})", quote(name)));
     return fmt::format("{}", fmt::join(words, " "));
+}
+
+/// `pct,SEED,DEPTH,OPERATIONS`, `random,SEED`.
+std::string detail::text_of_drawn(const drawn_schedule& s)
+{
+    const std::string_view word = schedule_words[static_cast<std::size_t>(s.kind)];
+    return s.kind == schedule_kind::pct ? fmt::format("{},{:016x},{},{}", word, s.seed, s.depth, s.operations)
+                                        : fmt::format("{},{:016x}", word, s.seed);
+}
+
+drawn_schedule detail::parse_drawn(const word& arguments)
+{
+    const auto parts = split_at(arguments.text, ',', arguments.offset);
+    const bool is_pct = parts[0].text == "pct";
+    if ((!is_pct && parts[0].text != "random") || parts.size() != (is_pct ? 4u : 2u))
+        throw input_error(
+            fmt::format("'schedule({})' is no schedule that was drawn: random and a seed, or pct, a seed, a "
+                        "depth and a number of operations",
+                arguments.text),
+            arguments.offset);
+    drawn_schedule drawn{.kind = is_pct ? schedule_kind::pct : schedule_kind::random};
+    drawn.seed = parse_number<std::uint64_t>(parts[1].text, parts[1].offset, 16);
+    if (is_pct) {
+        drawn.depth = parse_number<std::uint32_t>(parts[2].text, parts[2].offset);
+        drawn.operations = parse_number<std::uint32_t>(parts[3].text, parts[3].offset);
+        if (drawn.depth == 0 || drawn.depth > depth_max)
+            throw input_error(
+                fmt::format("'{}' is no depth: 1 to {}", parts[2].text, depth_max), parts[2].offset);
+    }
+    return drawn;
+}
+
+std::string to_string(const drawn_schedule& s)
+{
+    const std::string word(schedule_words[static_cast<std::size_t>(s.kind)]);
+    return s.kind == schedule_kind::pct ? fmt::format("{} {}", word, s.depth) : word;
+}
+
+detail::asked_schedule detail::parse_schedule(std::string_view text, bool of_sweep)
+{
+    const auto space = std::min(text.find(' '), text.size());
+    const std::string_view name = text.substr(0, space);
+    const std::string_view number = text.substr(std::min(space + 1, text.size()));
+    const std::vector<std::string> known = of_sweep ? std::vector<std::string>{"fifo", "all"}
+                                                    : std::vector<std::string>{"fifo", "random", "pct"};
+    if (std::find(known.begin(), known.end(), name) == known.end())
+        throw input_error(of_sweep && (name == "random" || name == "pct")
+                              ? fmt::format("a schedule '{}' is drawn, so it is one of random campaigns; a "
+                                            "sweep takes fifo, or all 2",
+                                    name)
+                          : name == "all" ? std::string("every schedule is what a sweep tries; a random "
+                                                        "campaign takes fifo, random, or pct 3")
+                                          : unknown_word("schedule", name, known));
+    asked_schedule asked;
+    if (name == "all" || name == "pct") {
+        const unsigned most = name == "all" ? 8 : depth_max;
+        const auto given = number.empty() ? 0u : parse_number<unsigned>(number, space + 1);
+        if (given == 0 || given > most)
+            throw input_error(
+                fmt::format("'{}' needs a number from 1 to {}, such as {} 2", name, most, name), space);
+        if (name == "all")
+            asked.preemptions = given;
+        else
+            asked.drawn = {.kind = schedule_kind::pct, .depth = given};
+    } else if (space != text.size()) {
+        throw input_error(fmt::format("'{}' takes no number", name), space);
+    } else if (name == "random") {
+        asked.drawn.kind = schedule_kind::random;
+    }
+    return asked;
 }
 
 fault_plan parse_plan(std::string_view line)
@@ -318,6 +392,11 @@ fault_plan parse_plan(std::string_view line)
                 throw input_error(
                     fmt::format("'{}' is there twice: a plan has one random part", w.text), w.offset);
             plan.lazy = parse_lazy(*lazy);
+        } else if (const auto drawn = arguments_of(w, "schedule")) {
+            if (plan.schedule)
+                throw input_error(
+                    fmt::format("'{}' is there twice: a plan has one schedule", w.text), w.offset);
+            plan.schedule = detail::parse_drawn(*drawn);
         } else {
             const perturbation p = parse_perturbation(w);
             if (plan.find(p.at))

@@ -20,6 +20,9 @@ namespace mishap::detail {
 /// The maximum number of clients.
 inline constexpr std::uint32_t clients_max = 100;
 
+/// The maximum depth of a schedule.
+inline constexpr std::uint32_t depth_max = 16;
+
 /// A part of a line, and where it begins.
 struct word
 {
@@ -67,6 +70,22 @@ lane parse_client(std::string_view text, std::size_t offset);
 /// What the body does at an operation of its own, such as `fail io_error after session.query#2` or, in a
 /// plan, `fail(io_error after session.query#2)`; nothing where the text names no such operation.
 std::optional<perturbation> parse_body_failure(std::string_view text, lane of_body);
+
+/// `pct,SEED,DEPTH,OPERATIONS` or `random,SEED`, as a plan's line has it in brackets.
+std::string text_of_drawn(const drawn_schedule&);
+drawn_schedule parse_drawn(const word& arguments);
+
+/// How a campaign schedules its runs, as somebody asks for it.
+struct asked_schedule
+{
+    drawn_schedule drawn;
+    unsigned preemptions = 0;
+};
+
+/// `fifo` or `all 2` for a sweep; `fifo`, `random` or `pct 3` for a random campaign.
+///
+/// Errors: throws `input_error` for anything else.
+asked_schedule parse_schedule(std::string_view text, bool of_sweep);
 
 /// In which of the two notations something is written.
 enum class notation

@@ -19,8 +19,9 @@ namespace {
 bool is_terminal(const trace& happened, index struck)
 {
     const auto& strikes = happened.strikes;
-    const auto which = std::find_if(
-        strikes.begin(), strikes.end(), [&](const strike_record& one) { return one.event == struck; });
+    const auto which = std::find_if(strikes.begin(), strikes.end(), [&](const strike_record& one) {
+        return one.event == struck && one.what.interrupts(); // others are told with the event before them
+    });
     if (which == strikes.end())
         return false;
     const auto* by = std::get_if<interruption>(&which->what.what);

@@ -7,6 +7,7 @@
 #include "scenario_tests.hpp"
 #include "verdicts.hpp"
 
+#include "fault/plan_words.hpp"
 #include "scenario/regressions.hpp"
 #include "simulation/last_words.hpp"
 #include "simulation/misuse.hpp"
@@ -298,13 +299,27 @@ void read_also(const arguments& given, Options& options)
     }
 }
 
+/// `--schedule 'pct 3'`.
+detail::asked_schedule named_schedule(const arguments& given, bool of_sweep)
+{
+    const auto text = given.option("schedule");
+    if (!text)
+        return {};
+    try {
+        return detail::parse_schedule(*text, of_sweep);
+    } catch (const input_error& e) {
+        throw input_error(fmt::format("--schedule: {}", e.what()));
+    }
+}
+
 int sweep_manager(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(
-        std::move(words), {"perturbations", "kinds", "also", "schedule", "require", "runs-max",
-                              "check-pruning", "horizon", "steps-max", "with", "save"});
-    const manager& under_test = named_manager(given);
     sweep_options options;
+    options.check_pruning = std::erase(words, "--check-pruning") != 0;
+    const arguments given(std::move(words), {"perturbations", "kinds", "also", "schedule", "require",
+                                                "runs-max", "horizon", "steps-max", "with", "save"});
+    const manager& under_test = named_manager(given);
+    options.preemptions = named_schedule(given, true).preemptions;
     options.perturbations =
         static_cast<unsigned>(given.number("perturbations", 0, 8).value_or(options.perturbations));
     options.kinds = named_kinds(given);
@@ -321,9 +336,10 @@ int sweep_manager(std::vector<std::string> words, const std::string& program)
 int random_runs(std::vector<std::string> words, const std::string& program)
 {
     const arguments given(std::move(words),
-        {"cases", "seed", "kinds", "also", "require", "horizon", "steps-max", "with", "save"});
+        {"cases", "seed", "kinds", "also", "schedule", "require", "horizon", "steps-max", "with", "save"});
     const manager& under_test = named_manager(given);
     random_options options;
+    options.schedule = named_schedule(given, false).drawn;
     constexpr auto most = std::numeric_limits<std::uint64_t>::max();
     options.cases = given.number("cases", 1, most).value_or(options.cases);
     options.seed = given.number("seed", 0, most);
@@ -417,13 +433,13 @@ const std::vector<command>& commands()
         {"run", "run [FILE|DIR ...] [--save DIR]", "run scenario files; without any, those of this program",
             &run_files},
         {"sweep",
-            "sweep MANAGER [--perturbations N] [--kinds A,B] [--also abandon,deviate] [--require WHAT,...] "
-            "[--runs-max N] "
+            "sweep MANAGER [--perturbations N] [--kinds A,B] [--also abandon,deviate] [--schedule 'all N'] "
+            "[--require WHAT,...] [--runs-max N] [--check-pruning] "
             "[--horizon TIME] [--steps-max N] [--with NAME=VALUE] [--save DIR]",
             "run a manager under every plan of at most N perturbations (default 2)", &sweep_manager},
         {"random",
             "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] "
-            "[--require WHAT,...] [--horizon TIME] "
+            "[--schedule random|'pct D'] [--require WHAT,...] [--horizon TIME] "
             "[--steps-max N] [--with NAME=VALUE] [--save DIR]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"replay", "replay TOKEN [--horizon TIME] [--steps-max N]", "repeat the run of a report", &replay},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "saved.hpp"
 
+#include "fault/plan_words.hpp"
+
 #include <mishap/report.hpp>
 
 #include <mishap/duration.hpp>
@@ -148,6 +150,8 @@ std::string to_scenario(const counterexample& c)
     text += interruptions("cancel", fired, interruption::action::cancel);
     text += interruptions("abandon", fired, interruption::action::abandon);
     std::string schedule, faults;
+    if (fired.schedule)
+        schedule = fmt::format("  - drawn {}\n", detail::text_of_drawn(*fired.schedule));
     for (const perturbation& p : fired.perturbations) {
         if (p.yields())
             schedule += fmt::format("  - run {} before {}{}\n", lane_name(p.yields()->first),

@@ -129,6 +129,17 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
     {"deviate", "true|false", "false",
         "also let every other client take a step before each operation completes",
         [](const value& v, sweep_options& o) { o.deviate = v.flag(); }},
+    {"schedule", "fifo|all BOUND", "fifo",
+        "also every schedule with at most so many preemptions: an operation is held back until another "
+        "client has taken any number of steps, or until nothing else is ready",
+        [](const value& v, sweep_options& o) {
+            o.preemptions = v.parse("a schedule",
+                [](const std::string& text) { return detail::parse_schedule(text, true).preemptions; });
+        }},
+    {"check_pruning", "true|false", "false",
+        "also run what is left out because a run like it was seen before, and fail if that finds anything "
+        "else",
+        [](const value& v, sweep_options& o) { o.check_pruning = v.flag(); }},
     {"occurrences_max", "1..1000000", "16",
         "the maximum number struck of the operations that differ only in their number; more make the result "
         "\"incomplete\"",
@@ -153,6 +164,14 @@ constexpr key_row<random_options> keys_of_random[] = {
         [](const value& v, random_options& o) { o.abandon = v.flag(); }},
     {"deviate", "true|false", "false", "also draw departures from first come, first served",
         [](const value& v, random_options& o) { o.deviate = v.flag(); }},
+    {"schedule", "fifo|random|pct DEPTH", "fifo",
+        "`random` holds one operation in two back, for some steps of another client; `pct 3` gives clients "
+        "priorities that change twice, which finds what depends on three orderings with the likelihood that "
+        "the report names",
+        [](const value& v, random_options& o) {
+            o.schedule = v.parse("a schedule",
+                [](const std::string& text) { return detail::parse_schedule(text, false).drawn; });
+        }},
 };
 
 constexpr key_row<scenario> keys_of_explore[] = {

@@ -189,7 +189,16 @@ void read_abandonments(const reader& at, scenario& into)
 
 void read_schedule(const reader& at, scenario& into)
 {
-    read_some(at, "schedule", [&](const reader& one) { read_deviation(one, into); });
+    read_some(at, "schedule", [&](const reader& one) {
+        constexpr std::string_view drawn = "drawn ";
+        if (!one.node().IsScalar() || !one.node().Scalar().starts_with(drawn))
+            return read_deviation(one, into);
+        if (into.plan.schedule)
+            one.refuse("a run has one schedule that was drawn: remove one");
+        into.plan.schedule = one.parse("a schedule", [&](const std::string& text) {
+            return parse_drawn({std::string_view(text).substr(drawn.size()), drawn.size()});
+        });
+    });
 }
 
 void read_arrivals(const value& at, scenario& into)

@@ -7,9 +7,10 @@
 
 namespace mishap::detail {
 
-void interruptions::begin(const fault_plan& plan)
+void interruptions::begin(const fault_plan& plan, const contract& promises)
 {
     plan_ = &plan;
+    scheduler_.begin(plan, promises);
     strikes_.clear();
     owed_.clear();
     deviations_.clear();
@@ -100,55 +101,111 @@ perturbation interruptions::anchor_now(const interruption& struck) const
 
 bool interruptions::hold(index operation)
 {
-    for (const std::size_t i : deviations_) {
-        const perturbation& p = plan_->perturbations[i];
-        if (p.at != record_->operations[operation].id)
-            continue;
-        held_.push_back({i, operation, p.yields()->first, p.yields()->steps, record_->steps, record_->hash});
-        return true;
+    held one{.plan_index = none,
+        .operation = operation,
+        .until = {},
+        .order = 0,
+        .since = record_->steps,
+        .hash = record_->hash};
+    const operation_record& op = record_->operations[operation];
+    const auto named = std::find_if(deviations_.begin(), deviations_.end(),
+        [&](std::size_t i) { return plan_->perturbations[i].at == op.id; });
+    if (named != deviations_.end()) {
+        one.plan_index = one.order = *named;
+        if (const deviation& d = *plan_->perturbations[*named].yields(); d.steps != until_nothing_is_ready)
+            one.until = d;
+    } else if (const auto drawn = scheduler_.is_on() ? scheduler_.hold(op) : std::nullopt) {
+        one.until = drawn->until;
+        one.order = std::max<std::uint64_t>(drawn->order, plan_->perturbations.size());
+    } else {
+        return false;
     }
-    return false;
+    const auto later =
+        std::find_if(held_.begin(), held_.end(), [&](const held& other) { return other.order > one.order; });
+    held_.insert(later, std::move(one));
+    return true;
 }
 
-std::optional<index> interruptions::take_released(lane stepped, std::size_t& from)
+void interruptions::note_step(lane stepped)
 {
-    for (; from < held_.size(); ++from) {
-        if (held_[from].first != stepped || --held_[from].steps_left != 0)
-            continue;
-        const held done = held_[from];
-        held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(from));
-        note_fired(done);
-        return done.operation;
+    for (held& one : held_) {
+        if (one.until) {
+            one.due = one.until->first == stepped && --one.until->steps == 0;
+        } else if (stepped >= background_lane) {
+            const auto known = std::find_if(one.stepped.begin(), one.stepped.end(),
+                [&](const auto& counted) { return counted.first == stepped; });
+            if (known == one.stepped.end())
+                one.stepped.emplace_back(stepped, 1);
+            else if (++known->second; known + 1 != one.stepped.end())
+                std::rotate(known, known + 1, one.stepped.end()); // the last one is the last that ran
+        }
     }
-    return std::nullopt;
 }
 
-std::vector<interruptions::held> interruptions::take_held() noexcept { return std::exchange(held_, {}); }
-
-void interruptions::let_go(const held& one)
+std::optional<index> interruptions::take_released()
 {
+    const auto due = std::find_if(held_.begin(), held_.end(), [](const held& one) { return one.due; });
+    if (due == held_.end())
+        return std::nullopt;
+    const held done = std::move(*due);
+    held_.erase(due);
+    note_fired(done);
+    return done.operation;
+}
+
+index interruptions::take_first()
+{
+    const held one = std::move(held_.front());
+    held_.erase(held_.begin());
     // Whether that lane took all its steps or not: something else went first, if anything happened at all. If
     // not, it changed no order, but a canonical plan leaves out nothing that was done.
+    const bool changed_nothing = record_->steps == one.since && record_->hash == one.hash;
+    if (one.plan_index == none) {
+        if (!changed_nothing)
+            note_fired(one);
+        return one.operation;
+    }
     const bool had_fired = record_.has_fired(one.plan_index);
     note_fired(one);
-    if (record_->steps == one.since && record_->hash == one.hash && !had_fired)
+    if (changed_nothing && !had_fired)
         record_.unmark_fired(one.plan_index);
+    return one.operation;
 }
 
 void interruptions::forget_held(index operation)
 {
-    std::erase_if(held_, [&](const held& one) {
-        if (one.operation != operation)
-            return false;
-        note_fired(one);
-        return true;
-    });
+    const auto found =
+        std::find_if(held_.begin(), held_.end(), [&](const held& one) { return one.operation == operation; });
+    if (found == held_.end())
+        return;
+    note_fired(*found);
+    held_.erase(found);
+}
+
+/// In place of "until nothing else is ready": until the lane that ran last has taken a step more than it did.
+deviation interruptions::as_it_came(const held& one) const
+{
+    const lane own = record_->operations[one.operation].id.lane;
+    for (auto last = one.stepped.rbegin(); last != one.stepped.rend(); ++last)
+        if (last->first != own)
+            return {.first = last->first, .steps = last->second + 1};
+    return {.first = own == 0 ? lane(1) : lane(0), .steps = 1};
 }
 
 void interruptions::note_fired(const held& one)
 {
-    record_.add_strike(
-        one.plan_index, plan_->perturbations[one.plan_index], static_cast<index>(record_->events.size() - 1));
+    // Where handlers are permuted, too, the plan's own words for the schedule are the only ones that repeat
+    // it.
+    if (one.plan_index == none && scheduler_.permutes_handlers())
+        return;
+    const auto at = static_cast<index>(record_->events.size() - 1);
+    const operation_id& id = record_->operations[one.operation].id;
+    if (one.plan_index == none && one.until)
+        record_.add_strike(none, {.at = id, .what = scheduler_.drawn_for(id)}, at);
+    else if (one.until)
+        record_.add_strike(one.plan_index, plan_->perturbations[one.plan_index], at);
+    else
+        record_.add_strike(one.plan_index, {.at = id, .what = as_it_came(one)}, at);
 }
 
 } // namespace mishap::detail

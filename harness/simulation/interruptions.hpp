@@ -2,6 +2,7 @@
 #pragma once
 
 #include "recorder.hpp"
+#include "scheduler.hpp"
 
 #include <mishap/plan.hpp>
 #include <mishap/trace.hpp>
@@ -9,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace mishap::detail {
@@ -21,7 +23,7 @@ public:
     explicit interruptions(recorder& record) noexcept : record_(record) {}
 
     /// A run begins.
-    void begin(const fault_plan&);
+    void begin(const fault_plan&, const contract&);
 
     // Cancellations and abandonment.
     bool any_left() const noexcept { return !strikes_.empty() || !owed_.empty(); }
@@ -56,26 +58,27 @@ public:
     std::optional<index> take_owed() noexcept;
     void forget_owed(index operation) noexcept { std::erase(owed_, operation); }
 
-    // Deviations.
-    /// Whether a deviation holds the completion of this operation back.
+    // Deviations, those of the plan and those that are drawn.
+    /// Whether the completion of this operation is held back.
     bool hold(index operation);
     bool holds_any() const noexcept { return !held_.empty(); }
-    /// A lane took a step. The next operation that goes on now; `from` is where to go on, 0 at first.
-    std::optional<index> take_released(lane stepped, std::size_t& from);
-    /// Nothing else is ready: those that are held back go on, in this order, each with `let_go`.
-    struct held
-    {
-        std::size_t plan_index;
-        index operation;
-        lane first;
-        std::uint32_t steps_left;
-        std::uint64_t since; ///< the step in which it was started
-        std::uint64_t hash;  ///< of the trace then
-    };
-    std::vector<held> take_held() noexcept;
-    void let_go(const held&);
+    /// A lane took a step.
+    void note_step(lane stepped);
+    /// The next operation that goes on after that step.
+    std::optional<index> take_released();
+    /// Nothing else is ready: the operation that goes on now. Preconditions: one is held back.
+    index take_first();
     /// It ended otherwise.
     void forget_held(index operation);
+
+    /// Handlers that are ready need not keep their order.
+    bool permutes_handlers() const noexcept { return scheduler_.permutes_handlers(); }
+    /// Which of so many handlers runs next.
+    template <class LaneOf>
+    std::size_t choose(std::size_t ready, LaneOf lane_of)
+    {
+        return scheduler_.choose(ready, lane_of);
+    }
 
 private:
     /// An interruption that waits for its moment.
@@ -87,8 +90,22 @@ private:
         std::uint64_t due; ///< the step after which it strikes
     };
 
+    /// An operation that is held back.
+    struct held
+    {
+        std::size_t plan_index; ///< `none` where it was drawn
+        index operation;
+        std::optional<deviation> until; ///< nothing: until nothing else is ready
+        std::uint64_t order;            ///< of those that go on together, the least is the first
+        std::uint64_t since;            ///< the step in which it was started
+        std::uint64_t hash;             ///< of the trace then
+        bool due = false;
+        std::vector<std::pair<lane, std::uint32_t>> stepped = {}; ///< by clients and the background since
+    };
+
     void arm(moment when, const operation_id& at);
     perturbation anchor_now(const interruption& struck) const;
+    deviation as_it_came(const held&) const;
     void note_fired(const held&);
 
     recorder& record_;
@@ -97,7 +114,8 @@ private:
     perturbation last_before_;            ///< the last one that came before an operation
     std::vector<index> owed_;             ///< the last one first
     std::vector<std::size_t> deviations_; ///< of the plan, by index
-    std::vector<held> held_;
+    scheduler scheduler_{record_};
+    std::vector<held> held_; ///< in their order
 };
 
 } // namespace mishap::detail

@@ -84,7 +84,8 @@ void recorder::note_instant()
 
 void recorder::add_strike(std::size_t which, const perturbation& what, index at)
 {
-    fired_[which] = true;
+    if (which < fired_.size())
+        fired_[which] = true;
     trace_->strikes.push_back({which, what, at});
 }
 

@@ -190,7 +190,8 @@ run_result& runner::run(const fault_plan& plan)
     world& here = thread_world();
     watch_waits();
     here.run(*manager_, result_.contract, bounds_, order_, result_.plan, result_.trace, inert_);
-    collect_fired(result_.trace, result_.plan, result_.fired);
+    const bool any_order = result_.contract.work.executor == executor_model::concurrent;
+    collect_fired(result_.trace, result_.plan, any_order, result_.fired);
     if (is_told_to_end())
         end_as_told(to_string(replay_token{manager_->name, result_.fired}));
     check_usage();

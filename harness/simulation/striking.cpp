@@ -97,17 +97,9 @@ void world::release(index operation)
 
 void world::release_stepped(lane in)
 {
-    for (std::size_t from = 0; const auto operation = interruptions_.take_released(in, from);)
+    interruptions_.note_step(in);
+    while (const auto operation = interruptions_.take_released())
         release(*operation);
-}
-
-/// Nothing else is ready.
-void world::release_all_held()
-{
-    for (const interruptions::held& one : interruptions_.take_held()) {
-        interruptions_.let_go(one);
-        release(one.operation);
-    }
 }
 
 } // namespace mishap::detail

@@ -145,7 +145,7 @@ void world::begin(const manager& under_test, const contract& promises, const lim
         helpers_->forget_ended();
     seam_.run = run_number_;
     operations_.begin(promises, plan, run_number_);
-    interruptions_.begin(plan);
+    interruptions_.begin(plan, promises);
     outside_.begin();
     handlers_.begin();
     clients_.begin(promises, plan, under_test.run, environment_);
@@ -235,7 +235,7 @@ world::pause world::drive()
         if (helpers_ && helpers_->run())
             continue;
         if (interruptions_.holds_any()) {
-            release_all_held();
+            release(interruptions_.take_first());
             continue;
         }
         if (operations_.count(waits_for::rest) != 0) {
@@ -287,6 +287,9 @@ void world::run_ready()
         return;
     if (chooser_)
         choose_and_run();
+    else if (interruptions_.permutes_handlers())
+        run_handler(handlers_.take(interruptions_.choose(
+            handlers_.count(), [this](std::size_t which) { return handlers_.at(which).in; })));
     else
         run_handler(handlers_.take());
 }

@@ -283,7 +283,6 @@ private:
     void abandon_world(const interruptions::strike& due);
     void release(index operation);
     void release_stepped(lane in);
-    void release_all_held();
 
     seam seam_;
     recorder record_{seam_};
