@@ -79,4 +79,7 @@ struct coverage_row
 
 std::span<const coverage_row> default_coverage();
 
+/// What a sweep claims that calls itself complete: each part of the claim, in full.
+std::span<const coverage_row> claims_of_completeness();
+
 } // namespace mishap::detail

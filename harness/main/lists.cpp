@@ -144,12 +144,15 @@ std::vector<table> rules(bool markdown)
     return {std::move(t), std::move(map)};
 }
 
-table coverage(bool markdown)
+std::vector<table> coverage(bool markdown)
 {
     table t{{}, {"a sweep tries", "at"}, {}};
     for (const coverage_row& row : default_coverage())
         t.rows.push_back({markdown ? code(row.what) : std::string(row.what), std::string(row.where)});
-    return t;
+    table claim{"What a sweep claims that calls itself complete:", {"about", "it claims"}, {}};
+    for (const coverage_row& row : claims_of_completeness())
+        claim.rows.push_back({std::string(row.what), std::string(row.where)});
+    return {std::move(t), std::move(claim)};
 }
 
 table code_places(bool markdown)
@@ -302,7 +305,7 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
     else if (what == "contract")
         tables = terms(markdown);
     else if (what == "coverage")
-        tables = {coverage(markdown)};
+        tables = coverage(markdown);
     else if (what == "places")
         tables = {code_places(markdown)};
     else if (what == "patterns")
