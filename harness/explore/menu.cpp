@@ -398,8 +398,8 @@ std::span<const coverage_row> claims_of_completeness()
 {
     static constexpr coverage_row rows[] = {
         {"every plan of at most N perturbations",
-            "each set of N of the above was run, also those at operations that exist only since others failed; "
-            "an outage counts as one"},
+            "each set of N of the above was run, also those at operations that exist only since others "
+            "failed; an outage counts as one"},
         {"of equal operations",
             "the first 16 were struck (`occurrences_max`), and there were no more; clients were interrupted "
             "until then"},
@@ -407,12 +407,12 @@ std::span<const coverage_row> claims_of_completeness()
             "at once, in turns, in relays, and with the last one a while later; as many as the contract "
             "or the scenario says"},
         {"schedules",
-            "first come, first served; under `all P`, besides, each with at most P operations held back, each "
-            "until any number of steps of another client, or until nothing else is ready"},
+            "first come, first served; under `all P`, besides, each with at most P operations held back, "
+            "each until any number of steps of another client, or until nothing else is ready"},
         {"times", "a microsecond before each deadline, at it, and after it: no others"},
         {"what was left out",
-            "what would go on from a run like one that was followed: event for event, at the same steps and of "
-            "the same causes, with faults at the same operations, and nothing of its plan still to come; "
+            "what would go on from a run like one that was followed: event for event, at the same steps and "
+            "of the same causes, with faults at the same operations, and nothing of its plan still to come; "
             "`--check-pruning` runs that, too, and compares"},
         {"not claimed",
             "races between threads, values that operations return, and what happens below the fakes"},

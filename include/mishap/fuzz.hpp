@@ -17,9 +17,9 @@ namespace mishap {
 
 /// Reads bytes as plans against one manager.
 ///
-/// Every sequence of bytes is a plan, and a byte that changes changes one perturbation: the first two say how
-/// many clients come and how, and each six that follow are one perturbation, of at most sixteen. Zeroes are
-/// no perturbation, and what is missing at the end counts as zeroes.
+/// Every sequence of bytes is a plan. The first two say how many clients come and how; each six that follow
+/// are one perturbation, of at most sixteen. So a byte that changes changes one perturbation. Zeroes are
+/// none, and what is missing at the end counts as zeroes.
 class fuzz_format
 {
 public:
