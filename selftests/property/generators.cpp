@@ -5,6 +5,7 @@
 #include <mishap/error.hpp>
 
 #include <algorithm>
+#include <tuple>
 
 namespace selftest {
 
@@ -89,6 +90,20 @@ rc::Gen<std::optional<mishap::lazy_faults>> draws()
     return gen::oneOf(gen::just(std::optional<mishap::lazy_faults>()), some);
 }
 
+rc::Gen<std::optional<mishap::drawn_schedule>> schedules()
+{
+    using mishap::schedule_kind;
+    const auto some = gen::map(gen::tuple(gen::arbitrary<std::uint64_t>(), gen::inRange<std::uint32_t>(0, 17),
+                                   gen::arbitrary<std::uint32_t>()),
+        [](const auto& drawn) {
+            const auto& [seed, depth, operations] = drawn;
+            const auto kind = depth == 0 ? schedule_kind::random : schedule_kind::pct;
+            return std::optional(mishap::drawn_schedule{
+                .kind = kind, .seed = seed, .depth = depth, .operations = depth == 0 ? 0 : operations});
+        });
+    return gen::oneOf(gen::just(std::optional<mishap::drawn_schedule>()), some);
+}
+
 } // namespace
 
 rc::Gen<operation_id> operations()
@@ -121,7 +136,8 @@ rc::Gen<fault> faults()
 rc::Gen<fault_plan> written_plans()
 {
     return gen::map(
-        gen::tuple(gen::container<std::vector<perturbation>>(perturbations()), draws(),
+        gen::tuple(gen::container<std::vector<perturbation>>(perturbations()),
+            gen::pair(draws(), schedules()),
             gen::container<std::map<std::string, std::string, std::less<>>>(
                 gen::nonEmpty<std::string>(), gen::arbitrary<std::string>()),
             gen::container<std::map<mishap::lane, mishap::duration>>(gen::inRange<mishap::lane>(0, 100),
@@ -132,7 +148,7 @@ rc::Gen<fault_plan> written_plans()
             for (const perturbation& p : std::get<0>(drawn))
                 if (!p.is_fault() || !plan.find(p.at))
                     plan.perturbations.push_back(p);
-            plan.lazy = std::get<1>(drawn);
+            std::tie(plan.lazy, plan.schedule) = std::get<1>(drawn);
             plan.settings = std::get<2>(drawn);
             for (const auto& [name, value] : plan.settings)
                 if (value.size() % 2 == 1)
