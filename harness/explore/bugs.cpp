@@ -3,6 +3,7 @@
 
 #include "menu.hpp"
 #include "places.hpp"
+#include "workers.hpp"
 
 #include "invariant/invariants.hpp"
 
@@ -108,9 +109,15 @@ bugs::bugs(contract promises, judge run)
     : promises_(std::move(promises)), run_(std::move(run)), runs_left_(all_runs_max)
 {}
 
-bugs::identity bugs::identity_of(const violation& v, const trace& happened)
+bugs::identity bugs::identity_of(const violation& v, const run_result& done)
 {
+    const trace& happened = done.trace;
     identity what{.invariant = v.invariant, .role = v.role};
+    // The trace went with the process: all that is known is what the plan did last.
+    if (is_death(v.invariant) && !done.fired.perturbations.empty()) {
+        what.kind = done.fired.perturbations.back().at.kind;
+        what.name = done.fired.perturbations.back().at.name;
+    }
     if (v.resource != none)
         what.resource = happened.resources[v.resource].kind;
     if (const operation_id* last = last_wrong(happened)) {
@@ -124,7 +131,7 @@ void bugs::keep(std::vector<met>& in, const run_result& done) const
 {
     std::optional<burden> weight;
     for (const violation& v : done.verdict.violations) {
-        const identity what = identity_of(v, done.trace);
+        const identity what = identity_of(v, done);
         const auto known = std::find_if(in.begin(), in.end(), [&](const met& m) { return m.what == what; });
         if (known == in.end() && in.size() >= met_max)
             continue;
@@ -156,6 +163,29 @@ void bugs::see_nondeterminism(const fault_plan& plan, std::string difference)
     met_.push_back({{.invariant = nondeterministic_name}, std::move(v), plan, plan, {}, false});
 }
 
+void bugs::join(std::vector<met> others)
+{
+    for (met& other : others) {
+        const auto known =
+            std::find_if(met_.begin(), met_.end(), [&](const met& m) { return m.what == other.what; });
+        if (known == met_.end() && met_.size() >= met_max && other.shrinks)
+            continue;
+        other.weight = burden_of(other.plainest, promises_);
+        if (known == met_.end() || !other.shrinks) {
+            met_.push_back(std::move(other));
+        } else if (other.weight < known->weight) {
+            known->plainest = std::move(other.plainest);
+            known->weight = other.weight;
+        }
+    }
+}
+
+void bugs::hurry() noexcept
+{
+    constexpr std::uint64_t few = 1'000;
+    runs_left_ = std::min(runs_left_, few);
+}
+
 run_result& bugs::spend(const fault_plan& plan, std::uint64_t& runs)
 {
     ++runs;
@@ -166,7 +196,7 @@ run_result& bugs::spend(const fault_plan& plan, std::uint64_t& runs)
 const violation* bugs::find(const run_result& done, const identity& what) const
 {
     for (const violation& v : done.verdict.violations)
-        if (identity_of(v, done.trace).breaks_as(what))
+        if (identity_of(v, done).breaks_as(what))
             return &v;
     return nullptr;
 }
@@ -281,7 +311,7 @@ void bugs::tell(const met& one, campaign_result& into, bool as_it_is)
     const violation* about = one.shrinks ? find(c.minimal, one.what) : &broken.front();
     c.which = about ? static_cast<std::size_t>(about - broken.data()) : broken.size();
     c.nondeterministic = !one.shrinks || c.minimal.trace.hash != first_hash || !about;
-    const identity what = about && one.shrinks ? identity_of(*about, c.minimal.trace) : one.what;
+    const identity what = about && one.shrinks ? identity_of(*about, c.minimal) : one.what;
     // Where several things must go wrong, the last one shows the bug: whichever error came first, the same
     // close hides it.
     const bool several = c.minimal.fired.perturbations.size() > 1;

@@ -24,29 +24,6 @@ public:
     /// Runs a plan and judges it; the result is overwritten by the next run.
     using judge = std::function<run_result&(const fault_plan&)>;
 
-    bugs(contract promises, judge run);
-
-    /// Keeps what a run broke. Complexity: linear in its violations and in the bugs that were met.
-    void see(const run_result&);
-
-    /// Keeps that one plan gave two different runs.
-    void see_nondeterminism(const fault_plan&, std::string difference);
-
-    bool empty() const noexcept { return met_.empty(); }
-
-    /// Calls `look` with the invariant and the plainest plan of each that was met.
-    template <class Look>
-    void for_each(Look look) const
-    {
-        for (const met& one : met_)
-            look(one.what.invariant, one.plainest);
-    }
-
-    /// Makes each plan as small as it goes, unless it was asked for, and tells different bugs once, the
-    /// plainest first.
-    void tell(campaign_result& into, bool as_they_are);
-
-private:
     /// What makes two violations the same bug: the rule, on what, and where the last thing went wrong.
     struct identity
     {
@@ -74,6 +51,39 @@ private:
         bool shrinks = true;
     };
 
+    bugs(contract promises, judge run);
+
+    /// Keeps what a run broke. Complexity: linear in its violations and in the bugs that were met.
+    void see(const run_result&);
+
+    /// Keeps that one plan gave two different runs.
+    void see_nondeterminism(const fault_plan&, std::string difference);
+
+    bool empty() const noexcept { return met_.empty(); }
+    const std::vector<met>& all() const noexcept { return met_; }
+
+    /// Keeps what another process met, as if these runs had been seen here.
+    void join(std::vector<met>);
+
+    /// Forgets what was met.
+    void clear() { met_.clear(); }
+
+    /// Makes what is left to do short: somebody waits.
+    void hurry() noexcept;
+
+    /// Calls `look` with the invariant and the plainest plan of each that was met.
+    template <class Look>
+    void for_each(Look look) const
+    {
+        for (const met& one : met_)
+            look(one.what.invariant, one.plainest);
+    }
+
+    /// Makes each plan as small as it goes, unless it was asked for, and tells different bugs once, the
+    /// plainest first.
+    void tell(campaign_result& into, bool as_they_are);
+
+private:
     /// What single perturbations of one run break.
     struct singles
     {
@@ -82,7 +92,7 @@ private:
         std::vector<met> broken;
     };
 
-    static identity identity_of(const violation&, const trace&);
+    static identity identity_of(const violation&, const run_result&);
     void keep(std::vector<met>& in, const run_result&) const;
     const violation* find(const run_result&, const identity&) const;
     void tell(const met&, campaign_result& into, bool as_it_is);

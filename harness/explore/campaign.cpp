@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "campaign.hpp"
 
+#include "conductor.hpp"
 #include "default_name.hpp"
 
+#include "report/events.hpp"
 #include "simulation/misuse.hpp"
 #include "vocabulary/printable.hpp"
 
@@ -30,8 +32,11 @@ campaign::campaign(const manager& under_test, const std::optional<contract>& pro
     std::string name, std::span<const std::string> only)
     : under_test_(under_test), promises_(promises.value_or(under_test.promises)),
       runner_(under_test, promises_, bounds, nullptr, only),
-      bugs_(promises_, [this](const fault_plan& plan) -> run_result& { return judged(plan); })
+      bugs_(promises_, [this](const fault_plan& plan) -> run_result& { return judged(plan); }),
+      conducts_(conducted() && !requested_replay()), began_(real_now())
 {
+    if (conducts_)
+        number_ = ++conducted()->campaigns;
     result_.manager = !name.empty() ? std::move(name) : under_test.name;
     if (result_.manager.empty())
         result_.manager = default_campaign_name ? default_campaign_name() : "manager";
@@ -39,23 +44,42 @@ campaign::campaign(const manager& under_test, const std::optional<contract>& pro
 
 run_result& campaign::judged(const fault_plan& plan)
 {
+    if (work_.row) {
+        const std::uint64_t number = ++work_.begun;
+        work_.row->run.store(number, std::memory_order_relaxed);
+        work_.row->runs.fetch_add(1, std::memory_order_relaxed);
+        if (const auto died = work_.deaths.find(number); died != work_.deaths.end())
+            return dead(plan, died->second);
+        if (work_.alone)
+            if (const auto died = (*work_.alone)(to_string(plan)))
+                return dead(plan, *died);
+    }
     run_result& done = runner_.run(plan);
     if (judge_also_)
         judge_also_(done);
     return done;
 }
 
+void campaign::keep_settings(const fault_plan& first)
+{
+    settings_.settings = first.settings;
+    settings_.invalid_settings = first.invalid_settings;
+    settings_.clients = first.clients;
+}
+
 run_result& campaign::accounted(const fault_plan& plan)
 {
     run_result& done = judged(plan);
-    if (result_.runs == 0) {
-        settings_.settings = plan.settings;
-        settings_.invalid_settings = plan.invalid_settings;
-        settings_.clients = plan.clients;
-    }
+    if (result_.runs == 0)
+        keep_settings(plan);
     ++result_.runs;
     count(done);
     obligations_.see(done);
+    if (work_.row) {
+        work_.row->fired.store(result_.fired, std::memory_order_relaxed);
+        if (!done.holds())
+            work_.row->violating.fetch_add(1, std::memory_order_relaxed);
+    }
     if (!done.holds()) {
         if (++result_.violating_runs == 1)
             result_.first_violation = result_.runs;
@@ -68,11 +92,21 @@ void campaign::count(const run_result& done)
 {
     const auto cell_of = [&](const operation_id& id, const fault& what) -> coverage_cell& {
         auto found = std::find_if(cells_.begin(), cells_.end(),
-            [&](const cell& c) { return c.kind == id.kind && c.name == id.name; });
+            [&](const auto& c) { return c.kind == id.kind && c.name == id.name; });
         if (found == cells_.end())
-            found = cells_.insert(cells_.end(), cell{id.kind, id.name, {}});
+            found = cells_.insert(cells_.end(), {id.kind, id.name, {}});
         return found->by_fault[static_cast<std::size_t>(what.kind)];
     };
+    // Of a run that ended its process, all that is known is which faults had fired by then.
+    if (has_died(done))
+        for (const perturbation& p : done.fired.perturbations) {
+            ++result_.fired;
+            if (!p.is_fault())
+                continue;
+            coverage_cell& at = cell_of(p.at, p.fault());
+            ++at.fired;
+            at.planned += done.plan.find(p.at) == nullptr;
+        }
     entered_ = entered_ || !done.trace.bodies.empty();
     asked_ = asked_ || done.trace.asked_for_body;
     result_.fired += done.trace.strikes.size();
@@ -130,6 +164,8 @@ bool campaign::serves_nobody()
 
 std::string campaign::told() const
 {
+    if (tells_timeline_)
+        return "its events:\n" + timeline(runner_.under_way());
     std::string text = fmt::format("the campaign {}: {}, {} with a violation", result_.manager,
         counted(result_.runs, "run"), result_.violating_runs);
     bugs_.for_each([&](std::string_view invariant, const fault_plan& plan) {
@@ -161,6 +197,9 @@ void campaign::check_settings(const fault_plan& all) const
 
 std::uint32_t campaign::operations_of(const fault_plan& plan)
 {
+    if (conducts_ && !work_.row)
+        return static_cast<std::uint32_t>(std::stoul(answer_of_a_worker(
+            "operations", [&] { return std::to_string(operations_of(plan)); }, "0")));
     const auto& all = runner_.run(plan).trace.operations;
     return static_cast<std::uint32_t>(std::count_if(all.begin(), all.end(),
         [](const operation_record& op) { return op.started != none && !op.in_probe; }));
@@ -168,6 +207,9 @@ std::uint32_t campaign::operations_of(const fault_plan& plan)
 
 bool campaign::reads(const std::string& setting, const std::string& value)
 {
+    if (conducts_ && !work_.row)
+        return answer_of_a_worker(
+                   "reads", [&] { return reads(setting, value) ? "true" : "false"; }, "false") == "true";
     fault_plan only;
     only.settings[setting] = value;
     try {
@@ -178,22 +220,8 @@ bool campaign::reads(const std::string& setting, const std::string& value)
     return runner_.unread_setting(only).empty();
 }
 
-campaign_result campaign::finish()
+void campaign::tell_if_nobody_is_served()
 {
-    if (!result_.replayed)
-        check_settings(settings_);
-    bugs_.tell(result_, result_.replayed);
-    obligations_.tell(result_);
-    for (const cell& c : cells_) {
-        operation_id id{.kind = c.kind, .name = c.name};
-        std::string name = to_string(id);
-        name.resize(name.size() - 2); // without "#1"
-        result_.coverage[name] = c.by_fault;
-    }
-    if (result_.invalid.empty() && !result_.replayed && wants_faults_ && result_.fired == 0)
-        result_.invalid =
-            "no fault ever fired, so nothing was tested: the adapter starts no operation on a mock resource, "
-            "or the kinds that were asked for fit none";
     if (result_.invalid.empty() && !result_.replayed && serves_nobody())
         result_.invalid =
             promises_.serves_clients()
@@ -202,6 +230,29 @@ campaign_result campaign::finish()
                 : "the body was never entered, although the adapter asked for it (env.body()): the manager "
                   "never calls it, or nobody awaits what that returns; an adapter without a body asks for "
                   "none";
+}
+
+campaign_result campaign::finish()
+{
+    if (!result_.replayed)
+        check_settings(settings_);
+    tell_of_bugs();
+    obligations_.tell(result_);
+    for (const auto& c : cells_) {
+        operation_id id{.kind = c.kind, .name = c.name};
+        std::string name = to_string(id);
+        name.resize(name.size() - 2); // without "#1"
+        result_.coverage[name] = c.by_fault;
+    }
+    const bool is_open = result_.invalid.empty() || conducts_;
+    if (is_open && !result_.replayed && wants_faults_ && result_.fired == 0)
+        result_.invalid =
+            "no fault ever fired, so nothing was tested: the adapter starts no operation on a mock resource, "
+            "or the kinds that were asked for fit none";
+    if (!conducts_)
+        tell_if_nobody_is_served();
+    result_.stopped = conducts_ && stopped_by() != 0;
+    result_.took = real_now() - began_;
     return std::move(result_);
 }
 

@@ -182,6 +182,7 @@ campaign_result compare(const manager& first, const manager& second, const Optio
     detail::comparison comparison(second, promises, options.limits, name);
     detail::campaign campaign(first, promises, options.limits, options.name);
     campaign.reads_too(comparison.runs());
+    campaign.counts_skipped(comparison.skipped());
     campaign.judge_also([&](run_result& done) { comparison.judge(done); });
     if (!campaign.replayed()) {
         explore(campaign);

@@ -21,8 +21,8 @@ public:
     /// stays, since nothing can be compared then.
     void judge(run_result& done);
 
-    const runner& runs() const noexcept { return runner_; }
-    std::uint64_t skipped() const noexcept { return skipped_; }
+    runner& runs() noexcept { return runner_; }
+    std::uint64_t& skipped() noexcept { return skipped_; }
 
 private:
     runner runner_;

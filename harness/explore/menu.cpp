@@ -89,12 +89,12 @@ std::vector<perturbation> menu::choices(
         }
     if (here.wire != wire_call::none && by_default_) {
         for (const fault& fitted : wire_faults(here))
-            all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, fitted)}});
+            all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, fitted, here.wire)}});
         return all;
     }
     for (const fault& kind : kinds_)
         for (const fault& fitted : fit(kind, here))
-            all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, fitted)}});
+            all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, fitted, here.wire)}});
     return all;
 }
 
@@ -112,7 +112,7 @@ fault as_of(wire_call call, fault plainest)
 
 /// Two sites do not fail with the same value: where a manager keeps nothing of an error but that, it
 /// tells which of them the caller saw.
-fault menu::told_apart(const fault_plan& plan, const fault& kind) const
+fault menu::told_apart(const fault_plan& plan, const fault& kind, wire_call wire) const
 {
     // Who tries again because of an error must be able to meet it twice.
     if (promises_.attempts.create > 1 || promises_.attempts.body > 1 || promises_.attempts.close > 1)
@@ -128,7 +128,7 @@ fault menu::told_apart(const fault_plan& plan, const fault& kind) const
     fault changed = kind;
     for (const auto& [error, other] : substitutes) {
         const auto has_it = [&](const perturbation& p) { return p.is_fault() && p.fault().error == error; };
-        if (fails && kind.error == error && (error != breaking || saw_sockets_) &&
+        if (fails && kind.error == error && (error != breaking || wire != wire_call::none) &&
             std::any_of(plan.perturbations.begin(), plan.perturbations.end(), has_it))
             changed.error = other;
     }
@@ -138,7 +138,6 @@ fault menu::told_apart(const fault_plan& plan, const fault& kind) const
 /// What a network does to a call on a socket.
 std::vector<fault> menu::wire_faults(const place& here) const
 {
-    saw_sockets_ = true;
     const auto append_timing = [&](std::vector<fault>& to) {
         to.push_back(fault::hang());
         for (const fault& delay : fit(fault::delay(duration(0)), here))
@@ -188,8 +187,8 @@ std::vector<perturbation> menu::plain_choices(const place& here, const fault_pla
     for (const fault& kind : kinds_)
         if (kind == fault::fail(plain) || kind == fault::hang() || kind == fault::cancel())
             if (!fit(kind, here).empty())
-                all.push_back(
-                    {.at = here.id, .what = operation_fault{told_apart(plan, as_of(here.wire, kind))}});
+                all.push_back({.at = here.id,
+                    .what = operation_fault{told_apart(plan, as_of(here.wire, kind), here.wire)}});
     return all;
 }
 
@@ -202,7 +201,7 @@ std::vector<perturbation> menu::choices_at(
         if (std::find(known.begin(), known.end(), when) != known.end())
             continue;
         for (const fault& what : {fault::late(when), as_of(here.wire, fault::fail(plain, when))})
-            all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, what)}});
+            all.push_back({.at = here.id, .what = operation_fault{told_apart(plan, what, here.wire)}});
     }
     return all;
 }

@@ -57,7 +57,7 @@ public:
 private:
     std::vector<fault> fit(const fault& kind, const place&) const;
     std::vector<fault> wire_faults(const place&) const;
-    fault told_apart(const fault_plan&, const fault& kind) const;
+    fault told_apart(const fault_plan&, const fault& kind, wire_call) const;
     bool tries_again() const noexcept;
 
     contract promises_;
@@ -67,7 +67,6 @@ private:
     bool abandons_;
     bool deviates_;
     duration a_while_;
-    mutable bool saw_sockets_ = false;
 };
 
 /// What a sweep tries by default, and where.

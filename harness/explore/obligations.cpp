@@ -141,6 +141,30 @@ void obligations::see(const run_result& done)
         one.runs += happens_in(one, done);
 }
 
+std::vector<std::uint64_t> obligations::met() const
+{
+    std::vector<std::uint64_t> counts;
+    for (const obligation& one : wanted_)
+        counts.push_back(one.runs);
+    return counts;
+}
+
+void obligations::join(const std::vector<times_reached>& reached, const std::vector<std::uint64_t>& met)
+{
+    for (const times_reached& one : reached)
+        runs_that_reached(one.what) += one.runs;
+    for (std::size_t i = 0; i < std::min(met.size(), wanted_.size()); ++i)
+        wanted_[i].runs += met[i];
+}
+
+void obligations::clear()
+{
+    for (times_reached& one : reached_)
+        one.runs = 0;
+    for (obligation& one : wanted_)
+        one.runs = 0;
+}
+
 void obligations::tell(campaign_result& into) const
 {
     into.reached = reached_;

@@ -30,6 +30,16 @@ public:
 
     void tell(campaign_result& into) const;
 
+    /// In how many runs what was required came about, in its order.
+    std::vector<std::uint64_t> met() const;
+    const std::vector<times_reached>& reached() const noexcept { return reached_; }
+
+    /// Counts what another process counted.
+    void join(const std::vector<times_reached>& reached, const std::vector<std::uint64_t>& met);
+
+    /// Counts from nothing again.
+    void clear();
+
 private:
     struct obligation
     {

@@ -177,7 +177,9 @@ void check_words(std::string_view text)
 
 parameters read_parameters(const random_options& options)
 {
-    parameters p{options.seed.value_or(1), options.cases};
+    parameters p{options.seed.value_or(1),
+        options.cases.value_or(
+            options.time_max > duration(0) ? std::numeric_limits<std::uint64_t>::max() : 1'000)};
     if (const char* text = std::getenv("RC_PARAMS"); text && *text) {
         check_words(text);
         rc::detail::Configuration defaults;
@@ -204,6 +206,82 @@ parameters read_parameters(const random_options& options)
     return p;
 }
 
+/// So many plans are drawn one after the other in one process, whatever the number of processes.
+constexpr std::uint64_t cases_of_part = 256;
+
+/// Draws the plans of a campaign by their number.
+class drawer
+{
+public:
+    drawer(detail::campaign& campaign, const random_options& options, std::uint64_t seed)
+        : campaign_(campaign), options_(options), seed_(seed), plans_(arbitrary_plan(options.kinds)),
+          random_(seed)
+    {}
+
+    /// Draws and runs those from one number on, and counts them and what had to be left where it stood.
+    void draw(std::uint64_t from, std::uint64_t cases, std::uint64_t& drawn, std::uint64_t& lost)
+    {
+        go_to(from);
+        reached_.clear();
+        const std::uint64_t end = std::min(from + cases_of_part, cases);
+        for (; at_ < end && lost < detail::lost_max && campaign_.may_go_on() && !campaign_.nondeterministic();
+             ++at_, ++drawn)
+            draw_one(lost);
+    }
+
+private:
+    /// Each plan has a generator of its own, split off the campaign's.
+    void go_to(std::uint64_t number)
+    {
+        if (at_ > number) {
+            random_ = rc::Random(seed_);
+            at_ = 0;
+        }
+        for (; at_ < number; ++at_)
+            random_.split();
+    }
+
+    void draw_one(std::uint64_t& lost)
+    {
+        const rc::Random mine = random_.split();
+        fault_plan plan = plans_(mine, 100).value();
+        plan.settings = options_.settings;
+        plan.invalid_settings = options_.invalid_settings;
+        plan.step_cost = options_.step_cost;
+        plan.clients = options_.clients;
+        draw_clients(plan, campaign_.promises(), options_);
+        if (options_.schedule.kind != schedule_kind::fifo) {
+            plan.schedule = options_.schedule;
+            plan.schedule->seed = plan.lazy ? detail::mix(plan.lazy->seed, 0) : at_;
+        }
+        if (options_.deviate)
+            draw_deviations(plan, reached_, plan.lazy ? plan.lazy->seed : at_);
+        // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
+        std::optional<std::pair<fault_plan, trace>> again;
+        campaign_.run(plan, [&](const run_result& done) {
+            lost += done.trace.cut_off != none;
+            if (at_ % 64 == 0 && !detail::has_died(done))
+                again.emplace(done.fired, done.trace);
+            if (!options_.deviate)
+                return;
+            reached_.clear();
+            for (const operation_record& op : done.trace.operations)
+                if (op.started != none && !op.in_probe && op.role != role::body)
+                    reached_.push_back(op.id);
+        });
+        if (again)
+            campaign_.repeats(again->first, again->second);
+    }
+
+    detail::campaign& campaign_;
+    const random_options& options_;
+    std::uint64_t seed_;
+    rc::Gen<fault_plan> plans_;
+    rc::Random random_;
+    std::uint64_t at_ = 0;              ///< the number of the next plan
+    std::vector<operation_id> reached_; ///< by the run before
+};
+
 } // namespace
 
 rc::Gen<fault_plan> arbitrary_plan(std::vector<fault_kind> kinds)
@@ -222,8 +300,8 @@ void detail::draw_into(campaign& campaign, const random_options& asked)
     if (options.kinds.empty() && campaign.promises().work.abandonable)
         options.abandon = options.deviate = true;
     const parameters p = read_parameters(options);
+    campaign.stops_after(options.time_max);
     drawn_schedule& schedule = options.schedule;
-    const bool is_scheduled = schedule.kind != schedule_kind::fifo;
     if (schedule.kind == schedule_kind::pct) {
         if (schedule.depth == 0 || schedule.depth > detail::depth_max)
             throw input_error(
@@ -234,51 +312,44 @@ void detail::draw_into(campaign& campaign, const random_options& asked)
         calm.clients = options.clients;
         schedule.operations = campaign.operations_of(calm);
     }
-    const auto plans = arbitrary_plan(options.kinds);
-    rc::Random random(p.seed);
-    std::vector<operation_id> reached; // by the run before
-    std::uint64_t lost = 0;
+    drawer draws(campaign, options, p.seed);
     std::uint64_t drawn = 0;
-    for (; drawn < p.cases && lost < lost_max && !campaign.nondeterministic(); ++drawn) {
-        const rc::Random mine = random.split();
-        fault_plan plan = plans(mine, 100).value();
-        plan.settings = options.settings;
-        plan.invalid_settings = options.invalid_settings;
-        plan.step_cost = options.step_cost;
-        plan.clients = options.clients;
-        draw_clients(plan, campaign.promises(), options);
-        if (is_scheduled) {
-            plan.schedule = schedule;
-            plan.schedule->seed = plan.lazy ? detail::mix(plan.lazy->seed, 0) : drawn;
-        }
-        if (options.deviate)
-            draw_deviations(plan, reached, plan.lazy ? plan.lazy->seed : drawn);
-        // One run in 64 twice: a manager that is not deterministic makes every other verdict worthless.
-        std::optional<std::pair<fault_plan, trace>> again;
-        campaign.run(plan, [&](const run_result& done) {
-            lost += done.trace.cut_off != none;
-            if (drawn % 64 == 0)
-                again.emplace(done.fired, done.trace);
-            if (!options.deviate)
-                return;
-            reached.clear();
-            for (const operation_record& op : done.trace.operations)
-                if (op.started != none && !op.in_probe && op.role != role::body)
-                    reached.push_back(op.id);
-        });
-        if (again)
-            campaign.repeats(again->first, again->second);
+    std::uint64_t lost = 0;
+    if (campaign.is_conducted()) {
+        detail::campaign::parts all;
+        all.count = p.cases / cases_of_part + (p.cases % cases_of_part != 0);
+        all.runs_max = std::numeric_limits<std::uint64_t>::max();
+        all.what = fmt::format("plans drawn with seed {}", p.seed);
+        all.base.settings = options.settings;
+        all.base.invalid_settings = options.invalid_settings;
+        all.base.clients = options.clients;
+        all.serve = [&](const part_request& mine, campaign_part& part) {
+            draws.draw(mine.part * cases_of_part, p.cases, part.drawn, part.lost);
+        };
+        all.learn = [&](const campaign_part& part) {
+            drawn += part.drawn;
+            lost += part.lost;
+            return lost < lost_max;
+        };
+        campaign.conduct(all);
+    } else {
+        for (std::uint64_t from = 0;
+             from < p.cases && lost < lost_max && campaign.may_go_on() && !campaign.nondeterministic();
+             from += cases_of_part)
+            draws.draw(from, p.cases, drawn, lost);
     }
     campaign.result().seed = p.seed;
-    campaign.result().covered =
-        fmt::format("{} plans drawn with seed {}{}", lost < lost_max ? p.cases : drawn, p.seed,
-            options.deviate ? ", with deviations of the schedule" : "");
-    if (is_scheduled)
+    campaign.result().covered = fmt::format("{} plans drawn with seed {}{}", drawn, p.seed,
+        options.deviate ? ", with deviations of the schedule" : "");
+    if (schedule.kind != schedule_kind::fifo)
         campaign.result().covered += about_schedule(
             schedule, options.clients != 0 ? options.clients : campaign.promises().default_clients());
     if (lost >= lost_max)
         campaign.result().covered +=
             fmt::format("; stopped after {} runs that had to be left where they stood", lost);
+    if (const std::string why = campaign.why_stopped(); !why.empty())
+        campaign.result().covered += "; " + why;
+    campaign.result().covered += campaign.which_shard();
 }
 
 campaign_result random_campaign(const manager& under_test, const random_options& options)

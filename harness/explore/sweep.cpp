@@ -36,7 +36,8 @@ public:
         plan.arrivals = options_.arrivals;
         if ((promises_.serves_clients() || options_.clients > 1) && clients() > 1)
             visit_in_turns(plan);
-        visit(plan, 0, {options_.perturbations, options_.preemptions}, nullptr);
+        visit_all(
+            plan, {options_.perturbations, options_.preemptions}, options_.runs_max, "all clients at once");
         if (options_.perturbations == 0)
             campaign_.wants_no_faults();
     }
@@ -56,7 +57,8 @@ public:
             text += fmt::format(
                 ", under schedules of at most {}", detail::counted(options_.preemptions, "preemption"));
         if (bounded_)
-            text += lost_ >= detail::lost_max
+            text += !campaign_.why_stopped().empty() ? "; " + campaign_.why_stopped()
+                    : lost_ >= detail::lost_max
                         ? fmt::format("; stopped after {} runs that had to be left where they stood", lost_)
                         : fmt::format("; stopped at {} runs", options_.runs_max);
         if (repeated_)
@@ -80,36 +82,91 @@ private:
     /// smallest go first, and whatever they leave is for all clients at once.
     void visit_in_turns(fault_plan plan)
     {
-        const auto visit_within = [&](unsigned share) {
+        const auto visit_within = [&](unsigned share, const char* what) {
             const std::uint64_t used = campaign_.result().runs;
-            runs_max_ = used + (options_.runs_max - std::min(used, options_.runs_max)) / share;
-            visit(plan, 0, {options_.perturbations, 0}, nullptr);
-            runs_max_ = options_.runs_max;
+            visit_all(plan, {options_.perturbations, 0},
+                used + (options_.runs_max - std::min(used, options_.runs_max)) / share, what);
         };
         plan.arrivals.clear();
         // The last one comes when what the others left has lain idle for a while, be it whole or broken: so
         // long that whatever waits for a time has come to its end.
         after_gap_ = true;
         const auto last = static_cast<lane>(clients() - 1);
-        const auto visit_after = [&](duration idle) {
+        const auto visit_after = [&](duration idle, const char* what) {
             // Times are often round numbers: what was begun at one is under way when the client comes.
             plan.arrivals[last] = std::min<duration>(
                 idle + std::chrono::seconds(1), options_.limits.horizon.value_or(std::chrono::hours(24)) / 2);
-            visit_within(4);
+            visit_within(4, what);
         };
-        visit_after(menu_.a_while());
+        visit_after(menu_.a_while(), "one client comes late");
         if (const duration longer = longer_gap(); longer > menu_.a_while())
-            visit_after(longer);
+            visit_after(longer, "one client comes after the longest wait");
         after_gap_ = false;
         plan.arrivals.clear();
         // A newcomer comes just when something is given back for which others wait.
         plan.relay = true;
         if (clients() > 2)
-            visit_within(3);
+            visit_within(3, "a newcomer when one leaves");
         plan.relay = false;
         // All of them reuse what the first ones left.
         plan.sequential = true;
-        visit_within(2);
+        visit_within(2, "one client after the other");
+    }
+
+    /// A plan and all that extend it, here or in other processes.
+    void visit_all(const fault_plan& base, budget left, std::uint64_t runs_max, std::string what)
+    {
+        fault_plan plan = base;
+        runs_max_ = runs_max;
+        if (!campaign_.is_conducted()) {
+            visit(plan, 0, left, nullptr);
+            return;
+        }
+        if (campaign_.nondeterministic())
+            return;
+        detail::campaign::parts all;
+        all.has_root = true;
+        all.runs_max = runs_max;
+        all.what = std::move(what);
+        all.base = plan;
+        // The first part is the run itself; each of the others is what extends it at one of its places.
+        std::optional<outlook> root;
+        all.serve = [&](const detail::part_request& asked, detail::campaign_part& part) {
+            runs_max_ = asked.runs_max;
+            bounded_ = repeated_ = false;
+            const auto looks = [&](const run_result& done) { return look(done, plan, 0, left, nullptr); };
+            if (asked.part != 0 && !root)
+                root = campaign_.peek(plan, looks);
+            lost_ = limited_ = 0;
+            if (asked.part == 0) {
+                root = campaign_.run(plan, looks);
+                repeated_ = root->where.repeated;
+            } else {
+                seen_ = {};
+                visit_beyond(plan, *root, asked.part - 1, left);
+            }
+            part.parts = 1 + root->ways(left);
+            part.lost = lost_;
+            part.limited = limited_;
+            part.bounded = bounded_;
+            part.repeated = repeated_;
+            part.longest_wait = longest_wait_.count();
+            part.tick = tick_.count();
+        };
+        bool bounded = bounded_, repeated = repeated_;
+        all.learn = [&](const detail::campaign_part& part) {
+            all.count = part.parts;
+            lost_ += part.lost;
+            limited_ += part.limited;
+            bounded = bounded || part.bounded;
+            repeated = repeated || part.repeated;
+            longest_wait_ = std::max(longest_wait_, duration(part.longest_wait));
+            tick_ = std::max(tick_, duration(part.tick));
+            return lost_ < detail::lost_max;
+        };
+        const bool whole = campaign_.conduct(all);
+        bounded_ = bounded || !whole;
+        repeated_ = repeated;
     }
 
     /// How long everything has to lie idle until whatever was waiting for a time has seen it come; zero where
@@ -158,6 +215,16 @@ private:
         index arrival = none; ///< of the client that comes later than all others
         /// When the run woke up while the new fault kept its operation under way, from its start.
         std::vector<duration> instants = {};
+
+        /// In how many ways the plan is extended: with each outage, and at each place by a perturbation or a
+        /// preemption.
+        std::size_t ways(budget left) const noexcept
+        {
+            if (ends_here)
+                return 0;
+            return (left.perturbations != 0 ? outages.size() + where.all.size() : 0) +
+                   (left.preemptions != 0 ? where.all.size() : 0);
+        }
     };
 
     outlook look(
@@ -165,6 +232,10 @@ private:
     {
         outlook ahead;
         ahead.hash = done.trace.hash;
+        if (detail::has_died(done)) {
+            ahead.ends_here = true;
+            return ahead;
+        }
         if (branch && !branch->boundary) {
             const auto& ops = done.trace.operations;
             const bool same = std::any_of(ops.begin(), ops.end(), [&](const operation_record& op) {
@@ -243,7 +314,7 @@ private:
     {
         if (campaign_.nondeterministic())
             return {};
-        if (campaign_.result().runs >= runs_max_ || lost_ >= detail::lost_max) {
+        if (campaign_.result().runs >= runs_max_ || lost_ >= detail::lost_max || !campaign_.may_go_on()) {
             bounded_ = true;
             return {};
         }
@@ -259,16 +330,23 @@ private:
         if (ahead.ends_here)
             return {std::move(ahead.instants), ahead.hash};
         repeated_ = repeated_ || ahead.where.repeated;
-        if (left.perturbations != 0)
-            perturb(plan, left, ahead);
-        if (left.preemptions != 0)
-            for (const detail::place& here : ahead.where.all)
-                preempt(plan, left, here, ahead.hash);
+        for (std::size_t way = 0; way < ahead.ways(left); ++way) {
+            if (!branch)
+                seen_ = {}; // as in a process that is given this way alone
+            visit_beyond(plan, ahead, way, left);
+        }
         return {std::move(ahead.instants), ahead.hash};
     }
 
-    void perturb(fault_plan& plan, budget left, const outlook& ahead)
+    /// Every plan that extends this one in one of the ways that its run showed.
+    void visit_beyond(fault_plan& plan, const outlook& ahead, std::size_t way, budget left)
     {
+        const std::size_t places = ahead.where.all.size();
+        const std::size_t perturbed = left.perturbations != 0 ? ahead.outages.size() + places : 0;
+        if (way >= perturbed) {
+            preempt(plan, left, ahead.where.all[way - perturbed], ahead.hash);
+            return;
+        }
         const bool first = plan.perturbations.empty();
         const auto is_early = [&](const detail::place& here) {
             return first && after_gap_ && here.position < ahead.arrival;
@@ -284,20 +362,20 @@ private:
             plan.perturbations.resize(before);
             return instants;
         };
-        for (const detail::menu::outage& one : ahead.outages) {
-            add(one.what, one.where);
+        if (way < ahead.outages.size()) {
+            add(ahead.outages[way].what, ahead.outages[way].where);
+            return;
         }
-        for (const detail::place& here : ahead.where.all) {
-            std::vector<duration> instants;
-            const auto choices = is_early(here) ? menu_.plain_choices(here, plan)
-                                                : menu_.choices(here, ahead.where.clients, plan);
-            for (const perturbation& one : choices)
-                if (auto woken = add({one}, here); !woken.empty())
-                    instants = std::move(woken);
-            if (first && menu_.is_default() && !is_early(here))
-                for (const perturbation& one : menu_.choices_at(here, instants, plan))
-                    add({one}, here);
-        }
+        const detail::place& here = ahead.where.all[way - ahead.outages.size()];
+        std::vector<duration> instants;
+        const auto choices =
+            is_early(here) ? menu_.plain_choices(here, plan) : menu_.choices(here, ahead.where.clients, plan);
+        for (const perturbation& one : choices)
+            if (auto woken = add({one}, here); !woken.empty())
+                instants = std::move(woken);
+        if (first && menu_.is_default() && !is_early(here))
+            for (const perturbation& one : menu_.choices_at(here, instants, plan))
+                add({one}, here);
     }
 
     /// Holds one more operation back: until nothing else is ready, and, where that makes a difference, until
@@ -352,6 +430,7 @@ void detail::sweep_into(campaign& into, const sweep_options& options, bool prune
 {
     const contract& promises = into.promises();
     into.require(options.require);
+    into.stops_after(options.time_max);
     sweeper all(into, options, promises, prunes);
     bool complete = true;
     std::string also;
@@ -371,8 +450,8 @@ void detail::sweep_into(campaign& into, const sweep_options& options, bool prune
     }
     all.sweep();
     campaign_result& result = into.result();
-    result.complete = complete && all.is_complete();
-    result.covered = all.covered(result.complete) + also;
+    result.complete = complete && all.is_complete() && !into.is_shard();
+    result.covered = all.covered(result.complete) + also + into.which_shard();
     result.untried = all.untried();
 }
 

@@ -117,6 +117,24 @@ table errors(bool markdown)
     return t;
 }
 
+/// Of operations, which say what is demanded of them.
+table roles(bool markdown)
+{
+    constexpr std::pair<role, std::string_view> all[] = {{role::create, "opens a resource"},
+        {role::use, "works with an open one"}, {role::close, "closes it"},
+        {role::force_close, "closes it at once, and cannot be seen to fail"},
+        {role::maintenance, "is the manager's own, such as a ping; never the body's"},
+        {role::begin, "begins a transaction"}, {role::commit, "makes its changes last"},
+        {role::rollback, "takes them back"}, {role::acquire, "takes a lock, a lease or a permit"},
+        {role::release, "gives that back"}, {role::body, "is the client's work itself"}};
+    table t{{}, {"role", "the operation ..."}, {}};
+    for (const auto& [one, about] : all) {
+        const std::string name(to_string(one));
+        t.rows.push_back({markdown ? code(name) : name, std::string(about)});
+    }
+    return t;
+}
+
 table managers(bool markdown)
 {
     table t{{}, {"manager", "registered at"}, {}};
@@ -278,8 +296,8 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t columns)
 
 const std::vector<std::string>& list_names()
 {
-    static const std::vector<std::string> names{"managers", "faults", "invariants", "waivers", "errors",
-        "contract", "coverage", "keys", "patterns", "document-rules", "verdicts", "places"};
+    static const std::vector<std::string> names{"managers", "roles", "faults", "invariants", "waivers",
+        "errors", "contract", "coverage", "keys", "patterns", "document-rules", "verdicts", "places"};
     return names;
 }
 
@@ -294,6 +312,8 @@ std::string list_text(const std::string& what, const std::string& part, bool mar
     std::vector<table> tables;
     if (what == "managers")
         tables = {managers(markdown)};
+    else if (what == "roles")
+        tables = {roles(markdown)};
     else if (what == "faults")
         tables = {faults(markdown)};
     else if (what == "invariants")

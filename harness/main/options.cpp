@@ -10,8 +10,10 @@
 
 namespace mishap::detail {
 
-arguments::arguments(std::vector<std::string> words, std::vector<std::string> known)
+arguments::arguments(
+    std::vector<std::string> words, std::vector<std::string> known, std::vector<std::string> flags)
 {
+    known.insert(known.end(), flags.begin(), flags.end());
     for (std::size_t i = 0; i < words.size(); ++i) {
         if (!words[i].starts_with("--")) {
             rest_.push_back(std::move(words[i]));
@@ -25,6 +27,11 @@ arguments::arguments(std::vector<std::string> words, std::vector<std::string> kn
         }
         if (std::find(known.begin(), known.end(), name) == known.end())
             throw input_error(unknown_word("option", name, known));
+        const bool is_flag = std::find(flags.begin(), flags.end(), name) != flags.end();
+        if (is_flag && value)
+            throw input_error(fmt::format("the option --{} takes no value", name));
+        if (is_flag)
+            value = "";
         if (!value) {
             if (i + 1 == words.size())
                 throw input_error(fmt::format("the option --{} needs a value after it", name));

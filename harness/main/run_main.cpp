@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "campaigns.hpp"
 #include "explain.hpp"
 #include "lists.hpp"
 #include "options.hpp"
@@ -7,7 +8,9 @@
 #include "scenario_tests.hpp"
 #include "verdicts.hpp"
 
+#include "explore/worker_process.hpp"
 #include "fault/plan_words.hpp"
+#include "report/json_lines.hpp"
 #include "scenario/regressions.hpp"
 #include "simulation/last_words.hpp"
 #include "simulation/misuse.hpp"
@@ -29,6 +32,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <fnmatch.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -102,6 +107,25 @@ std::vector<std::string> named_files(const arguments& given, tally& result)
     return files;
 }
 
+/// Only those whose path has the pattern of `--filter` in it.
+void keep_matching(std::vector<std::string>& files, const arguments& given)
+{
+    const auto pattern = given.option("filter");
+    if (!pattern)
+        return;
+    const std::string anywhere = '*' + *pattern + '*';
+    std::erase_if(
+        files, [&](const std::string& file) { return ::fnmatch(anywhere.c_str(), file.c_str(), 0) != 0; });
+}
+
+/// The options of a sub-command that runs campaigns, with its own.
+std::vector<std::string> with_campaign_options(std::vector<std::string> own)
+{
+    const auto& all = detail::campaign_options();
+    own.insert(own.end(), all.begin(), all.end());
+    return own;
+}
+
 std::string folder_to_save_in(const arguments& given)
 {
     const std::string folder = given.option("save").value_or("mishap-failures");
@@ -112,11 +136,13 @@ std::string folder_to_save_in(const arguments& given)
 
 int run_files(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(std::move(words), {"save"});
+    const arguments given(std::move(words), with_campaign_options({"filter"}), detail::campaign_flags());
+    detail::campaign_command led("run", given);
     const scenario_options options{
         .replay_command = replay_command(program), .save_to = folder_to_save_in(given)};
     tally result;
-    const std::vector<std::string> files = named_files(given, result);
+    std::vector<std::string> files = named_files(given, result);
+    keep_matching(files, given);
     std::size_t width = 0;
     for (const std::string& file : files)
         width = std::max(width, file.size());
@@ -129,10 +155,19 @@ int run_files(std::vector<std::string> words, const std::string& program)
             counted(files.size(), "file"), held, result.ran - held, failures);
     });
     detail::verdicts by_pattern;
+    std::uint64_t number = 0;
     for (const std::string& file : files) {
+        if (led.is_stopped())
+            break;
         try {
             const scenario loaded = load_scenario(file);
+            if (!loaded.sweep && !loaded.random && led.is_elsewhere(number++)) {
+                led.pass_over();
+                continue;
+            }
             const scenario_result done = run_scenario(loaded, options);
+            led.clear_line();
+            led.found(loaded, done);
             ++result.ran;
             runs += done.runs;
             say(done.saved_before);
@@ -140,11 +175,13 @@ int run_files(std::vector<std::string> words, const std::string& program)
             const bool ok = done.status == scenario_status::held;
             held += ok;
             result.broke = result.broke || !ok;
-            say(fmt::format(
-                "{} {:<{}}  {} {}\n", ok ? "ok    " : "FAILED", file, width, loaded.manager, done.summary));
+            if (!ok || !led.is_quiet())
+                say(fmt::format("{} {:<{}}  {} {}\n", ok ? "ok    " : "FAILED", file, width, loaded.manager,
+                    done.summary));
             if (!ok)
                 failures += '\n' + done.failure;
         } catch (const std::exception& e) {
+            led.clear_line();
             say(fmt::format("BAD    {}\n", file));
             complain(e.what());
             result.bad = true;
@@ -152,8 +189,11 @@ int run_files(std::vector<std::string> words, const std::string& program)
         }
     }
     say(failures);
-    if (const std::string table = by_pattern.table(); !table.empty())
+    led.finish();
+    if (const std::string table = by_pattern.table(); !table.empty() && !led.is_quiet())
         say('\n' + table);
+    if (led.is_stopped())
+        say(fmt::format("\nstopped by a signal: {} of {} ran", result.ran, counted(files.size(), "file")));
     say(fmt::format("\n{} in {}: {} as expected, {} not{}\n", counted(result.ran, "scenario"),
         counted(runs, "run"), held, result.ran - held,
         refused ? fmt::format(", {} could not be used", counted(refused, "file")) : ""));
@@ -263,11 +303,12 @@ std::vector<detail::saved_case> try_saved(const arguments& given, const manager&
     return tried;
 }
 
-int show(const campaign_result& result, const std::vector<detail::saved_case>& before, const arguments& given,
-    const std::string& program)
+int show(const campaign_result& result, const std::vector<detail::saved_case>& before,
+    detail::campaign_command& led, const arguments& given, const std::string& program)
 {
     const std::string folder = folder_to_save_in(given);
     std::vector<std::string> files;
+    led.clear_line();
     for (const counterexample& c : result.counterexamples) {
         std::string saved;
         try {
@@ -276,10 +317,13 @@ int show(const campaign_result& result, const std::vector<detail::saved_case>& b
         } catch (const std::exception& e) {
             saved = e.what();
         }
+        detail::tell_counterexample(c, {}, saved);
         say(report(c, {.replay_command = replay_command(program), .saved = saved}) + '\n');
     }
     const std::string again = detail::reports_of(before, files);
     say(again);
+    led.found(result);
+    led.finish();
     say(summary(result));
     return tally{.broke = !result.holds() || !again.empty(), .ran = result.runs}.exit();
 }
@@ -316,8 +360,11 @@ int sweep_manager(std::vector<std::string> words, const std::string& program)
 {
     sweep_options options;
     options.check_pruning = std::erase(words, "--check-pruning") != 0;
-    const arguments given(std::move(words), {"perturbations", "kinds", "also", "schedule", "require",
-                                                "runs-max", "horizon", "steps-max", "with", "save"});
+    const arguments given(std::move(words),
+        with_campaign_options({"perturbations", "kinds", "also", "schedule", "require", "for", "runs-max",
+            "horizon", "steps-max", "with"}),
+        detail::campaign_flags());
+    detail::campaign_command led("sweep", given);
     const manager& under_test = named_manager(given);
     options.preemptions = named_schedule(given, true).preemptions;
     options.perturbations =
@@ -326,22 +373,39 @@ int sweep_manager(std::vector<std::string> words, const std::string& program)
     read_also(given, options);
     options.runs_max =
         given.number("runs-max", 1, std::numeric_limits<std::uint64_t>::max()).value_or(options.runs_max);
+    options.time_max = detail::named_time(given);
     options.limits = named_limits(given);
     options.settings = named_settings(given);
     options.require = listed(given, "require");
     const auto before = try_saved(given, under_test, options.settings, program);
-    return show(sweep(under_test, options), before, given, program);
+    return show(sweep(under_test, options), before, led, given, program);
+}
+
+/// A seed `random` becomes the one that is drawn, so that whoever goes on draws the same plans.
+void settle_seed(std::vector<std::string>& words)
+{
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (words[i] == "--seed=random")
+            words[i] = fmt::format("--seed={}", detail::random_seed());
+        else if (words[i] == "random" && i > 0 && words[i - 1] == "--seed")
+            words[i] = std::to_string(detail::random_seed());
+    }
 }
 
 int random_runs(std::vector<std::string> words, const std::string& program)
 {
+    settle_seed(words);
     const arguments given(std::move(words),
-        {"cases", "seed", "kinds", "also", "schedule", "require", "horizon", "steps-max", "with", "save"});
+        with_campaign_options(
+            {"cases", "for", "seed", "kinds", "also", "schedule", "require", "horizon", "steps-max", "with"}),
+        detail::campaign_flags());
+    detail::campaign_command led("random", given);
     const manager& under_test = named_manager(given);
     random_options options;
     options.schedule = named_schedule(given, false).drawn;
     constexpr auto most = std::numeric_limits<std::uint64_t>::max();
-    options.cases = given.number("cases", 1, most).value_or(options.cases);
+    options.cases = given.number("cases", 1, most);
+    options.time_max = detail::named_time(given);
     options.seed = given.number("seed", 0, most);
     for (const fault& kind : named_kinds(given))
         options.kinds.push_back(kind.kind);
@@ -350,7 +414,7 @@ int random_runs(std::vector<std::string> words, const std::string& program)
     options.settings = named_settings(given);
     options.require = listed(given, "require");
     const auto before = try_saved(given, under_test, options.settings, program);
-    return show(random_campaign(under_test, options), before, given, program);
+    return show(random_campaign(under_test, options), before, led, given, program);
 }
 
 int replay(std::vector<std::string> words, const std::string& program)
@@ -425,27 +489,31 @@ int write_new_manager(std::vector<std::string> words, const std::string&)
     return all_well;
 }
 
+int merge(std::vector<std::string> words, const std::string& program);
 int help(std::vector<std::string>, const std::string& program);
 
 const std::vector<command>& commands()
 {
     static const std::vector<command> all{
-        {"run", "run [FILE|DIR ...] [--save DIR]", "run scenario files; without any, those of this program",
+        {"run", "run [FILE|DIR ...] [--filter PATTERN] [CAMPAIGN OPTIONS]",
+            "run scenario files; without any, those of this program; with a filter, those whose path has it",
             &run_files},
         {"sweep",
             "sweep MANAGER [--perturbations N] [--kinds A,B] [--also abandon,deviate] [--schedule 'all N'] "
-            "[--require WHAT,...] [--runs-max N] [--check-pruning] "
-            "[--horizon TIME] [--steps-max N] [--with NAME=VALUE] [--save DIR]",
+            "[--require WHAT,...] [--for TIME] [--runs-max N] [--check-pruning] [--horizon TIME] "
+            "[--steps-max N] [--with NAME=VALUE] [CAMPAIGN OPTIONS]",
             "run a manager under every plan of at most N perturbations (default 2)", &sweep_manager},
         {"random",
-            "random MANAGER [--cases N] [--seed S] [--kinds A,B] [--also abandon,deviate] "
-            "[--schedule random|'pct D'] [--require WHAT,...] [--horizon TIME] "
-            "[--steps-max N] [--with NAME=VALUE] [--save DIR]",
+            "random MANAGER [--cases N] [--for TIME] [--seed S|random] [--kinds A,B] "
+            "[--also abandon,deviate] [--schedule random|'pct D'] [--require WHAT,...] [--horizon TIME] "
+            "[--steps-max N] [--with NAME=VALUE] [CAMPAIGN OPTIONS]",
             "run a manager under plans drawn at random (default 1000)", &random_runs},
+        {"merge", "merge FILE ... [CAMPAIGN OPTIONS]",
+            "make one report of what the shards of a campaign wrote with --json", &merge},
         {"replay", "replay TOKEN [--horizon TIME] [--steps-max N]", "repeat the run of a report", &replay},
         {"list",
-            "list managers|faults|invariants|waivers|errors|contract|coverage|keys|patterns|document-rules|"
-            "verdicts|places [SECTION] [--format markdown]",
+            "list managers|roles|faults|invariants|waivers|errors|contract|coverage|keys|patterns|"
+            "document-rules|verdicts|places [SECTION] [--format markdown]",
             "what this program knows", &list},
         {"new", "new NAME [--pattern PATTERN] [--into DIR]",
             "write a manager, a fake, an adapter and two scenarios to begin with, in DIR/NAME (patterns: "
@@ -461,19 +529,41 @@ const std::vector<command>& commands()
     return all;
 }
 
+/// The campaign again, out of parts that are there.
+int merge(std::vector<std::string> words, const std::string& program)
+{
+    std::vector<std::string> manners;
+    const arguments given(std::move(words), detail::campaign_options(), detail::campaign_flags());
+    for (const char* other : {"shard", "resume", "no-isolate"})
+        if (given.option(other))
+            throw input_error(fmt::format("merge puts all shards together: leave --{} out", other));
+    for (const auto& [name, value] : given.all_options())
+        manners.push_back(name == "quiet" ? "--quiet" : fmt::format("--{}={}", name, value));
+    std::vector<std::string> command = detail::read_shards(given.rest());
+    const std::string name = command.front();
+    command.erase(command.begin());
+    command.insert(command.end(), manners.begin(), manners.end());
+    for (const auto& one : commands())
+        if (one.name == name && (name == "run" || name == "sweep" || name == "random"))
+            return one.run(std::move(command), program);
+    throw input_error(fmt::format("these are no results of run, sweep or random, but of '{}'", name));
+}
+
 int help(std::vector<std::string>, const std::string& program)
 {
     std::string text = fmt::format(
         "usage: {} COMMAND ..., or GoogleTest's flags, or nothing to run every test\n\n", program);
     for (const command& c : commands())
         text += fmt::format("  {}\n      {}\n", c.usage, c.about);
+    text += fmt::format("\nCampaign options: {}\n{}", detail::campaign_usage(), detail::campaign_help());
     say(text +
         "\nExit codes: 2 if any input was bad, else 1 if anything broke, else 3 if nothing ran, else 0.\n"
         "Counterexamples are saved as scenario files in mishap-failures, or as --save says; what is there "
         "of the\n"
         "same manager is tried first. --require fails a campaign that never reached, for example,\n"
         "'session.close: hang', session.rollback or the text of a MISHAP_REACHED ('*': each of them).\n"
-        "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS; MISHAP_HANDLER_TIME (10s) and\n"
+        "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS; MISHAP_PROGRESS (30s, or off), how often a\n"
+        "line tells of a campaign where there is no terminal; MISHAP_HANDLER_TIME (10s) and\n"
         "MISHAP_HANDLER_MEMORY (2048, in MiB), which one handler may use before it is taken for one that\n"
         "never returns, or off. One that blocks the thread may take six times that time.\n");
     return all_well;
@@ -515,10 +605,26 @@ int googletest_face(int argc, char** argv)
     return all_well;
 }
 
+int help_on(const command& one, const std::string& program)
+{
+    const bool campaigns = one.usage.find("CAMPAIGN") != std::string::npos;
+    say(fmt::format("usage: {} {}\n\n  {}\n{}", program, one.usage, one.about,
+        campaigns
+            ? fmt::format("\nCampaign options: {}\n{}", detail::campaign_usage(), detail::campaign_help())
+            : std::string()));
+    return all_well;
+}
+
 /// Runs a sub-command, and refuses a requested replay that it had no campaign for.
 int run_command(const command& asked, std::vector<std::string> words, const std::string& program)
 {
-    const int code = asked.run(std::move(words), program);
+    if (std::find(words.begin(), words.end(), "--help") != words.end())
+        return help_on(asked, program);
+    int code = asked.run(std::move(words), program);
+    if (code == all_well && detail::workers_leaked())
+        code = something_broke;
+    if (detail::stopped_by() != 0)
+        return 128 + detail::stopped_by();
     const bool explores = asked.name == "run" || asked.name == "sweep" || asked.name == "random";
     return !explores || replay_is_settled() ? code : bad_input;
 }
@@ -540,6 +646,10 @@ int dispatch(int argc, char** argv)
     const std::string first = argc > 1 ? argv[1] : "";
     if (first.empty() || first.starts_with("--gtest") || first.starts_with("--gmock"))
         return googletest_face(argc, argv);
+    if (first == "--version") {
+        say("mishap " MISHAP_VERSION "\n");
+        return all_well;
+    }
     if (first == "--help" || first == "-h")
         return help({}, argv[0]);
     for (const command& c : commands())

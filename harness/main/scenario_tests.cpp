@@ -3,11 +3,14 @@
 
 #include "output.hpp"
 
+#include "report/json_lines.hpp"
+
 #include <mishap/scenario.hpp>
 
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -29,11 +32,21 @@ public:
     void TestBody() override
     {
         try {
+            int found = 0;
+            on_counterexample() = [&](const std::string& line) {
+                RecordProperty(fmt::format("mishap_counterexample_{}", ++found), line);
+            };
             const scenario_result result = run_scenario(scenario_, {.replay_command = replay_command_});
             say(result.saved_before);
+            on_counterexample() = nullptr;
+            RecordProperty("mishap_manager", scenario_.manager);
+            RecordProperty("mishap_runs", std::to_string(result.runs));
+            RecordProperty("mishap_broken", fmt::format("{}", fmt::join(result.broken, " ")));
+            RecordProperty("mishap_summary", result.summary);
             if (result.status != scenario_status::held)
                 ADD_FAILURE_AT(scenario_.where.file.c_str(), result.line) << result.failure;
         } catch (const scenario_error& e) {
+            on_counterexample() = nullptr;
             ++bad_scenarios;
             ADD_FAILURE_AT(e.where().file.c_str(), e.where().line) << e.what();
         }

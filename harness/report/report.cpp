@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "events.hpp"
+
 #include "explore/obligations.hpp"
 #include "invariant/invariants.hpp"
 #include "vocabulary/causes.hpp"
@@ -233,7 +235,7 @@ std::string known_defect(const run_result& run, const violation& v)
 }
 
 std::string render(const run_result& run, const violation& v, const fault_plan& plan,
-    const std::string& remark, const report_options& options)
+    const std::string& remark, const report_options& options, const std::string& events = {})
 {
     std::string text;
     text += fmt::format("{}{} breaks {}\n", options.location.empty() ? "" : options.location + ": ",
@@ -242,9 +244,13 @@ std::string render(const run_result& run, const violation& v, const fault_plan& 
     text += fmt::format("  plan      {}{}\n", plan_line(plan), remark);
     if (!v.expected.empty())
         text += fmt::format("  expected  {}\n  actual    {}\n", v.expected, v.actual);
-    if (const std::string note = known_defect(run, v); !note.empty())
-        text += fmt::format("  note      {}\n", note);
-    const std::string lines = timeline(run, &v);
+    std::string lines = events.empty() ? detail::events_of(run, &v) : events;
+    if (lines.starts_with(detail::note_mark)) {
+        const std::size_t end = lines.find('\n');
+        text += fmt::format(
+            "  note      {}\n", lines.substr(detail::note_mark.size(), end - detail::note_mark.size()));
+        lines.erase(0, end + 1);
+    }
     bool first = true;
     for (std::size_t at = 0; at < lines.size();) {
         const std::size_t end = lines.find('\n', at);
@@ -400,6 +406,12 @@ std::string timeline(const run_result& run, const violation* v)
     return detail::printable(run.trace.outcomes.size() > 1 ? as_columns(lines) : as_list(lines));
 }
 
+std::string detail::events_of(const run_result& run, const violation* v)
+{
+    const std::string note = v ? known_defect(run, *v) : std::string();
+    return (note.empty() ? note : fmt::format("{}{}\n", note_mark, note)) + timeline(run, v);
+}
+
 std::string replay_line(const run_result& run, const std::string& replay_command)
 {
     const std::string token = to_string(replay_token{run.manager, run.fired});
@@ -425,7 +437,7 @@ std::string report(const counterexample& c, const report_options& options)
             c.found.perturbations.size(), c.nondeterministic ? "; nondeterministic" : "");
     else if (c.nondeterministic)
         remark = "      (nondeterministic)";
-    return render(c.minimal, v, c.minimal.fired, remark, options);
+    return render(c.minimal, v, c.minimal.fired, remark, options, c.events);
 }
 
 std::string report(const run_result& run, const report_options& options)
@@ -461,6 +473,16 @@ std::ostream& operator<<(std::ostream& out, const campaign_result& result) { ret
 
 std::ostream& operator<<(std::ostream& out, holds_t) { return out << "holds every invariant"; }
 
+std::string detail::took_line(duration took, std::uint64_t runs)
+{
+    if (took <= duration(0))
+        return {};
+    const double seconds = std::chrono::duration<double>(took).count();
+    return fmt::format("{} s, {} runs/s",
+        seconds < 10 ? fmt::format("{:.2f}", seconds) : fmt::format("{:.0f}", seconds),
+        static_cast<std::uint64_t>(static_cast<double>(runs) / seconds));
+}
+
 /// A line of what was reached, and in how many runs.
 static std::string times(std::string_view what, const std::vector<times_reached>& all, bool tell_never)
 {
@@ -481,6 +503,8 @@ std::string summary(const campaign_result& result)
         result.manager.empty() ? "this manager" : detail::printable(result.manager),
         detail::counted(result.runs, "run"), detail::counted(result.fired, "fault"),
         detail::counted(result.violating_runs, "run"));
+    if (const std::string took = detail::took_line(result.took, result.runs); !took.empty())
+        text += fmt::format("  took      {}\n", took);
     text += fmt::format("  covered   {}\n", result.covered);
     if (!result.untried.empty())
         text += fmt::format("  untried   {}\n", result.untried);

@@ -3,6 +3,7 @@
 #include "perturbation_keys.hpp"
 
 #include "explore/obligations.hpp"
+#include "explore/workers.hpp"
 #include "fault/plan_words.hpp"
 
 #include <mishap/duration.hpp>
@@ -36,10 +37,18 @@ std::vector<std::string> invariant_names()
     return names;
 }
 
-void check_invariant(const reader& at, const std::string& name, bool compares)
+/// What may be expected to break: how a process ends is judged wherever it has one of its own.
+std::vector<std::string> breakable_names(bool compares)
 {
     // Where managers are compared, nothing else is judged.
-    const auto names = compares ? std::vector<std::string>{"equivalent"} : invariant_names();
+    auto names = compares ? std::vector<std::string>{"equivalent"} : invariant_names();
+    for (const std::string_view death : detail::death_names)
+        names.emplace_back(death);
+    return names;
+}
+
+void check_invariant(const reader& at, const std::string& name, const std::vector<std::string>& names)
+{
     if (std::find(names.begin(), names.end(), name) == names.end())
         at.refuse(unknown_word("invariant", name, names));
 }
@@ -90,7 +99,7 @@ constexpr key_row<expectation_draft> keys_of_expect[] = {
         [](const value& v, expectation_draft& d) {
             v.for_items("violates", [&](const reader& item) {
                 const std::string name = item.text("an invariant");
-                check_invariant(item, name, d.compares);
+                check_invariant(item, name, breakable_names(d.compares));
                 d.into.violates.push_back(name);
             });
             if (v.items("violates").empty())
@@ -109,6 +118,17 @@ std::vector<fault> read_kinds(const reader& at)
         at.refuse("kinds is empty: leave it out for the default kinds");
     return kinds;
 }
+
+duration read_time_max(const value& v)
+{
+    const duration given = v.time();
+    if (given <= duration(0))
+        v.refuse("it is 0s: give it some time, or leave 'for' out");
+    return given;
+}
+
+constexpr std::string_view about_for =
+    "stop after so much real time, and say \"incomplete\"; results then depend on the machine";
 
 constexpr key_row<sweep_options> keys_of_sweep[] = {
     {"perturbations", "0..8", "2", "the maximum number in a run",
@@ -146,11 +166,15 @@ constexpr key_row<sweep_options> keys_of_sweep[] = {
         [](const value& v, sweep_options& o) { o.occurrences_max = v.number<std::uint32_t>(); }},
     {"runs_max", "1..1000000000", "1000000", "stop here, and say \"incomplete\"",
         [](const value& v, sweep_options& o) { o.runs_max = v.number<std::uint64_t>(); }},
+    {"for", "DURATION", "", about_for,
+        [](const value& v, sweep_options& o) { o.time_max = read_time_max(v); }},
 };
 
 constexpr key_row<random_options> keys_of_random[] = {
-    {"cases", "1..1000000000", "1000", "how many plans are drawn",
+    {"cases", "1..1000000000", "1000; with `for` as many as there is time for", "how many plans are drawn",
         [](const value& v, random_options& o) { o.cases = v.number<std::uint64_t>(); }},
+    {"for", "DURATION", "", about_for,
+        [](const value& v, random_options& o) { o.time_max = read_time_max(v); }},
     {"seed", "0..18446744073709551615", "`MISHAP_SEED`, else `RC_PARAMS`, else 1", "the seed of it all",
         [](const value& v, random_options& o) { o.seed = v.number<std::uint64_t>(); }},
     {"kinds", "[KIND, ...]", "all but `deaf`, `late` and `empty`", "which faults may take part",
@@ -295,7 +319,7 @@ void read_invariants(const reader& at, scenario& s)
         at.refuse("where managers are compared, nothing but 'equivalent' is judged: leave 'invariants' out");
     at.for_items("invariants", [&](const reader& item) {
         const std::string name = item.text("an invariant");
-        check_invariant(item, name, false);
+        check_invariant(item, name, invariant_names());
         s.invariants.push_back(name);
     });
     if (at.items("invariants").empty())
@@ -335,7 +359,9 @@ void read_obligations(const reader& at, scenario& s)
 void check_that_it_is_judged(const reader& expect, const scenario& s)
 {
     const std::vector<const invariant*> judged = select_invariants(s.invariants);
-    for (const invariant* wanted : select_invariants(s.expect.violates))
+    std::vector<std::string> expected = s.expect.violates;
+    std::erase_if(expected, [](const std::string& name) { return detail::is_death(name); });
+    for (const invariant* wanted : select_invariants(expected))
         if (!wanted->always && std::find(judged.begin(), judged.end(), wanted) == judged.end())
             expect.refuse(fmt::format(
                 "'{}' is expected to break, but it is none of the 'invariants' that are judged here",

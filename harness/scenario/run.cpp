@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "simulation/run.hpp"
+#include "explore/conductor.hpp"
 #include "explore/equivalent.hpp"
 #include "explore/obligations.hpp"
 #include "regressions.hpp"
+#include "report/json_lines.hpp"
 #include "report/outcome.hpp"
+#include "run_apart.hpp"
 #include "simulation/misuse.hpp"
 #include "vocabulary/printable.hpp"
 
@@ -212,6 +215,12 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     if (s.expect.violates.empty()) {
         for (const violation& v : run.verdict.violations) {
             // The example is its own counterexample: there is nothing to shrink and nothing to save.
+            detail::tell_counterexample(
+                counterexample{.invariant = std::string(v.invariant),
+                    .minimal = run,
+                    .found = run.fired,
+                    .which = static_cast<std::size_t>(&v - run.verdict.violations.data())},
+                location(s), {});
             fail(result, report(run, v,
                              {.location = location(s),
                                  .replay_command = options.replay_command,
@@ -293,6 +302,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
                 continue;
             report_options told{.location = location(s), .replay_command = options.replay_command};
             save(c, s, options, told, saved);
+            detail::tell_counterexample(c, location(s), told.saved);
             fail(result, report(c, told));
         }
     };
@@ -351,7 +361,10 @@ scenario_result run_scenario(const scenario& s, const scenario_options& options)
 {
     scenario_result result;
     try {
-        result = s.sweep || s.random ? run_exploration(s, options) : run_example(s, options);
+        const auto here = [&] { return run_example(s, options); };
+        result = s.sweep || s.random   ? run_exploration(s, options)
+                 : detail::conducted() ? detail::run_apart(s, options, here)
+                                       : here();
     } catch (const detail::misuse_error& e) {
         const auto setting = s.settings_at.find(e.setting());
         throw scenario_error(setting == s.settings_at.end() ? s.where : setting->second, e.what());

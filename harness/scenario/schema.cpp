@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "keys.hpp"
 
+#include "explore/workers.hpp"
 #include "invariant/invariants.hpp"
 
 #include <mishap/error.hpp>
@@ -172,6 +173,8 @@ std::vector<std::pair<std::string, json>> definitions()
     for (const invariant& i : invariants())
         rules.emplace_back(i.name);
     rules.emplace_back(detail::invariants_between_runs().front().name);
+    for (const std::string_view death : detail::death_names)
+        rules.emplace_back(death);
     const json text = object({{"type", text_value("string")}});
     return {
         {"TEXT", text},

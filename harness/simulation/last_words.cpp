@@ -56,6 +56,17 @@ constinit std::atomic_flag has_spoken;
 /// How the program dies.
 constinit std::atomic<const char*> dies_how = "";
 
+/// Where a worker's parent reads how it died.
+constinit death_row* row_of_worker = nullptr;
+
+void note_death(const char* how, death_row::cause why) noexcept
+{
+    if (!row_of_worker || row_of_worker->why.load() != death_row::cause::none)
+        return;
+    std::strncpy(row_of_worker->how, how, sizeof row_of_worker->how - 1);
+    row_of_worker->why = why;
+}
+
 [[noreturn]] void end_by(int number)
 {
     std::signal(number, SIG_DFL);
@@ -221,8 +232,11 @@ void on_patience_lost(int, siginfo_t*, void* context)
 
 /// The thread may be anywhere, and hold any lock: what is told is told later, and here only where nobody else
 /// does within a second.
-void on_request(int number)
+void on_request(int number, siginfo_t* about, void*)
 {
+    // A worker's parent is told to end, too, and decides; what the code under test sends is its own affair.
+    if (row_of_worker && about->si_pid != getpid())
+        return;
     if (getpid() != program || told.exchange(number) != 0)
         end_by(number);
     dies_how = told_to_end;
@@ -251,8 +265,8 @@ void watch_signals()
              SIGXFSZ, SIGALRM, SIGVTALRM, SIGUSR1, SIGUSR2})
         watch_signal(number, death);
     struct sigaction request = {};
-    request.sa_handler = &on_request;
-    request.sa_flags = SA_RESTART; // not on the alternate stack, as with the watchdog below
+    request.sa_sigaction = &on_request;
+    request.sa_flags = SA_SIGINFO | SA_RESTART; // not on the alternate stack, as with the watchdog below
     for (const int number : {SIGTERM, SIGINT, SIGHUP})
         watch_signal(number, request);
 }
@@ -466,6 +480,8 @@ private:
             look_every(1'000'000); // so soon that hardly anything happens until then
             return;
         }
+        note_death(amiss, amiss == named_limits::in_force().on_time.c_str() ? death_row::cause::took_time
+                                                                            : death_row::cause::took_memory);
         speak_briefly(SIGABRT);
         if (dies_by(amiss))
             end_program(1);
@@ -548,6 +564,12 @@ void name_what_dies(const death_notes& notes)
     static_cast<void>(watching);
 }
 
+void note_death_in(death_row& row) noexcept
+{
+    row_of_worker = &row;
+    program = getpid();
+}
+
 so_far::so_far(std::function<std::string()> tell) : tell_(std::move(tell)), outer_(innermost_account)
 {
     innermost_account = this;
@@ -578,6 +600,7 @@ void say_what_dies(const char* how) noexcept
         return;
     }
     dies_how = how;
+    note_death(how, death_row::cause::died);
     const char* const run = notes_of_run.describe();
     has_spoken.test_and_set();
     std::fprintf(stderr, "mishap: %s in the run that this repeats:\n  %s\n", how, run);

@@ -4,6 +4,7 @@
 
 #include "handler_limits.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -34,6 +35,23 @@ void name_what_dies(const death_notes&);
 
 /// A run begins on this thread. Costs a system call where the last one was long ago, or outside a campaign.
 void watch_waits() noexcept;
+
+/// How a process dies, in memory that its parent reads.
+struct death_row
+{
+    enum class cause : int
+    {
+        none,
+        died,
+        took_time,
+        took_memory
+    };
+    std::atomic<cause> why;
+    char how[240];
+};
+
+/// From now on this process is a worker: it says how it dies in that row, too.
+void note_death_in(death_row&) noexcept;
 
 /// While it lives, a program that dies on this thread says this, too.
 class so_far

@@ -34,6 +34,17 @@ public:
     /// Indices of the last plan's perturbations that never came up.
     const std::vector<std::size_t>& inert() const noexcept { return inert_; }
 
+    /// The run under way, as far as it has come.
+    const run_result& under_way() const noexcept { return result_; }
+    const limits& asked_limits() const noexcept { return result_.limits; }
+
+    /// Which settings were asked for, here or in another process.
+    const std::set<std::string, std::less<>>& settings_read() const noexcept { return settings_read_; }
+    void note_read(const std::set<std::string, std::less<>>& settings)
+    {
+        settings_read_.insert(settings.begin(), settings.end());
+    }
+
     const manager& under_test() const noexcept { return *manager_; }
 
 private:

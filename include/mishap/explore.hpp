@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <mishap/duration.hpp>
 #include <mishap/fault.hpp>
 #include <mishap/run.hpp>
 
@@ -36,6 +37,9 @@ struct counterexample
     bool nondeterministic = false;
     /// Which of the minimal run's violations this is about.
     std::size_t which = 0;
+    /// The timeline, where the run was in another process: its trace stayed there. A process that died leaves
+    /// its last words.
+    std::string events = {};
 
     /// What was broken; null where the violation was not seen again.
     const violation* broken() const noexcept
@@ -77,6 +81,8 @@ struct sweep_options
     std::uint32_t occurrences_max = 16;
     /// Stops here; the result then says "incomplete".
     std::uint64_t runs_max = 1'000'000;
+    /// Stops after so much real time, which makes the result "incomplete", too; zero for no limit.
+    duration time_max{0};
     std::map<std::string, std::string, std::less<>> settings = {};
     /// As in `fault_plan`.
     std::set<std::string, std::less<>> invalid_settings = {};
@@ -108,7 +114,10 @@ struct sweep_options
 /// What a random campaign draws.
 struct random_options
 {
-    std::uint64_t cases = 1'000;
+    /// How many plans; 1,000 when left out, or as many as `time_max` allows.
+    std::optional<std::uint64_t> cases = {};
+    /// Draws no more after so much real time; zero for no limit.
+    duration time_max{0};
     /// The seed; left out, it comes from `MISHAP_SEED`, `RC_PARAMS`, or is 1.
     std::optional<std::uint64_t> seed = {};
     std::vector<fault_kind> kinds = {};
@@ -175,6 +184,10 @@ struct campaign_result
     std::string invalid;
     /// `MISHAP_REPLAY` asked for one run instead of the campaign.
     bool replayed = false;
+    /// A signal ended it before its time.
+    bool stopped = false;
+    /// Real time that it took; zero where nobody measured it.
+    duration took{0};
 
     /// Whether everything was reached that was required.
     bool meets_obligations() const noexcept;

@@ -62,6 +62,7 @@ std::string stable(std::string text, const std::string& program)
     replace_all(source_folder.string() + "/", "");
     // A compiler cache with a base folder makes paths relative to the build folder.
     text = std::regex_replace(text, std::regex(R"((\.\./)+selftests/)"), "selftests/");
+    text = std::regex_replace(text, std::regex(R"(  took  [^\n]*\n)"), "");
     text = std::regex_replace(text, std::regex(R"(\(\d+ ms( total)?\))"), "(0 ms$1)");
     return text;
 }

@@ -35,7 +35,7 @@ protected:
                  "random NAME --cases 20 --seed 4 --also abandon,deviate"}) {
             std::string words = arguments;
             words.replace(words.find("NAME"), 4, manager);
-            script += start + words + "; ";
+            script += start + words + " | sed '/^  took /d'; ";
         }
         script += "cat mishap-failures/* 2>/dev/null";
         const char* const locales[] = {"C", "C.UTF-8", "de_DE.UTF-8", "tr_TR.UTF-8", "POSIX"};

@@ -199,7 +199,8 @@ TEST_P(hostile, is_named)
 {
     const hostile_manager& one = GetParam();
     const misuse::ended child = run(MISHAP_HOSTILE,
-        {"sweep", one.manager, "--perturbations", "1", "--kinds", "fail io_error"}, one.limits);
+        {"sweep", one.manager, "--no-isolate", "--perturbations", "1", "--kinds", "fail io_error"},
+        one.limits);
     EXPECT_EQ(child.code, one.code) << child.out << child.err;
     EXPECT_TRUE(says(child.out + child.err, one.said));
 }
@@ -254,7 +255,7 @@ TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
             name == "needs_the_kept_lock")
             continue;
         files.push_back(scenario_of(one.manager));
-        const std::string out = run(MISHAP_HOSTILE, {"run", files.back()}).out;
+        const std::string out = run(MISHAP_HOSTILE, {"run", "--no-isolate", files.back()}).out;
         const auto said = verdicts(out);
         ASSERT_EQ(said.size(), 1u) << one.manager;
         alone.push_back(said.front());
@@ -268,7 +269,7 @@ TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
         order.push_back(i % files.size());
     for (int round = 0; round < 3; ++round) {
         std::shuffle(order.begin(), order.end(), random);
-        std::vector<std::string> command{"run"};
+        std::vector<std::string> command{"run", "--no-isolate"};
         std::vector<std::string> expected;
         std::string reported;
         for (const std::size_t which : order) {
@@ -289,8 +290,8 @@ TEST_F(after_hostile, every_manager_fares_as_in_a_fresh_process)
 // The run that kept it was left where it stood: what needs the lock later must not wait for ever.
 TEST_F(after_hostile, a_kept_lock_is_told_to_whoever_needs_it_later)
 {
-    const misuse::ended child =
-        run(MISHAP_HOSTILE, {"run", scenario_of("keeps_a_lock"), scenario_of("needs_the_kept_lock")});
+    const misuse::ended child = run(MISHAP_HOSTILE,
+        {"run", "--no-isolate", scenario_of("keeps_a_lock"), scenario_of("needs_the_kept_lock")});
     EXPECT_EQ(child.code, 1);
     EXPECT_TRUE(says(child.out, "needs_the_kept_lock breaks blocks_the_thread"));
     EXPECT_TRUE(says(child.out, "of the run that this repeats: 1 keeps_a_lock session.use=fail(io_error) ~"));
@@ -299,8 +300,8 @@ TEST_F(after_hostile, a_kept_lock_is_told_to_whoever_needs_it_later)
 // What was found before it was told to end is not lost.
 TEST_F(after_hostile, a_program_that_is_told_to_end_tells_what_it_found)
 {
-    const misuse::ended child = run(MISHAP_HOSTILE,
-        {"sweep", "found_before_it_is_told", "--perturbations", "1", "--kinds", "fail io_error"});
+    const misuse::ended child = run(MISHAP_HOSTILE, {"sweep", "found_before_it_is_told", "--no-isolate",
+                                                        "--perturbations", "1", "--kinds", "fail io_error"});
     EXPECT_EQ(child.code, by_signal + 15);
     EXPECT_TRUE(says(child.err, "mishap: the program was told to end in the run that this repeats:\n"
                                 "  1 found_before_it_is_told session.close=fail(io_error) ~"));
@@ -309,7 +310,7 @@ TEST_F(after_hostile, a_program_that_is_told_to_end_tells_what_it_found)
         "  breaks closes_everything: 1 found_before_it_is_told session.use=fail(io_error) ~"));
 
     const misuse::ended files =
-        run(MISHAP_HOSTILE, {"run", scenario_of("nothing"), scenario_of("posts_itself"),
+        run(MISHAP_HOSTILE, {"run", "--no-isolate", scenario_of("nothing"), scenario_of("posts_itself"),
                                 scenario_of("interrupted"), scenario_of("aborts")});
     EXPECT_EQ(files.code, by_signal + 2);
     EXPECT_TRUE(says(files.out, "ok     nothing.yaml"));
@@ -334,7 +335,8 @@ TEST_F(after_hostile, undefined_behaviour_is_told_with_its_run)
     const std::string program = MISHAP_UNDEFINED;
     if (program.empty())
         GTEST_SKIP() << "this compiler has no UndefinedBehaviorSanitizer";
-    const misuse::ended child = run(program, {"sweep", "undefined", "--kinds", "fail io_error"});
+    const misuse::ended child =
+        run(program, {"sweep", "undefined", "--no-isolate", "--kinds", "fail io_error"});
     EXPECT_EQ(child.code, 1);
     EXPECT_TRUE(says(child.err, "runtime error: signed integer overflow"));
     EXPECT_TRUE(says(child.err, "mishap: a sanitizer ended the program in the run that this repeats:\n"
