@@ -57,7 +57,7 @@ run_result& campaign::dead(const fault_plan& plan, const death& how)
 void campaign::begin_part(const part_request& asked, shared_row& row)
 {
     tells_timeline_ = true;
-    result_.runs = result_.fired = result_.violating_runs = 0;
+    result_.runs = result_.fired = result_.violating_runs = result_.first_violation = 0;
     cells_.clear();
     bugs_.clear();
     obligations_.clear();
@@ -76,6 +76,7 @@ campaign_part campaign::end_part()
     part.runs = result_.runs;
     part.fired = result_.fired;
     part.violating = result_.violating_runs;
+    part.first_violation = result_.first_violation;
     part.deaths = work_.dead;
     part.skipped = skipped_ ? *skipped_ : 0;
     part.entered = entered_;
@@ -107,6 +108,8 @@ void campaign::add(const coverage_of_operation& row)
 
 void campaign::join(campaign_part&& part)
 {
+    if (result_.violating_runs == 0 && part.violating != 0)
+        result_.first_violation = result_.runs + part.first_violation;
     result_.runs += part.runs;
     result_.fired += part.fired;
     result_.violating_runs += part.violating;

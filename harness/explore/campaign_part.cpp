@@ -120,6 +120,7 @@ std::string campaign_part::to_json() const
             out.add(name, true);
     };
     out.add("runs", runs).add("fired", fired).add("violating", violating);
+    add("first_violation", first_violation);
     add("deaths", deaths);
     add("skipped", skipped);
     mark("entered", entered);
@@ -158,6 +159,7 @@ campaign_part campaign_part::from_json(std::string_view text)
     part.runs = read["runs"].number();
     part.fired = read["fired"].number();
     part.violating = read["violating"].number();
+    part.first_violation = read["first_violation"].number();
     part.deaths = read["deaths"].number();
     part.skipped = read["skipped"].number();
     part.entered = read["entered"].flag();

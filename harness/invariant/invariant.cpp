@@ -201,7 +201,7 @@ constexpr invariant between_runs[] = {
     {"equivalent", "with `equivalent_to`: both managers give the same operations, results, times, reports "
                    "and ends, lane by lane"},
     {"nondeterministic", "equal plans give equal runs"},
-    {"crashes", "no run ends its process: by a signal, by std::exit and its like, or by a sanitizer's report"},
+    {"crashes", "no run ends its process, by a signal, std::exit and its like, or a sanitizer's report"},
     {"spins", "no run uses more processor time than its limit, nor waits for ever outside the simulation"},
     {"exhausts_memory", "no run takes more memory than its limit"},
 };

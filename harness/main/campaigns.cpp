@@ -120,7 +120,7 @@ std::string_view campaign_usage() noexcept
 std::string_view campaign_help() noexcept
 {
     return "Campaigns run in processes of their own, so that nothing that a manager does can stop them.\n"
-           "  --jobs N          so many at once (default: the processors; 1 under CTest); results are the same\n"
+           "  --jobs N          how many at once (the processors; 1 under CTest); results are the same\n"
            "  --no-isolate      in this very process, for debuggers\n"
            "  --for TIME        stop after so much real time; --cases and --runs-max stop by number\n"
            "  --seed S|random   the seed of random plans; a random one is printed\n"

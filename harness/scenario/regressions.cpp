@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "regressions.hpp"
 
+#include "explore/conductor.hpp"
+#include "report/json_lines.hpp"
+
 #include "report/saved.hpp"
 
 #include <fmt/format.h>
@@ -8,6 +11,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <utility>
 
 namespace mishap::detail {
 
@@ -27,8 +32,37 @@ bool belongs_to(const scenario& saved, const scenario& exploration)
            });
 }
 
+/// While it lives, what is run is in no file of results: each machine has saved cases of its own.
+class unrecorded
+{
+public:
+    unrecorded() : told_(std::exchange(on_counterexample(), nullptr))
+    {
+        if (conductor* const led = conducted()) {
+            journal_ = std::exchange(led->journal, nullptr);
+            campaigns_ = led->campaigns;
+        }
+    }
+    ~unrecorded()
+    {
+        on_counterexample() = std::move(told_);
+        if (conductor* const led = conducted()) {
+            led->journal = journal_;
+            led->campaigns = campaigns_;
+        }
+    }
+    unrecorded(const unrecorded&) = delete;
+    unrecorded& operator=(const unrecorded&) = delete;
+
+private:
+    std::function<void(const std::string&)> told_;
+    part_journal* journal_ = nullptr;
+    std::uint64_t campaigns_ = 0;
+};
+
 saved_case try_one(const std::string& file, const scenario& saved, const std::string& replay_command)
 {
+    const unrecorded nothing;
     const scenario_result done = run_scenario(saved, {.replay_command = replay_command, .save_to = {}});
     saved_case one{.file = file, .line = {}};
     switch (done.status) {

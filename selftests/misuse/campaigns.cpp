@@ -7,6 +7,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -141,6 +142,8 @@ protected:
     {
         std::vector<std::string> words = GetParam().words;
         words.insert(words.end(), more.begin(), more.end());
+        // What was saved before would be tried first.
+        std::filesystem::remove_all(path("mishap-failures"));
         return mishap(words, set);
     }
 };
@@ -164,6 +167,7 @@ TEST_P(each_campaign, shards_put_together_are_one_process)
     // As Bazel and the matrices of GoogleTest have it.
     with(
         {"--json", "shard3.jsonl", "--jobs", "2"}, {{"GTEST_TOTAL_SHARDS", "3"}, {"GTEST_SHARD_INDEX", "2"}});
+    std::filesystem::remove_all(path("mishap-failures"));
     const misuse::ended merged = mishap({"merge", "shard1.jsonl", "shard3.jsonl", "shard2.jsonl"});
     EXPECT_EQ(without_time(merged.out), without_time(whole.out)) << merged.err;
     EXPECT_EQ(merged.code, whole.code);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -190,6 +191,7 @@ TEST_F(campaigns_seen, a_random_seed_is_printed_and_draws_the_same_again)
     ASSERT_NE(at, std::string::npos);
     const std::string seed =
         first.out.substr(at + before.size(), first.out.find('\n', at) - at - before.size());
+    std::filesystem::remove_all(path("mishap-failures"));
     const misuse::ended again = mishap({"random", "bad_cleanup", "--seed", seed, "--cases", "300"});
     EXPECT_EQ(again.out.substr(0, again.out.find("  took")), first.out.substr(0, first.out.find("  took")));
 }
