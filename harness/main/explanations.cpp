@@ -251,7 +251,7 @@ std::span<const explanation> explanations()
                 "A real thread or clock behind `env.allow_outside()`."},
             {"Make the state a member of what the adapter builds."}, {}, ""},
         {"crashes", "A run ended its process: by a signal, by exit, or because a sanitizer found something.",
-            {"Memory is used after it was freed, often a frame that was destroyed while something waited in it.",
+            {"Memory is used after it was freed, such as a frame that was destroyed early.",
                 "An exception leaves a function that is noexcept, or a thread.",
                 "Code under test calls std::exit or std::abort where something fails."},
             {"Repeat its token with `replay`, under a debugger or a sanitizer."},
