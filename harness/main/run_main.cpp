@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "campaign_words.hpp"
 #include "campaigns.hpp"
 #include "explain.hpp"
 #include "lists.hpp"
@@ -33,8 +34,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -48,7 +47,13 @@ namespace {
 using detail::arguments;
 using detail::complain;
 using detail::counted;
+using detail::keep_matching;
+using detail::listed;
+using detail::named_kinds;
+using detail::named_limits;
+using detail::named_settings;
 using detail::say;
+using detail::with_campaign_options;
 
 enum exit_code
 {
@@ -105,25 +110,6 @@ std::vector<std::string> named_files(const arguments& given, tally& result)
         }
     }
     return files;
-}
-
-/// Only those whose path has the pattern of `--filter` in it.
-void keep_matching(std::vector<std::string>& files, const arguments& given)
-{
-    const auto pattern = given.option("filter");
-    if (!pattern)
-        return;
-    const std::string anywhere = '*' + *pattern + '*';
-    std::erase_if(
-        files, [&](const std::string& file) { return ::fnmatch(anywhere.c_str(), file.c_str(), 0) != 0; });
-}
-
-/// The options of a sub-command that runs campaigns, with its own.
-std::vector<std::string> with_campaign_options(std::vector<std::string> own)
-{
-    const auto& all = detail::campaign_options();
-    own.insert(own.end(), all.begin(), all.end());
-    return own;
 }
 
 std::string folder_to_save_in(const arguments& given)
@@ -227,66 +213,6 @@ const manager& named_manager(const arguments& given)
     if (given.rest().size() > 1)
         throw input_error(fmt::format("'{}' is one word too many", given.rest()[1]));
     return get_manager(given.rest().front());
-}
-
-std::map<std::string, std::string, std::less<>> named_settings(const arguments& given)
-{
-    std::map<std::string, std::string, std::less<>> settings;
-    for (const std::string& setting : given.options("with")) {
-        const auto equals = setting.find('=');
-        if (equals == std::string::npos || equals == 0)
-            throw input_error(fmt::format("--with needs name=value, not '{}'", setting));
-        const std::string name = setting.substr(0, equals);
-        if (!settings.emplace(name, setting.substr(equals + 1)).second)
-            throw input_error(fmt::format("--with gives the setting '{}' twice: remove one", name));
-    }
-    return settings;
-}
-
-/// The words of `--name A,B`; none where it is not given.
-std::vector<std::string> listed(const arguments& given, std::string_view name)
-{
-    std::vector<std::string> words;
-    const auto list = given.option(name);
-    if (list && list->empty())
-        throw input_error(fmt::format("--{} is empty: name one at least, or leave it out", name));
-    // A comma may stand inside brackets.
-    int depth = 0;
-    for (const char c : list.value_or("")) {
-        depth += c == '(' ? 1 : c == ')' ? -1 : 0;
-        if (words.empty())
-            words.emplace_back();
-        if (c == ',' && depth <= 0)
-            words.emplace_back();
-        else
-            words.back() += c;
-    }
-    return words;
-}
-
-std::vector<fault> named_kinds(const arguments& given)
-{
-    std::vector<fault> kinds;
-    for (const std::string& word : listed(given, "kinds"))
-        kinds.push_back(parse_kind(word));
-    return kinds;
-}
-
-/// `--horizon 2h --steps-max 1000`
-limits named_limits(const arguments& given)
-{
-    limits bounds;
-    if (const auto text = given.option("horizon")) {
-        try {
-            bounds.horizon = parse_duration(*text);
-        } catch (const input_error& e) {
-            throw input_error(fmt::format("--horizon: {}", e.what()));
-        }
-        if (*bounds.horizon <= duration(0))
-            throw input_error("--horizon is 0s: a run needs some time");
-    }
-    bounds.steps_max = given.number("steps-max", 1, 1'000'000'000).value_or(bounds.steps_max);
-    return bounds;
 }
 
 /// Tries what was saved for this manager before, and says what became of it.
