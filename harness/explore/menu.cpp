@@ -159,7 +159,8 @@ std::vector<fault> menu::wire_faults(const place& here) const
     case wire_call::accept:
         return {fault::fail("too_many_files"), fault::fail("connection_aborted")};
     case wire_call::receive:
-        all = {fault::fail(breaking), fault::fail("end_of_file"), fault::one_byte()};
+        all = {fault::fail(breaking), fault::fail_after_effect(breaking), fault::fail("end_of_file"),
+            fault::one_byte()};
         append_timing(all);
         return all;
     case wire_call::send:

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "address.hpp"
 
+#include <mishap/input_error.hpp>
+
+#include <fmt/format.h>
+
 #include <arpa/inet.h>
 #include <sys/un.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 
@@ -171,6 +176,31 @@ std::optional<address> parse_host(std::string_view text)
             return read;
     }
     return std::nullopt;
+}
+
+place parse_place(std::string_view text)
+{
+    constexpr std::string_view local = "unix:";
+    if (text.substr(0, local.size()) == local) {
+        place read{.path = std::string(text.substr(local.size()))};
+        if (read.path.empty())
+            throw input_error("'unix:' is followed by a path, such as unix:/run/db.sock", local.size());
+        return read;
+    }
+    place read;
+    const auto colon = text.rfind(':');
+    const std::string_view digits = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), read.port);
+    if (digits.empty() || error != std::errc() || end != digits.data() + digits.size() || read.port == 0 ||
+        colon == 0)
+        throw input_error(
+            fmt::format("'{}' is no place in a network: write name:port, such as shop.example:443", text),
+            colon == std::string_view::npos ? text.size() : colon + 1);
+    std::string_view host = text.substr(0, colon);
+    if (host.front() == '[' && host.back() == ']')
+        host = host.substr(1, host.size() - 2);
+    read.host = host;
+    return read;
 }
 
 } // namespace mishap::network

@@ -62,4 +62,16 @@ std::string to_string(const address&);
 /// Reads a numeric host, without a port; nothing for a name.
 std::optional<address> parse_host(std::string_view text);
 
+/// Where a service is, as people write it: `shop.example:443`, `10.0.0.7:80`, `[::1]:80`,
+/// `unix:/run/db.sock`.
+struct place
+{
+    std::string host = {};
+    std::uint16_t port = 0;
+    std::string path = {}; ///< of a Unix socket; empty otherwise
+};
+
+/// Errors: throws `input_error` with the offset of what is no such place.
+place parse_place(std::string_view text);
+
 } // namespace mishap::network

@@ -194,8 +194,7 @@ void kernel::try_to_connect(socket& s)
         return;
     }
     if (const service* serving = service_at(unmapped(s.peer))) {
-        const bool down = now() >= serving->down_from && now() < serving->down_to;
-        if (down || serving->how == service::manner::refuses)
+        if (is_down(unmapped(s.peer)) || serving->how == service::manner::refuses)
             return answers(ECONNREFUSED);
         if (serving->how == service::manner::black_hole)
             return again();
@@ -214,6 +213,9 @@ void kernel::try_to_connect(socket& s)
 
 void kernel::hand_over(const service& what, socket& far)
 {
+    for (const outage& down : outages_)
+        if (down.where == unmapped(far.local) && now() < down.from)
+            schedule(down.from, due::outage, far);
     if (what.how == service::manner::hands_over) {
         if (give_number(far) >= 0)
             what.accepted(far.number);
@@ -223,8 +225,6 @@ void kernel::hand_over(const service& what, socket& far)
     }
     players_.push_back(std::make_unique<script_player>(*this, far, what.text, what.name));
     far.script = players_.back().get();
-    if (what.down_from != never)
-        schedule(std::max(what.down_from, now()), due::outage, far);
     far.script->play();
 }
 

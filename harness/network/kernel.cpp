@@ -53,6 +53,7 @@ void kernel::reset()
     next_order_ = 0;
     ready_.clear();
     services_.clear();
+    outages_.clear();
     hosts_.clear();
     resolved_.clear();
     links_.clear();
@@ -404,15 +405,17 @@ const service* kernel::service_at(const address& where) const
 
 void kernel::restart(const address& where, duration from, duration to)
 {
-    for (auto& [at, what] : services_)
-        if (at == where) {
-            what.down_from = from;
-            what.down_to = to;
-        }
+    outages_.push_back({where, from, to});
     // What is connected then is reset when the server goes down.
     for (const auto& held : all_)
-        if (held->at == stage::established && held->peer == where && held->other)
+        if (held->at == stage::established && unmapped(held->peer) == where && held->other && now() < to)
             schedule(std::max(from, now()), due::outage, *held->other);
+}
+
+bool kernel::is_down(const address& where) const noexcept
+{
+    return std::any_of(outages_.begin(), outages_.end(),
+        [&](const outage& one) { return one.where == where && now() >= one.from && now() < one.to; });
 }
 
 const std::vector<address>& kernel::host(std::string_view name)
@@ -477,7 +480,12 @@ link& kernel::between(std::string_view a, std::string_view b)
     for (link_entry& known : links_)
         if ((known.a == a && known.b == b) || (known.a == b && known.b == a))
             return known.how;
-    return links_.emplace_back(link_entry{std::string(a), std::string(b), {}}).how;
+    // What is not said about these two is as between any two.
+    link how;
+    for (const link_entry& known : links_)
+        if (known.a.empty() && known.b.empty())
+            how = known.how;
+    return links_.emplace_back(link_entry{std::string(a), std::string(b), std::move(how)}).how;
 }
 
 const link* kernel::link_between(const address& a, const address& b) const
@@ -487,14 +495,16 @@ const link* kernel::link_between(const address& a, const address& b) const
     const std::string_view from = host_name(unmapped(a));
     const std::string_view to = host_name(unmapped(b));
     const link* found = nullptr;
+    int names_most = -1;
     for (const link_entry& known : links_) {
         const auto matches = [&](std::string_view x, std::string_view y) {
             return (known.a.empty() || known.a == x) && (known.b.empty() || known.b == y);
         };
-        if (matches(from, to) || matches(to, from)) {
-            // What names both hosts says more than what names one.
-            if (!found || !(known.a.empty() || known.b.empty()))
-                found = &known.how;
+        // What names both hosts says more than what names one, and that more than what names none.
+        const int names = int(!known.a.empty()) + int(!known.b.empty());
+        if (names > names_most && (matches(from, to) || matches(to, from))) {
+            found = &known.how;
+            names_most = names;
         }
     }
     return found;

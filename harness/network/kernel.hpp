@@ -68,8 +68,6 @@ struct service
     std::function<void(int number)> accepted = {};
     std::shared_ptr<const script> text = {};
     std::string name = {};
-    duration down_from = never; ///< a server that is restarted refuses, and resets what it had
-    duration down_to = never;
 };
 
 class kernel
@@ -157,7 +155,8 @@ public:
     void note_resolved(std::string_view name, const std::vector<address>& addresses);
     /// How bytes travel between two hosts, by their names; an empty name means every one.
     link& between(std::string_view a, std::string_view b);
-    /// A service is down for a while: it resets what it has, and refuses.
+    /// A service is down for a while, whether it is there already or comes later: it resets what it has, and
+    /// refuses.
     void restart(const address& where, duration from, duration to);
     /// Ends the services and what scripted peers do.
     void drop_peers();
@@ -196,6 +195,12 @@ private:
         std::string b;
         link how;
     };
+    struct outage
+    {
+        address where;
+        duration from;
+        duration to;
+    };
     struct time_wait
     {
         address local;
@@ -224,6 +229,7 @@ private:
     void try_to_connect(socket&);
     answer connect_local(socket&, const decision*);
     void hand_over(const service&, socket& far);
+    bool is_down(const address& where) const noexcept;
     void note_end(socket&, bool reset) noexcept;
     void gate_opens(socket&);
     void establish(socket& client, socket& server);
@@ -278,6 +284,7 @@ private:
     std::uint64_t next_order_ = 0;
     std::vector<ready_list> ready_;
     std::vector<std::pair<address, service>> services_;
+    std::vector<outage> outages_;
     std::vector<host_entry> hosts_;
     std::vector<std::pair<address, std::string>> resolved_;
     std::deque<link_entry> links_;

@@ -169,13 +169,8 @@ std::string print_bytes(std::string_view raw)
     return text;
 }
 
-script::step parse_step(std::string_view whole)
+script::step make_step(std::string_view word, std::string_view rest)
 {
-    const std::string_view line = trim(whole);
-    const auto end = line.find(' ');
-    const std::string_view word = line.substr(0, end);
-    const std::string_view rest = end == std::string_view::npos ? "" : trim(line.substr(end));
-    const auto offset = static_cast<std::size_t>(line.data() - whole.data()) + (line.size() - rest.size());
     for (const row& r : table) {
         if (r.word != word)
             continue;
@@ -183,20 +178,15 @@ script::step parse_step(std::string_view whole)
         if (rest.empty() != (r.takes == row::parameter::none))
             throw input_error(rest.empty() ? fmt::format("'{}' lacks what follows it", word)
                                            : fmt::format("nothing follows '{}'", word),
-                offset);
-        try {
-            if (r.takes == row::parameter::bytes) {
-                step.data = parse_bytes(rest);
-            } else if (r.takes == row::parameter::time) {
-                step.time = parse_duration(rest);
-            } else if (r.takes == row::parameter::count) {
-                const auto [stop, error] =
-                    std::from_chars(rest.data(), rest.data() + rest.size(), step.count);
-                if (error != std::errc() || stop != rest.data() + rest.size())
-                    throw input_error(fmt::format("'{}' is no number of bytes", rest), 0);
-            }
-        } catch (const input_error& e) {
-            throw input_error(e.what(), offset + e.offset());
+                0);
+        if (r.takes == row::parameter::bytes) {
+            step.data = parse_bytes(rest);
+        } else if (r.takes == row::parameter::time) {
+            step.time = parse_duration(rest);
+        } else if (r.takes == row::parameter::count) {
+            const auto [stop, error] = std::from_chars(rest.data(), rest.data() + rest.size(), step.count);
+            if (error != std::errc() || stop != rest.data() + rest.size())
+                throw input_error(fmt::format("'{}' is no number of bytes", rest), 0);
         }
         return step;
     }
@@ -204,6 +194,22 @@ script::step parse_step(std::string_view whole)
     for (const row& r : table)
         known.emplace_back(r.word);
     throw input_error(unknown_word("step of a peer", word, known), 0);
+}
+
+script::step parse_step(std::string_view whole)
+{
+    const std::string_view line = trim(whole);
+    const auto end = line.find(' ');
+    const std::string_view word = line.substr(0, end);
+    const std::string_view rest = end == std::string_view::npos ? "" : trim(line.substr(end));
+    const bool known =
+        std::any_of(std::begin(table), std::end(table), [&](const row& r) { return r.word == word; });
+    const auto start = static_cast<std::size_t>(line.data() - whole.data());
+    try {
+        return make_step(word, rest);
+    } catch (const input_error& e) {
+        throw input_error(e.what(), start + (known ? line.size() - rest.size() : 0) + e.offset());
+    }
 }
 
 std::string to_string(const script::step& step)

@@ -50,6 +50,11 @@ std::string parse_bytes(std::string_view text);
 /// Writes bytes as `parse_bytes` reads them: as text where most of them are printable, else as `hex`.
 std::string print_bytes(std::string_view raw);
 
+/// A step of which the word and what follows it are known; offsets of errors are those in `rest`.
+///
+/// Errors: throws `input_error` for an unknown word and for whatever follows it that does not fit.
+script::step make_step(std::string_view word, std::string_view rest);
+
 /// One step as a script file has it on one line: `expect GET / HTTP/1.1\r\n`, `reply hex 52 00`, `wait 2s`.
 ///
 /// Errors: throws `input_error` for an unknown verb and for whatever follows it that does not fit.

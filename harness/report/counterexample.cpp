@@ -114,6 +114,7 @@ std::string to_scenario(const counterexample& c)
         for (std::string line; std::getline(lines, line);)
             text += "  " + line + '\n';
     }
+    text += c.network;
     if (!c.invariants.empty())
         text += fmt::format("invariants: [{}]\n", fmt::join(c.invariants, ", "));
     if (const limits& bounds = c.minimal.limits; bounds != limits()) {

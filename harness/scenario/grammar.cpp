@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "document.hpp"
+#include "network_keys.hpp"
 #include "perturbation_keys.hpp"
 
 #include "explore/obligations.hpp"
@@ -233,6 +234,7 @@ struct draft
     bool has_version = false;
     std::optional<reader> contract, faults, expect, explore, cancel, abandon, schedule, invariants, invalid,
         require;
+    network::setup network = {};
     std::optional<value> arrivals;
 };
 
@@ -295,6 +297,12 @@ constexpr key_row<draft> keys_of_scenario[] = {
         [](const value& v, draft& d) { d.s.plan.step_cost = v.time(std::chrono::hours(1)); }},
     {"limits", "{...}", "", "the bounds of each run; see below",
         [](const value& v, draft& d) { read_keys(v, "limits", keys_of_limits, d.s.limits); }},
+    {"network", "[NETWORK, ...]", "",
+        "how bytes travel, and who is not there, for managers that open sockets; see below",
+        [](const value& v, draft& d) { detail::read_network(v, d.network); }},
+    {"peer", "{PLACE: [STEP, ...]|FILE, ...}", "",
+        "what answers at a place, such as `shop.example:443`, step by step; see below",
+        [](const value& v, draft& d) { detail::read_peers(v, d.network); }},
     {"contract", "{...}", "the registration's", "terms that replace those of the registration; see below",
         [](const value& v, draft& d) { d.contract.emplace(v); }},
     {"faults", "{OPERATION: FAULT, ...}", "",
@@ -447,6 +455,8 @@ scenario read(const YAML::Node& root, const std::string& file)
         read_dependent_keys(at, d);
     if (!from.refused.empty())
         throw scenario_error(std::move(from.refused));
+    if (!d.network.empty())
+        d.s.network = std::make_shared<const network::setup>(std::move(d.network));
     return std::move(d.s);
 }
 

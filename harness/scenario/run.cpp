@@ -3,11 +3,13 @@
 #include "explore/conductor.hpp"
 #include "explore/equivalent.hpp"
 #include "explore/obligations.hpp"
+#include "network/setup.hpp"
 #include "regressions.hpp"
 #include "report/json_lines.hpp"
 #include "report/outcome.hpp"
 #include "run_apart.hpp"
 #include "simulation/misuse.hpp"
+#include "simulation/network_setup.hpp"
 #include "vocabulary/printable.hpp"
 
 #include <mishap/equivalent.hpp>
@@ -44,7 +46,13 @@ bool matches_outcome(const run_result& run, const std::string& wanted)
 bool needs_its_file(const scenario& s)
 {
     return !s.contract_terms.empty() || s.limits != limits() || !s.equivalent_to.empty() ||
-           !s.invariants.empty();
+           !s.invariants.empty() || s.network;
+}
+
+/// A registered manager, in the network of the scenario.
+manager manager_of(const scenario& s, const std::string& name)
+{
+    return s.network ? detail::in_network(get_manager(name), s.network) : get_manager(name);
 }
 
 std::string join_operations(const std::vector<operation_id>& ids)
@@ -136,7 +144,8 @@ void check_settings(const scenario& s, const detail::runner& once)
 {
     if (once.unread_setting(s.plan).empty())
         return;
-    detail::runner again(get_manager(s.manager), s.contract, s.limits);
+    const manager under_test = manager_of(s, s.manager);
+    detail::runner again(under_test, s.contract, s.limits);
     fault_plan calm = s.plan;
     calm.perturbations.clear();
     again.run(calm);
@@ -157,12 +166,14 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     scenario_result result;
     result.line = s.where.line;
     result.runs = 1;
-    detail::runner once(get_manager(s.manager), s.contract, s.limits, nullptr, s.invariants);
+    const manager under_test = manager_of(s, s.manager);
+    detail::runner once(under_test, s.contract, s.limits, nullptr, s.invariants);
     run_result& run = once.run(s.plan);
     if (s.equivalent_to.empty())
         check_settings(s, once);
     if (!s.equivalent_to.empty()) {
-        detail::comparison other(get_manager(s.equivalent_to), s.contract, s.limits, s.equivalent_to);
+        const manager rival = manager_of(s, s.equivalent_to);
+        detail::comparison other(rival, s.contract, s.limits, s.equivalent_to);
         other.judge(run);
         if (other.skipped() != 0) {
             fail(result,
@@ -277,7 +288,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
 {
     scenario_result result;
     result.line = s.where.line;
-    const manager& under_test = get_manager(s.manager);
+    const manager under_test = manager_of(s, s.manager);
+    const manager rival = s.equivalent_to.empty() ? manager() : manager_of(s, s.equivalent_to);
     std::string covered;
     std::vector<detail::saved_case> before;
     if (s.expect.violates.empty() && !requested_replay())
@@ -296,6 +308,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         for (counterexample& c : campaign.counterexamples) {
             c.contract_terms = s.contract_terms;
             c.invariants = s.invariants;
+            if (s.network)
+                c.network = to_yaml(*s.network);
             if (std::find(result.broken.begin(), result.broken.end(), c.invariant) == result.broken.end())
                 result.broken.push_back(c.invariant);
             if (!s.expect.violates.empty())
@@ -317,8 +331,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         sweeping.limits = s.limits;
         sweeping.invariants = s.invariants;
         sweeping.require = s.require;
-        account(s.equivalent_to.empty() ? sweep(under_test, sweeping)
-                                        : equivalent(under_test, get_manager(s.equivalent_to), sweeping));
+        account(
+            s.equivalent_to.empty() ? sweep(under_test, sweeping) : equivalent(under_test, rival, sweeping));
     }
     if (s.random) {
         random_options drawing = *s.random;
@@ -332,7 +346,7 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
         drawing.invariants = s.invariants;
         drawing.require = s.require;
         account(s.equivalent_to.empty() ? random_campaign(under_test, drawing)
-                                        : equivalent(under_test, get_manager(s.equivalent_to), drawing));
+                                        : equivalent(under_test, rival, drawing));
     }
     if (const std::string again = detail::reports_of(before, saved); !again.empty())
         fail(result, again);

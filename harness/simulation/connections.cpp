@@ -18,7 +18,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <errno.h>
 
 namespace asio = boost::asio;
@@ -96,6 +95,8 @@ void connections::begin_run()
     peer_signals_.clear();
     peers_ = running_peers_ = 0;
     in_use_ = false;
+    pinned_.clear();
+    pinned_names_.clear();
 }
 
 void connections::use()
@@ -463,36 +464,22 @@ void connections::describe_waiting(std::vector<call_record>& into) const
 
 std::vector<network::address> connections::places(std::string_view where)
 {
-    constexpr std::string_view local = "unix:";
-    if (where.substr(0, local.size()) == local) {
+    const network::place read = network::parse_place(where);
+    if (!read.path.empty()) {
         network::address path;
         path.family = AF_UNIX;
-        path.path = where.substr(local.size());
-        if (path.path.empty())
-            throw input_error("'unix:' is followed by a path, such as unix:/run/db.sock", local.size());
+        path.path = read.path;
         return {path};
     }
-    const auto colon = where.rfind(':');
-    std::uint16_t port = 0;
-    const std::string_view digits = colon == std::string_view::npos ? "" : where.substr(colon + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (digits.empty() || error != std::errc() || end != digits.data() + digits.size() || port == 0 ||
-        colon == 0)
-        throw input_error(
-            fmt::format("'{}' is no place in a network: write name:port, such as shop.example:443", where),
-            colon == std::string_view::npos ? where.size() : colon + 1);
-    std::string_view host = where.substr(0, colon);
-    if (host.front() == '[' && host.back() == ']')
-        host = host.substr(1, host.size() - 2);
     std::vector<network::address> all;
-    if (const auto numeric = network::parse_host(host))
+    if (const auto numeric = network::parse_host(read.host))
         all = {*numeric};
-    else if (host == "localhost")
+    else if (read.host == "localhost")
         all = {network::loopback_address(AF_INET6), network::loopback_address(AF_INET)};
     else
-        all = kernel_.host(host);
+        all = kernel_.host(read.host);
     for (network::address& one : all)
-        one.port = port;
+        one.port = read.port;
     return all;
 }
 
@@ -500,8 +487,33 @@ void connections::serve(std::string_view where, network::service what)
 {
     use();
     what.name = where;
-    for (const network::address& one : places(where))
+    for (const network::address& one : places(where)) {
+        if (!pinning_ && std::find(pinned_.begin(), pinned_.end(), one) != pinned_.end())
+            continue;
         kernel_.serve(one, what);
+        if (pinning_)
+            pinned_.push_back(one);
+    }
+}
+
+void connections::set_host(std::string_view name, std::vector<network::address> addresses)
+{
+    use();
+    if (!pinning_ && std::find(pinned_names_.begin(), pinned_names_.end(), name) != pinned_names_.end())
+        return;
+    kernel_.set_host(name, std::move(addresses));
+    if (pinning_)
+        pinned_names_.emplace_back(name);
+}
+
+network::link& connections::between(std::string_view a, std::string_view b)
+{
+    use();
+    // An address that nobody gave a name is a host of that name.
+    for (const std::string_view host : {a, b})
+        if (const auto numeric = network::parse_host(host); numeric && kernel_.host_of(*numeric).empty())
+            kernel_.set_host(host, {*numeric});
+    return kernel_.between(a, b);
 }
 
 void connections::serve(std::string_view where, peer_work work)

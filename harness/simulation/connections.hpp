@@ -63,6 +63,12 @@ public:
     void serve(std::string_view where, peer_work work);
     /// Or in another manner.
     void serve(std::string_view where, network::service what);
+    /// What is said of services and names while this holds stays, whatever is said later.
+    void pin(bool on) noexcept { pinning_ = on; }
+    /// The addresses of a name.
+    void set_host(std::string_view name, std::vector<network::address> addresses);
+    /// How bytes travel between two hosts.
+    network::link& between(std::string_view a, std::string_view b);
     /// The addresses of a place: `shop.example:443`, `10.0.0.7:80`, `unix:/run/db.sock`.
     ///
     /// Errors: throws `input_error` for what is no such place.
@@ -109,6 +115,9 @@ private:
     world& world_;
     network::kernel kernel_;
     bool in_use_ = false;
+    bool pinning_ = false;
+    std::vector<network::address> pinned_;
+    std::vector<std::string> pinned_names_;
     std::vector<wait> waits_;
     std::list<resolution> resolutions_; ///< what is decided is held on to
     std::deque<boost::asio::cancellation_signal> peer_signals_;

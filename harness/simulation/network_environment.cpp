@@ -55,16 +55,12 @@ void simulated_network::resolve(std::string_view name, const std::vector<std::st
             throw input_error(fmt::format("'{}' is no address: write 10.0.0.7 or fd00::7", text));
         read.push_back(*one);
     }
-    detail::connections& all = world_->connected();
-    all.use();
-    all.kernel().set_host(name, std::move(read));
+    world_->connected().set_host(name, std::move(read));
 }
 
 void simulated_network::between(std::string_view a, std::string_view b, const route& how) const
 {
-    detail::connections& all = world_->connected();
-    all.use();
-    network::link& way = all.kernel().between(a, b);
+    network::link& way = world_->connected().between(a, b);
     way.latency = how.latency;
     way.jitter = how.jitter;
     way.bandwidth = how.bandwidth;
@@ -73,9 +69,7 @@ void simulated_network::between(std::string_view a, std::string_view b, const ro
 void simulated_network::partition(std::string_view a, std::string_view b, duration from, duration to) const
 {
     require_order(from, to);
-    detail::connections& all = world_->connected();
-    all.use();
-    all.kernel().between(a, b).partitions.push_back({from, to});
+    world_->connected().between(a, b).partitions.push_back({from, to});
 }
 
 void simulated_network::restart(std::string_view place, duration from, duration to) const

@@ -27,6 +27,8 @@ struct counterexample
     /// The terms of the contract that a scenario replaced, as YAML; empty where the manager's own apply. A
     /// token does not carry them, a saved scenario does.
     std::string contract_terms = {};
+    /// The network of its scenario, as YAML; empty where it described none. A saved scenario carries it, too.
+    std::string network = {};
     /// The manager that the run was compared with, where it was (`equivalent`).
     std::string equivalent_to = {};
     /// What a scenario narrowed the verdict to; empty where all invariants apply.

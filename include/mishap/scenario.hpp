@@ -6,10 +6,15 @@
 #include <mishap/run.hpp>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace mishap::network {
+struct setup;
+}
 
 namespace mishap {
 
@@ -74,6 +79,8 @@ struct scenario
     std::optional<sweep_options> sweep;
     std::optional<random_options> random;
     mishap::limits limits;
+    /// The network that it describes, which its manager runs in; null where it describes none.
+    std::shared_ptr<const network::setup> network;
 };
 
 /// Reads a scenario file.
