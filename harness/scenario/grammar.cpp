@@ -300,7 +300,7 @@ constexpr key_row<draft> keys_of_scenario[] = {
     {"network", "[NETWORK, ...]", "",
         "how bytes travel, and who is not there, for managers that open sockets; see below",
         [](const value& v, draft& d) { detail::read_network(v, d.network); }},
-    {"peer", "{PLACE: [STEP, ...]|FILE, ...}", "",
+    {"peer", "{PLACE: PEER, ...}", "",
         "what answers at a place, such as `shop.example:443`, step by step; see below",
         [](const value& v, draft& d) { detail::read_peers(v, d.network); }},
     {"contract", "{...}", "the registration's", "terms that replace those of the registration; see below",

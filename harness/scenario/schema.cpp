@@ -167,6 +167,20 @@ json faults()
     return any_of({one_of_words(words), text_like(fmt::format("^({})$", fmt::join(patterns, "|")))});
 }
 
+/// A step of a peer: on one line, or as a map of its word and what follows.
+json step_of_peer()
+{
+    const json line = text_like("^(expect .+|skip [0-9]+|until .+|reply .+|wait .+|close|reset|silence)$");
+    const json value =
+        object({{"type", array({text_value("string"), text_value("integer"), text_value("object")})}});
+    std::vector<std::pair<std::string, json>> words;
+    for (const char* word : {"expect", "skip", "until", "reply", "wait"})
+        words.emplace_back(word, value);
+    return any_of(
+        {line, object({{"type", text_value("object")}, {"additionalProperties", "false"},
+                   {"minProperties", "1"}, {"maxProperties", "1"}, {"properties", object(words)}})});
+}
+
 std::vector<std::pair<std::string, json>> definitions()
 {
     std::vector<std::string> rules;
@@ -184,11 +198,7 @@ std::vector<std::pair<std::string, json>> definitions()
         {"DURATION", text_like("^[0-9]+([.][0-9]+)?(ns|us|ms|s|min|h)$")},
         {"NETWORK", text_like("^(partition|route|restart|resolve|refuse|black_hole) .+$")},
         {"PLACE", text_like("^(.+:[0-9]+|unix:.+)$")},
-        {"STEP", any_of({text_like("^(expect .+|skip [0-9]+|until .+|reply .+|wait .+|close|reset|silence)$"),
-                     object({{"type", text_value("object")}, {"minProperties", "1"}, {"maxProperties", "1"},
-                         {"additionalProperties", any_of({text, object({{"type", text_value("integer")}}),
-                                                      object({{"type", text_value("object")}})})}})})},
-        {"FILE", text},
+        {"PEER", any_of({text, object({{"type", text_value("array")}, {"items", step_of_peer()}})})},
         {"CLIENT", text_like("^c[0-9]+$")},
         {"OPERATION", text_like("^([^/]+/)?(body|[A-Za-z0-9_]+[.][A-Za-z0-9_]+)(#.+)?$")},
         {"FAULT", faults()},
