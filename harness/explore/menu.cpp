@@ -384,8 +384,8 @@ std::span<const coverage_row> default_coverage()
             "where several come: in turns, in relays, and the last one after an idle while"},
         {"capacity 1", "where the adapter reads a setting `capacity` and the contract gives more than one"},
         {"faults of a network",
-            "sockets of the code under test: refused, unreachable, reset before and after, end of file, one "
-            "byte at a time, names not found, no descriptors left"},
+            "sockets of the code under test: refused, unreachable, reset before and after a message, end of "
+            "file, one byte at a time, names not found, no descriptors left"},
         {"deaf, late by an hour", "with `survives_deaf` in the contract"},
         {"abandonment, deviations",
             "with `abandonable` in the contract, or `--also abandon,deviate`: a client's coroutine, or the "

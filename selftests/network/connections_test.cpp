@@ -351,6 +351,66 @@ TEST(connections, latency_and_partitions_take_virtual_time)
     EXPECT_EQ(run.trace.time_of(run.trace.outcomes[0].ended), 10s + 100ms);
 }
 
+TEST(connections, a_partition_leaves_the_rest_of_a_route_as_it_is)
+{
+    const auto run = simulate([](mishap::environment& env) -> mishap::awaitable<void> {
+        env.network().listen("10.9.0.1:80", &answer);
+        env.network().between("", "", {.latency = 50ms});
+        env.network().partition("client", "10.9.0.1", 1min, 2min);
+        tcp::socket s(env.executor());
+        co_await s.async_connect(shop, use_awaitable);
+        env.note(co_await ask(s));
+        s.close();
+    });
+    EXPECT_HOLDS(run);
+    EXPECT_EQ(run.trace.time_of(run.trace.outcomes[0].ended), 200ms);
+}
+
+TEST(connections, what_is_said_of_one_host_counts_more_than_what_is_said_of_all)
+{
+    const auto run = simulate([](mishap::environment& env) -> mishap::awaitable<void> {
+        env.network().listen("10.9.0.1:80", &answer);
+        env.network().between("", "10.9.0.1", {.latency = 1s});
+        tcp::socket s(env.executor());
+        co_await s.async_connect(shop, use_awaitable);
+        env.note(co_await ask(s));
+        s.close();
+    });
+    EXPECT_HOLDS(run);
+    EXPECT_EQ(run.trace.time_of(run.trace.outcomes[0].ended), 4s);
+}
+
+TEST(connections, a_restart_strikes_what_is_connected_and_not_who_comes_later)
+{
+    const auto run = simulate([](mishap::environment& env) -> mishap::awaitable<void> {
+        env.network().restart("10.9.0.1:80", 1s, 2s);
+        env.network().listen("10.9.0.1:80", &answer); // after it was said when it is down
+        boost::system::error_code error;
+        {
+            tcp::socket s(env.executor());
+            co_await s.async_connect(shop, use_awaitable);
+            char byte = 0;
+            co_await s.async_read_some(asio::buffer(&byte, 1), asio::redirect_error(use_awaitable, error));
+            env.note(error == asio::error::connection_reset ? "reset" : error.message());
+        }
+        asio::steady_timer pause(env.executor(), 5s);
+        co_await pause.async_wait(use_awaitable);
+        tcp::socket s(env.executor());
+        co_await s.async_connect(shop, use_awaitable);
+        env.note(co_await ask(s));
+    });
+    EXPECT_THAT(run.trace.notes, testing::ElementsAre("reset", "hello yourself"));
+}
+
+TEST(connections, may_break_after_a_message_that_arrived)
+{
+    mishap::fault_plan plan;
+    plan.at("tcp.receive", fault::fail_after_effect("connection_reset"));
+    const auto run = simulate(&asks_once, plan);
+    EXPECT_HOLDS(run);
+    EXPECT_THAT(run.trace.notes, testing::ElementsAre("hello yourself"));
+}
+
 /// The right client: each step has a deadline, and what went wrong reaches its caller.
 mishap::awaitable<void> asks_in_time(mishap::environment& env)
 {

@@ -60,8 +60,7 @@ mishap::awaitable<void> asks_by_name(mishap::environment& env)
 
 const bool registered = [] {
     mishap::register_manager({"asks_by_name", &asks_by_name,
-        {.time = {.unbounded = {mishap::phase::create, mishap::phase::use, mishap::phase::close,
-                      mishap::phase::other}}}});
+        {.time = {.unbounded = {mishap::phase::create, mishap::phase::close, mishap::phase::other}}}});
     return true;
 }();
 
@@ -157,7 +156,7 @@ TEST(network_keys, routes_have_latency_and_bandwidth)
 TEST(network_keys, the_first_of_two_addresses_may_never_answer)
 {
     const auto done = run("network: [resolve shop.example to 10.0.0.7 10.0.0.8, black_hole 10.0.0.7:80]\n"
-                          "faults: {}\n");
+                          "contract: {create_attempts: 2}\nfaults: {}\n");
     EXPECT_EQ(done.failure, "");
     EXPECT_EQ(answered, "from the adapter");
     // The kernel gives up after its sixth repetition.
@@ -191,7 +190,8 @@ TEST(network_keys, names_and_places_may_be_gone)
 TEST(network_keys, bad_ones_are_refused_where_they_stand)
 {
     const std::pair<const char*, const char*> cases[] = {
-        {"network: [partitoin a | b from 1s to 2s]", "asks.yaml:3:11: there is no statement"},
+        {"network: [partitoin a | b from 1s to 2s]",
+            "asks.yaml:3:11: unknown statement about a network 'partitoin'; did you mean 'partition'?"},
         {"network: [partition a b from 1s to 2s]", "asks.yaml:3:23: 'b' stands where '|' is expected"},
         {"network: [partition a | b from 2s to 1s]", "it ends at 1s, before it begins at 2s"},
         {"network: [partition a | b from 2s]", "'to' is missing at the end"},
@@ -204,13 +204,14 @@ TEST(network_keys, bad_ones_are_refused_where_they_stand)
         {"network: [resolve shop.example to here]", "'here' is no address"},
         {"network: []", "network is empty"},
         {"peer: {shop.example: [close]}", "'shop.example' is no place in a network"},
-        {"peer: {shop.example:80: [expct: a]}", "asks.yaml:3:26: there is no step of a peer"},
+        {"peer: {shop.example:80: [expct: a]}",
+            "asks.yaml:3:26: unknown step of a peer 'expct'; did you mean 'expect'?"},
         {"peer: {shop.example:80: [reply: 'a\\q']}", "a backslash is followed by"},
         {"peer: {shop.example:80: [wait: soon]}", "soon"},
         {"peer: {shop.example:80: [skip: few]}", "'few' is no number of bytes"},
         {"peer: {shop.example:80: [close: now]}", "nothing follows 'close'"},
         {"peer: {shop.example:80: [wait: {file: a}]}", "'wait' takes no bytes"},
-        {"peer: {shop.example:80: [reply: {text: a}]}", "there is no key of a step"},
+        {"peer: {shop.example:80: [reply: {text: a}]}", "unknown key of a step 'text' (known: file)"},
         {"peer: {}", "peer is empty"},
     };
     for (const auto& [keys, why] : cases)
@@ -221,9 +222,9 @@ TEST(network_keys, a_saved_counterexample_carries_them)
 {
     const std::filesystem::path folder = testing::TempDir() + "mishap_network_saved";
     std::filesystem::remove_all(folder);
-    const std::string keys = "mishap: 1\nmanager: asks_by_name\ncontract: {use_timeout: 1s}\n"
+    const std::string keys = "mishap: 1\nmanager: asks_by_name\n"
                              "network: [route client | shop.example latency 2s]\n"
-                             "peer: {shop.example:80: [until: \"\\n\", reply: \"it's\\n\"]}\n"
+                             "peer: {shop.example:80: [expect: \"it's\\n\"]}\n"
                              "explore: {sweep: {perturbations: 0}}\n";
     const auto found =
         mishap::run_scenario(mishap::parse_scenario(keys, "asks.yaml"), {.save_to = folder.string()});
@@ -233,7 +234,7 @@ TEST(network_keys, a_saved_counterexample_carries_them)
     const mishap::scenario again = mishap::load_scenario(saved.front());
     ASSERT_TRUE(again.network);
     EXPECT_EQ(to_yaml(*again.network), "network:\n  - 'route client | shop.example latency 2s'\npeer:\n"
-                                       "  'shop.example:80':\n    - 'until \\n'\n    - 'reply it''s\\n'\n");
+                                       "  'shop.example:80':\n    - 'expect it''s\\n'\n");
     EXPECT_NE(mishap::run_scenario(again, {.save_to = ""}).status, mishap::scenario_status::held);
 }
 
