@@ -169,9 +169,8 @@ std::vector<std::string> find_scenarios(const std::string& path)
     search(path, above, files);
     std::sort(files.begin(), files.end());
     // What went wrong once goes wrong most easily again.
-    std::stable_partition(files.begin(), files.end(), [](const std::string& file) {
-        return fs::path(file).parent_path().filename() == "regressions";
-    });
+    std::stable_partition(files.begin(), files.end(),
+        [](const std::string& file) { return fs::path(file).parent_path().filename() == "regressions"; });
     return files;
 }
 

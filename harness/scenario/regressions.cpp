@@ -2,8 +2,8 @@
 #include "regressions.hpp"
 
 #include "explore/conductor.hpp"
+#include "network/setup.hpp"
 #include "report/json_lines.hpp"
-
 #include "report/saved.hpp"
 
 #include <fmt/format.h>
@@ -20,12 +20,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool same_network(const scenario& one, const scenario& other)
+{
+    const auto described = [](const scenario& s) { return s.network ? to_yaml(*s.network) : std::string(); };
+    return described(one) == described(other);
+}
+
 bool belongs_to(const scenario& saved, const scenario& exploration)
 {
     const auto& given = exploration.plan.settings;
     return saved.manager == exploration.manager && !saved.sweep && !saved.random &&
            saved.expect.violates.empty() && saved.contract_terms == exploration.contract_terms &&
            saved.equivalent_to == exploration.equivalent_to && saved.invariants == exploration.invariants &&
+           same_network(saved, exploration) &&
            std::all_of(given.begin(), given.end(), [&](const auto& setting) {
                const auto found = saved.plan.settings.find(setting.first);
                return found != saved.plan.settings.end() && found->second == setting.second;
