@@ -176,9 +176,8 @@ json step_of_peer()
     std::vector<std::pair<std::string, json>> words;
     for (const char* word : {"expect", "skip", "until", "reply", "wait"})
         words.emplace_back(word, value);
-    return any_of(
-        {line, object({{"type", text_value("object")}, {"additionalProperties", "false"},
-                   {"minProperties", "1"}, {"maxProperties", "1"}, {"properties", object(words)}})});
+    return any_of({line, object({{"type", text_value("object")}, {"additionalProperties", "false"},
+                             {"properties", object(words)}})});
 }
 
 std::vector<std::pair<std::string, json>> definitions()

@@ -166,6 +166,9 @@ TEST(schema, allows_every_form)
     EXPECT_TRUE(is_allowed("contract: {grace: 1.5s, unbounded: create, capacity: 2, fair: true}\n"));
     EXPECT_TRUE(is_allowed("explore: {sweep: {kinds: [delay, fail]}, random: {seed: 7}}\n"));
     EXPECT_TRUE(is_allowed("expect: {outcome: throws io_error, reports: [timed_out]}\n"));
+    EXPECT_TRUE(is_allowed("network: [refuse shop.example:80, route a | b latency 1s]\n"));
+    EXPECT_TRUE(
+        is_allowed("peer: {shop.example:80: [expect: GET, reply: {file: a.bin}, close], b:1: b.peer}\n"));
     EXPECT_TRUE(is_allowed("expect: {violates: closes_once}\ninvariants: [closes_once]\n"));
 }
 
@@ -185,7 +188,8 @@ TEST(schema, refuses_unknown_words_and_numbers_out_of_bounds)
              "expect: {outcome: throws io_eror}\n", "invariants: [closes_evrything]\n", "clients: 101\n",
              "clients: 0\n", "clients: many\n", "step_cost: 5\n", "contract: {closed_by: destructor}\n",
              "contract: {fair: sometimes}\n", "equivalent_to: nobody\n", "mishap: 2\n",
-             "schedule: c1 before c0/resource.close\n"})
+             "schedule: c1 before c0/resource.close\n", "network: [partitoin a | b from 1s to 2s]\n",
+             "peer: {shop.example: [close]}\n", "peer: {shop.example:80: [expct: GET]}\n"})
         EXPECT_FALSE(is_allowed(text)) << text;
 }
 
