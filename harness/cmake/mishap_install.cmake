@@ -16,7 +16,8 @@ include(CMakePackageConfigHelpers)
 set(mishap_package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/mishap")
 
 # What needs GoogleTest is exported apart, so that the rest can be found without it.
-install(TARGETS mishap mishap_catalogue mishap_context EXPORT mishapTargets FILE_SET HEADERS)
+install(TARGETS mishap EXPORT mishapTargets FILE_SET HEADERS FILE_SET frameworks)
+install(TARGETS mishap_catalogue mishap_context EXPORT mishapTargets FILE_SET HEADERS)
 install(TARGETS mishap_gtest mishap_main EXPORT mishapGoogleTestTargets FILE_SET HEADERS)
 install(EXPORT mishapTargets NAMESPACE mishap:: DESTINATION "${mishap_package_folder}")
 install(EXPORT mishapGoogleTestTargets NAMESPACE mishap:: DESTINATION "${mishap_package_folder}")
@@ -41,3 +42,4 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/scenarios/" DESTINATION share/mishap/sc
     FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cpp" PATTERN "*.yaml" PATTERN "*.md" PATTERN "*.svg")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/harness/THIRD_PARTY.md"
     DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+include(mishap_packages)

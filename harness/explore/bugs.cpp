@@ -2,6 +2,7 @@
 #include "bugs.hpp"
 
 #include "menu.hpp"
+#include "neighbour.hpp"
 #include "places.hpp"
 #include "workers.hpp"
 
@@ -323,10 +324,15 @@ void bugs::tell(const met& one, campaign_result& into, bool as_it_is)
     if (!as_it_is && std::any_of(told_.begin(), told_.end(), is_this))
         return;
     told_.emplace_back(what, c.minimal.fired);
-    if (into.counterexamples.size() < told_max)
-        into.counterexamples.push_back(std::move(c));
-    else
+    if (into.counterexamples.size() >= told_max) {
         ++into.untold;
+        return;
+    }
+    std::uint64_t of_neighbours = 0;
+    find_neighbours(c, [&](const fault_plan& plan) -> const run_result* {
+        return runs_left_ == 0 ? nullptr : &spend(plan, of_neighbours);
+    });
+    into.counterexamples.push_back(std::move(c));
 }
 
 void bugs::tell(campaign_result& into, bool as_they_are)

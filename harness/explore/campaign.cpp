@@ -4,7 +4,8 @@
 #include "conductor.hpp"
 #include "default_name.hpp"
 
-#include "report/events.hpp"
+#include "report/page.hpp"
+#include "report/told.hpp"
 #include "simulation/misuse.hpp"
 #include "vocabulary/printable.hpp"
 
@@ -253,6 +254,7 @@ campaign_result campaign::finish()
         tell_if_nobody_is_served();
     result_.stopped = conducts_ && stopped_by() != 0;
     result_.took = real_now() - began_;
+    add_to_page(result_);
     return std::move(result_);
 }
 

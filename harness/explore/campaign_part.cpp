@@ -2,8 +2,9 @@
 #include "campaign_part.hpp"
 
 #include "invariant/invariants.hpp"
-#include "report/events.hpp"
 #include "report/json.hpp"
+#include "report/told.hpp"
+#include "report/what_matters.hpp"
 
 #include "vocabulary/printable.hpp"
 
@@ -197,7 +198,8 @@ std::string told_to_json(const campaign_result& result)
             .add("fired", to_string(c.minimal.fired))
             .add("shrink_runs", c.shrink_runs)
             .add("nondeterministic", c.nondeterministic)
-            .add("events", !c.events.empty() ? c.events : events_of(c.minimal, c.broken()));
+            .add("events", !c.events.empty() ? c.events : events_of(c))
+            .add("holds", !c.events.empty() ? c.holds : about_neighbours(c));
         if (const violation* v = c.broken())
             one.add("sentence", v->sentence)
                 .add("expected", v->expected)
@@ -229,6 +231,7 @@ void told_from_json(
         c.shrink_runs = one["shrink_runs"].number();
         c.nondeterministic = one["nondeterministic"].flag();
         c.events = one["events"].text();
+        c.holds = one["holds"].text();
         if (one["seen"].flag())
             c.minimal.verdict.violations.push_back({.invariant = lasting_name(c.invariant),
                 .sentence = one["sentence"].text(),

@@ -30,8 +30,8 @@ struct campaign_part
     std::uint64_t fired = 0;
     std::uint64_t violating = 0;
     std::uint64_t first_violation = 0; ///< which of its runs broke something first, from 1
-    std::uint64_t deaths = 0;  ///< of processes, in runs
-    std::uint64_t skipped = 0; ///< plans under which nothing could be compared
+    std::uint64_t deaths = 0;          ///< of processes, in runs
+    std::uint64_t skipped = 0;         ///< plans under which nothing could be compared
     bool entered = false;
     bool asked = false; ///< for a body
     bool nondeterministic = false;

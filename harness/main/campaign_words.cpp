@@ -3,10 +3,14 @@
 
 #include "campaigns.hpp"
 
+#include "fault/plan_words.hpp"
+
 #include <mishap/duration.hpp>
 #include <mishap/input_error.hpp>
+#include <mishap/manager.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <fnmatch.h>
 
@@ -85,6 +89,46 @@ limits named_limits(const arguments& given)
     }
     bounds.steps_max = given.number("steps-max", 1, 1'000'000'000).value_or(bounds.steps_max);
     return bounds;
+}
+
+/// `--schedule 'pct 3'`.
+asked_schedule named_schedule(const arguments& given, bool of_sweep)
+{
+    const auto text = given.option("schedule");
+    if (!text)
+        return {};
+    try {
+        return parse_schedule(*text, of_sweep);
+    } catch (const input_error& e) {
+        throw input_error(fmt::format("--schedule: {}", e.what()));
+    }
+}
+
+const manager& named_manager(const arguments& given)
+{
+    if (given.rest().empty())
+        throw input_error(fmt::format("name a manager: {}", fmt::join(manager_names(), ", ")));
+    if (given.rest().size() > 1)
+        throw input_error(fmt::format("'{}' is one word too many", given.rest()[1]));
+    return get_manager(given.rest().front());
+}
+
+std::string folder_to_save_in(const arguments& given)
+{
+    const std::string folder = given.option("save").value_or("mishap-failures");
+    if (folder.empty())
+        throw input_error("--save needs the name of a folder, such as --save mishap-failures");
+    return folder;
+}
+
+void settle_seed(std::vector<std::string>& words)
+{
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (words[i] == "--seed=random")
+            words[i] = fmt::format("--seed={}", random_seed());
+        else if (words[i] == "random" && i > 0 && words[i - 1] == "--seed")
+            words[i] = std::to_string(random_seed());
+    }
 }
 
 } // namespace mishap::detail

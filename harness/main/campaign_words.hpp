@@ -4,8 +4,11 @@
 
 #include "options.hpp"
 
+#include "fault/plan_words.hpp"
+
 #include <mishap/contract.hpp>
 #include <mishap/fault.hpp>
+#include <mishap/manager.hpp>
 
 #include <map>
 #include <string>
@@ -30,5 +33,17 @@ std::vector<fault> named_kinds(const arguments&);
 
 /// `--horizon 2h --steps-max 1000`
 limits named_limits(const arguments&);
+
+/// `--schedule 'pct 3'`.
+asked_schedule named_schedule(const arguments&, bool of_sweep);
+
+/// The one manager that the command line names.
+const manager& named_manager(const arguments&);
+
+/// `--save DIR`, or where counterexamples are saved by default.
+std::string folder_to_save_in(const arguments&);
+
+/// A seed `random` becomes the one that is drawn, so that whoever goes on draws the same plans.
+void settle_seed(std::vector<std::string>& words);
 
 } // namespace mishap::detail

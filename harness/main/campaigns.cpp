@@ -7,6 +7,7 @@
 #include "explore/worker_process.hpp"
 #include "report/json.hpp"
 #include "report/json_lines.hpp"
+#include "report/page.hpp"
 
 #include <mishap/duration.hpp>
 #include <mishap/input_error.hpp>
@@ -28,7 +29,7 @@ namespace {
 
 /// What only says how a campaign is run, and so may differ between results that are put together.
 constexpr std::string_view manners[] = {
-    "jobs", "shard", "resume", "json", "sarif", "annotate", "color", "save", "no-isolate", "quiet"};
+    "jobs", "shard", "resume", "json", "sarif", "annotate", "html", "color", "save", "no-isolate", "quiet"};
 
 unsigned processors() noexcept
 {
@@ -101,7 +102,7 @@ void check_same(const results_header& one, const results_header& other, const st
 const std::vector<std::string>& campaign_options()
 {
     static const std::vector<std::string> all{
-        "jobs", "shard", "resume", "json", "sarif", "annotate", "color", "save"};
+        "jobs", "shard", "resume", "json", "sarif", "annotate", "html", "color", "save"};
     return all;
 }
 
@@ -114,7 +115,7 @@ const std::vector<std::string>& campaign_flags()
 std::string_view campaign_usage() noexcept
 {
     return "[--jobs N|--no-isolate] [--shard I/N] [--json FILE] [--resume FILE] [--sarif FILE] "
-           "[--annotate github] [--color WHEN] [--quiet] [--save DIR]";
+           "[--annotate github] [--html FILE] [--color WHEN] [--quiet] [--save DIR]";
 }
 
 std::string_view campaign_help() noexcept
@@ -128,6 +129,8 @@ std::string_view campaign_help() noexcept
            "  --json FILE       results as JSON lines, which `merge` and --resume read\n"
            "  --resume FILE     go on where the campaign stopped that wrote this file\n"
            "  --sarif FILE      counterexamples for code scanning; --annotate github for a job's page\n"
+           "  --html FILE       a page with timelines to look into, written in this very process; DIR/ one\n"
+           "                    for each campaign or scenario that is not as it should be\n"
            "  --color WHEN      auto, always or never\n"
            "  --quiet           no progress, and nothing of what is as it should be\n"
            "SIGINT and SIGTERM end a campaign with the report so far, and exit codes 130 and 143.\n";
@@ -140,15 +143,16 @@ results*& merged() noexcept
 }
 
 campaign_command::campaign_command(std::string_view name, const arguments& given)
-    : quiet_(given.has("quiet")), progress_(quiet_), conducts_(!given.has("no-isolate"))
+    : quiet_(given.has("quiet")), progress_(quiet_), conducts_(!given.has("no-isolate") && !collects_page())
 {
     choose_color(given.option("color").value_or("auto"));
     const auto jobs = given.number("jobs", 1, 1024);
+    // A page shows whole runs, which stay in the process that ran them.
+    const char* const why = given.has("no-isolate") ? "--no-isolate" : "--html";
     if (!conducts_)
         for (const char* other : {"jobs", "shard", "resume"})
             if (given.option(other))
-                throw input_error(
-                    fmt::format("--no-isolate runs all in this process: leave --{} out", other));
+                throw input_error(fmt::format("{} runs all in this process: leave --{} out", why, other));
     led_.jobs = static_cast<unsigned>(jobs.value_or(is_under_ctest() ? 1 : processors()));
     if (conducts_ && !merged())
         read_shard(given);

@@ -156,6 +156,12 @@ std::string explain_text(const std::string& word)
     return fmt::format("{}", fmt::join(parts, "\n"));
 }
 
+std::string causes_and_remedies(const std::string& rule)
+{
+    const explanation* const more = explanation_of(rule);
+    return more ? bullets("usual causes", more->causes) + bullets("remedies", more->remedies) : "";
+}
+
 std::string explain_every_rule(bool markdown)
 {
     std::vector<std::string> parts;

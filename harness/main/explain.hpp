@@ -14,6 +14,9 @@ namespace mishap::detail {
 /// Errors: throws `input_error` for an unknown word, naming the nearest match.
 std::string explain_text(const std::string& word);
 
+/// What usually causes that a rule breaks, and what mends it; empty for a rule of a program's own.
+std::string causes_and_remedies(const std::string& rule);
+
 /// Every rule of mishap's own, explained; as Markdown, a section for each.
 std::string explain_every_rule(bool markdown);
 

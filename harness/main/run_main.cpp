@@ -2,16 +2,22 @@
 #include "campaign_words.hpp"
 #include "campaigns.hpp"
 #include "explain.hpp"
+#include "explain_run.hpp"
 #include "lists.hpp"
 #include "options.hpp"
 #include "output.hpp"
 #include "patterns.hpp"
 #include "scenario_tests.hpp"
 #include "verdicts.hpp"
+#include "watch.hpp"
 
+#include "explore/neighbour.hpp"
 #include "explore/worker_process.hpp"
 #include "fault/plan_words.hpp"
 #include "report/json_lines.hpp"
+#include "report/page.hpp"
+#include "report/report.hpp"
+#include "scenario/format.hpp"
 #include "scenario/regressions.hpp"
 #include "simulation/last_words.hpp"
 #include "simulation/misuse.hpp"
@@ -47,12 +53,16 @@ namespace {
 using detail::arguments;
 using detail::complain;
 using detail::counted;
+using detail::folder_to_save_in;
 using detail::keep_matching;
 using detail::listed;
 using detail::named_kinds;
 using detail::named_limits;
+using detail::named_manager;
+using detail::named_schedule;
 using detail::named_settings;
 using detail::say;
+using detail::settle_seed;
 using detail::with_campaign_options;
 
 enum exit_code
@@ -112,17 +122,22 @@ std::vector<std::string> named_files(const arguments& given, tally& result)
     return files;
 }
 
-std::string folder_to_save_in(const arguments& given)
+/// `--html FILE`
+void begin_page(const arguments& given, const std::string& program)
 {
-    const std::string folder = given.option("save").value_or("mishap-failures");
-    if (folder.empty())
-        throw input_error("--save needs the name of a folder, such as --save mishap-failures");
-    return folder;
+    if (const auto file = given.option("html"))
+        detail::collect_page(*file, replay_command(program));
 }
 
-int run_files(std::vector<std::string> words, const std::string& program)
+/// Says where the page is, once it is there.
+void end_page()
 {
-    const arguments given(std::move(words), with_campaign_options({"filter"}), detail::campaign_flags());
+    if (const std::string file = detail::write_page(); !file.empty())
+        say(fmt::format("the HTML report is {}\n", file));
+}
+
+int run_files_once(const arguments& given, const std::string& program)
+{
     detail::campaign_command led("run", given);
     const scenario_options options{
         .replay_command = replay_command(program), .save_to = folder_to_save_in(given)};
@@ -188,6 +203,45 @@ int run_files(std::vector<std::string> words, const std::string& program)
     return result.exit();
 }
 
+int run_files(std::vector<std::string> words, const std::string& program)
+{
+    std::vector<std::string> flags = detail::campaign_flags();
+    flags.push_back("watch");
+    const arguments given(std::move(words), with_campaign_options({"filter"}), flags);
+    begin_page(given, program);
+    if (!given.has("watch"))
+        return run_files_once(given, program);
+    const std::vector<std::string> paths = given.rest().empty() ? detail::scenario_folders() : given.rest();
+    return detail::watch(paths, [&] {
+        detail::begin_page_anew();
+        const int code = run_files_once(given, program);
+        detail::write_page();
+        return code;
+    });
+}
+
+/// `fmt`: puts files into the house format, or says which are not.
+int format_files(std::vector<std::string> words, const std::string&)
+{
+    const arguments given(std::move(words), {}, {"check"});
+    tally result;
+    for (const std::string& file : named_files(given, result)) {
+        try {
+            const bool changed = detail::format_file(file, !given.has("check"));
+            ++result.ran;
+            if (changed)
+                say(given.has("check")
+                        ? fmt::format("{}:1: error: not in the house format; 'fmt' mends it\n", file)
+                        : fmt::format("formatted {}\n", file));
+            result.broke = result.broke || (changed && given.has("check"));
+        } catch (const std::exception& e) {
+            complain(e.what());
+            result.bad = true;
+        }
+    }
+    return result.exit();
+}
+
 int check_files(std::vector<std::string> words, const std::string&)
 {
     const arguments given(std::move(words), {});
@@ -204,15 +258,6 @@ int check_files(std::vector<std::string> words, const std::string&)
     say(fmt::format(
         "{} {} well formed\n", counted(result.ran, "scenario file"), result.ran == 1 ? "is" : "are"));
     return result.exit();
-}
-
-const manager& named_manager(const arguments& given)
-{
-    if (given.rest().empty())
-        throw input_error(fmt::format("name a manager: {}", fmt::join(manager_names(), ", ")));
-    if (given.rest().size() > 1)
-        throw input_error(fmt::format("'{}' is one word too many", given.rest()[1]));
-    return get_manager(given.rest().front());
 }
 
 /// Tries what was saved for this manager before, and says what became of it.
@@ -269,19 +314,6 @@ void read_also(const arguments& given, Options& options)
     }
 }
 
-/// `--schedule 'pct 3'`.
-detail::asked_schedule named_schedule(const arguments& given, bool of_sweep)
-{
-    const auto text = given.option("schedule");
-    if (!text)
-        return {};
-    try {
-        return detail::parse_schedule(*text, of_sweep);
-    } catch (const input_error& e) {
-        throw input_error(fmt::format("--schedule: {}", e.what()));
-    }
-}
-
 int sweep_manager(std::vector<std::string> words, const std::string& program)
 {
     sweep_options options;
@@ -290,6 +322,7 @@ int sweep_manager(std::vector<std::string> words, const std::string& program)
         with_campaign_options({"perturbations", "kinds", "also", "schedule", "require", "for", "runs-max",
             "horizon", "steps-max", "with"}),
         detail::campaign_flags());
+    begin_page(given, program);
     detail::campaign_command led("sweep", given);
     const manager& under_test = named_manager(given);
     options.preemptions = named_schedule(given, true).preemptions;
@@ -307,17 +340,6 @@ int sweep_manager(std::vector<std::string> words, const std::string& program)
     return show(sweep(under_test, options), before, led, given, program);
 }
 
-/// A seed `random` becomes the one that is drawn, so that whoever goes on draws the same plans.
-void settle_seed(std::vector<std::string>& words)
-{
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        if (words[i] == "--seed=random")
-            words[i] = fmt::format("--seed={}", detail::random_seed());
-        else if (words[i] == "random" && i > 0 && words[i - 1] == "--seed")
-            words[i] = std::to_string(detail::random_seed());
-    }
-}
-
 int random_runs(std::vector<std::string> words, const std::string& program)
 {
     settle_seed(words);
@@ -325,6 +347,7 @@ int random_runs(std::vector<std::string> words, const std::string& program)
         with_campaign_options(
             {"cases", "for", "seed", "kinds", "also", "schedule", "require", "horizon", "steps-max", "with"}),
         detail::campaign_flags());
+    begin_page(given, program);
     detail::campaign_command led("random", given);
     const manager& under_test = named_manager(given);
     random_options options;
@@ -345,13 +368,14 @@ int random_runs(std::vector<std::string> words, const std::string& program)
 
 int replay(std::vector<std::string> words, const std::string& program)
 {
-    const arguments given(std::move(words), {"horizon", "steps-max"});
+    const arguments given(std::move(words), {"horizon", "steps-max", "html"});
+    begin_page(given, program);
     if (given.rest().size() != 1)
         throw input_error("replay takes one token, in quotes: replay '1 session session.close=hang ~7f3a'");
     const replay_token token = parse_token(given.rest().front());
     const manager& under_test = get_manager(token.manager);
     detail::runner once(under_test, under_test.promises, named_limits(given));
-    const run_result& run = once.run(token.plan);
+    const run_result run = once.run(token.plan);
     if (!once.inert().empty()) {
         fault_plan stale;
         stale.perturbations.push_back(token.plan.perturbations[once.inert().front()]);
@@ -359,14 +383,16 @@ int replay(std::vector<std::string> words, const std::string& program)
         say(timeline(run));
         return something_broke;
     }
-    if (run.holds()) {
+    const std::vector<counterexample> broken =
+        detail::counterexamples_of(run, [&](const fault_plan& plan) { return &once.run(plan); });
+    detail::add_to_page(run, broken);
+    if (broken.empty()) {
         const std::string plan = to_string(token.plan);
         say(fmt::format(
             "{} holds under {}\n{}", token.manager, plan.empty() ? "no fault" : plan, timeline(run)));
         return all_well;
     }
-    for (const violation& v : run.verdict.violations)
-        say(report(run, v, {.replay_command = replay_command(program)}) + '\n');
+    say(detail::report_of_run(broken.front(), {.replay_command = replay_command(program)}) + '\n');
     return something_broke;
 }
 
@@ -389,8 +415,12 @@ int explain(std::vector<std::string> words, const std::string&)
     const arguments given(std::move(words), {});
     if (given.rest().empty())
         throw input_error(
-            "explain takes a rule, a term of the contract, a fault, a waiver or an error: explain "
-            "preserves_error");
+            "explain takes a rule, a term of the contract, a fault, a waiver or an error, or a run's token "
+            "or file: explain preserves_error");
+    if (given.rest().size() == 1 && detail::names_a_run(given.rest().front())) {
+        say(detail::explain_run(given.rest().front()));
+        return all_well;
+    }
     // A fault may have several words: fail after effect.
     say(detail::explain_text(fmt::format("{}", fmt::join(given.rest(), " "))));
     return all_well;
@@ -421,8 +451,9 @@ int help(std::vector<std::string>, const std::string& program);
 const std::vector<command>& commands()
 {
     static const std::vector<command> all{
-        {"run", "run [FILE|DIR ...] [--filter PATTERN] [CAMPAIGN OPTIONS]",
-            "run scenario files; without any, those of this program; with a filter, those whose path has it",
+        {"run", "run [FILE|DIR ...] [--filter PATTERN] [--watch] [CAMPAIGN OPTIONS]",
+            "run scenario files; without any, those of this program; with a filter, those whose path has it; "
+            "--watch runs again whenever one changes",
             &run_files},
         {"sweep",
             "sweep MANAGER [--perturbations N] [--kinds A,B] [--also abandon,deviate] [--schedule 'all N'] "
@@ -436,7 +467,8 @@ const std::vector<command>& commands()
             "run a manager under plans drawn at random (default 1000)", &random_runs},
         {"merge", "merge FILE ... [CAMPAIGN OPTIONS]",
             "make one report of what the shards of a campaign wrote with --json", &merge},
-        {"replay", "replay TOKEN [--horizon TIME] [--steps-max N]", "repeat the run of a report", &replay},
+        {"replay", "replay TOKEN [--horizon TIME] [--steps-max N] [--html FILE]",
+            "repeat the run of a report", &replay},
         {"list",
             "list managers|roles|faults|invariants|waivers|errors|contract|coverage|keys|patterns|"
             "document-rules|verdicts|places [SECTION] [--format markdown]",
@@ -446,9 +478,13 @@ const std::vector<command>& commands()
             "list patterns)",
             &write_new_manager},
         {"check", "check [FILE|DIR ...]", "read scenario files without running them", &check_files},
+        {"fmt", "fmt [FILE|DIR ...] [--check]",
+            "put scenario files into the house format, comments and all; --check names those that differ",
+            &format_files},
         {"schema", "schema", "a JSON Schema of scenario files, for editors", &print_schema},
-        {"explain", "explain RULE|TERM|FAULT|WAIVER|ERROR",
-            "what a word of a report, a contract or a scenario means, and what to do about a verdict",
+        {"explain", "explain RULE|TERM|FAULT|WAIVER|ERROR|TOKEN|FILE",
+            "what a word of a report, a contract or a scenario means; or a run in sentences, what it breaks "
+            "and what mends that",
             &explain},
         {"help", "help", "this text", &help},
     };
@@ -488,8 +524,9 @@ int help(std::vector<std::string>, const std::string& program)
         "of the\n"
         "same manager is tried first. --require fails a campaign that never reached, for example,\n"
         "'session.close: hang', session.rollback or the text of a MISHAP_REACHED ('*': each of them).\n"
-        "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS; MISHAP_PROGRESS (30s, or off), how often a\n"
-        "line tells of a campaign where there is no terminal; MISHAP_HANDLER_TIME (10s) and\n"
+        "Environment: MISHAP_REPLAY, MISHAP_SEED, RC_PARAMS; MISHAP_HTML, as --html; COLUMNS (80 to 120);\n"
+        "MISHAP_PROGRESS (30s, or off), how often a line tells of a campaign where there is no terminal;\n"
+        "MISHAP_HANDLER_TIME (10s) and\n"
         "MISHAP_HANDLER_MEMORY (2048, in MiB), which one handler may use before it is taken for one that\n"
         "never returns, or off. One that blocks the thread may take six times that time.\n");
     return all_well;
@@ -547,6 +584,7 @@ int run_command(const command& asked, std::vector<std::string> words, const std:
     if (std::find(words.begin(), words.end(), "--help") != words.end())
         return help_on(asked, program);
     int code = asked.run(std::move(words), program);
+    end_page();
     if (code == all_well && detail::workers_leaked())
         code = something_broke;
     if (detail::stopped_by() != 0)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "file.hpp"
 #include "saved.hpp"
 
 #include "fault/plan_words.hpp"
@@ -14,27 +15,13 @@
 #include <boost/crc.hpp>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <stdexcept>
 
 namespace mishap {
 
 namespace {
-
-std::string as_word(std::string text)
-{
-    for (char& c : text) {
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
-        else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
-            c = '_';
-    }
-    return text.empty() ? "manager" : text;
-}
 
 /// In YAML's double quotes, which hold any text but bytes that are no UTF-8.
 std::string in_quotes(std::string_view text)
@@ -172,7 +159,7 @@ std::string to_scenario(const counterexample& c)
 std::string detail::saved_prefix(const std::string& manager)
 {
     // A file's name has at most 255 bytes.
-    return as_word(manager).substr(0, 100) + '_';
+    return word_for_file(manager) + '_';
 }
 
 std::string save_counterexample(const counterexample& c, const std::string& folder)
@@ -189,28 +176,8 @@ std::string save_counterexample(const counterexample& c, const std::string& fold
     crc.process_bytes(text.data(), text.size());
     const fs::path path =
         fs::path(folder) / fmt::format("{}{}_{:04x}.yaml", detail::saved_prefix(c.minimal.manager),
-                               as_word(c.invariant).substr(0, 100), crc.checksum());
-    std::error_code error;
-    fs::create_directories(folder, error);
-    // Whatever goes wrong, nobody finds half a file.
-    const fs::path draft = path.string() + ".part";
-    int reason = error.value();
-    if (!error) {
-        errno = 0;
-        std::ofstream out(draft, std::ios::trunc | std::ios::binary);
-        out << text;
-        out.close();
-        reason = out ? 0 : errno != 0 ? errno : EIO;
-        if (reason == 0) {
-            fs::rename(draft, path, error);
-            reason = error.value();
-        }
-    }
-    if (reason != 0) {
-        fs::remove(draft, error);
-        throw std::runtime_error(fmt::format(
-            "the counterexample cannot be written to {}: {}", path.string(), std::strerror(reason)));
-    }
+                               detail::word_for_file(c.invariant), crc.checksum());
+    detail::write_whole_file(path, text, "the counterexample");
     return path.string();
 }
 

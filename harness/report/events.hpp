@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// What of a run is told in words, where the run itself stays in another process.
+/// How the events of a run read.
 
-#include <mishap/duration.hpp>
 #include <mishap/run.hpp>
 
-#include <cstdint>
+#include <optional>
 #include <string>
-#include <string_view>
 
 namespace mishap::detail {
 
-/// With what the line begins that is no event but a hint.
-inline constexpr std::string_view note_mark = "note: ";
+/// Who did what.
+struct event_words
+{
+    std::string who;
+    std::string what;
+};
 
-/// The timeline, after a line with a hint where a defect of a library may explain the violation.
-std::string events_of(const run_result&, const violation*);
+/// How an event reads, or nothing where another event of the same operation says it.
+std::optional<event_words> describe_event(const run_result&, index event);
 
-/// "1.25 s, 80,000 runs/s"; empty where nobody measured.
-std::string took_line(duration took, std::uint64_t runs);
+/// How any event reads, also one that timelines leave out.
+event_words name_event(const run_result&, index event);
+
+/// The first event of a run that is not as in the other one, or `none` where the other one has all of them.
+index first_difference(const run_result&, const run_result& other);
+
+/// Milliseconds, or finer where the time is.
+std::string format_time(duration at);
+
+/// `session#1`, with its lane where several clients ran.
+std::string resource_name(const trace&, index resource);
 
 } // namespace mishap::detail

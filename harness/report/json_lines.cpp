@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "json_lines.hpp"
 
-#include "events.hpp"
 #include "json.hpp"
+#include "told.hpp"
 
 #include "vocabulary/printable.hpp"
 
@@ -60,7 +60,7 @@ std::string counterexample_line(
         .add("token", to_string(replay_token{c.minimal.manager, c.minimal.fired}))
         .add("nondeterministic", c.nondeterministic)
         .add("shrink_runs", c.shrink_runs)
-        .add("events", lines_of(c.events.empty() ? events_of(c.minimal, v) : c.events));
+        .add("events", lines_of(c.events.empty() ? events_of(c) : c.events));
     if (!location.empty())
         out.add("location", location);
     if (!saved.empty())

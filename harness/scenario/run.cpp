@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "simulation/run.hpp"
+#include "explore.hpp"
 #include "explore/conductor.hpp"
 #include "explore/equivalent.hpp"
+#include "explore/neighbour.hpp"
 #include "explore/obligations.hpp"
 #include "network/setup.hpp"
 #include "regressions.hpp"
 #include "report/json_lines.hpp"
 #include "report/outcome.hpp"
+#include "report/page.hpp"
+#include "report/report.hpp"
 #include "run_apart.hpp"
 #include "simulation/misuse.hpp"
 #include "simulation/network_setup.hpp"
@@ -168,7 +172,7 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
     result.runs = 1;
     const manager under_test = manager_of(s, s.manager);
     detail::runner once(under_test, s.contract, s.limits, nullptr, s.invariants);
-    run_result& run = once.run(s.plan);
+    run_result run = once.run(s.plan);
     if (s.equivalent_to.empty())
         check_settings(s, once);
     if (!s.equivalent_to.empty()) {
@@ -223,24 +227,22 @@ scenario_result run_example(const scenario& s, const scenario_options& options)
         return result;
     }
 
+    std::vector<counterexample> broken;
+    if (s.expect.violates.empty() || detail::collects_page())
+        broken = detail::counterexamples_of(run, [&](const fault_plan& plan) {
+            // What another manager does under other plans is not known here.
+            return s.equivalent_to.empty() ? &once.run(plan) : nullptr;
+        });
+    detail::add_to_page(run, broken);
     if (s.expect.violates.empty()) {
-        for (const violation& v : run.verdict.violations) {
-            // The example is its own counterexample: there is nothing to shrink and nothing to save.
-            detail::tell_counterexample(
-                counterexample{.invariant = std::string(v.invariant),
-                    .minimal = run,
-                    .found = run.fired,
-                    .which = static_cast<std::size_t>(&v - run.verdict.violations.data())},
-                location(s), {});
-            fail(result, report(run, v,
+        // The example is its own counterexample: there is nothing to shrink and nothing to save.
+        for (const counterexample& c : broken)
+            detail::tell_counterexample(c, location(s), {});
+        if (!broken.empty())
+            fail(result, detail::report_of_run(broken.front(),
                              {.location = location(s),
                                  .replay_command = options.replay_command,
                                  .replay_file = needs_its_file(s) ? s.where.file : std::string()}));
-            break;
-        }
-        if (result.broken.size() > 1)
-            result.failure += fmt::format("  also      breaks {}\n",
-                fmt::join(std::vector<std::string>(result.broken.begin() + 1, result.broken.end()), ", "));
     } else if (const std::string missing = missing_violations(s.expect.violates, result.broken);
                !missing.empty()) {
         fail(result,
@@ -288,8 +290,6 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
 {
     scenario_result result;
     result.line = s.where.line;
-    const manager under_test = manager_of(s, s.manager);
-    const manager rival = s.equivalent_to.empty() ? manager() : manager_of(s, s.equivalent_to);
     std::string covered;
     std::vector<detail::saved_case> before;
     if (s.expect.violates.empty() && !requested_replay())
@@ -320,34 +320,8 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
             fail(result, report(c, told));
         }
     };
-    if (s.sweep) {
-        sweep_options sweeping = *s.sweep;
-        sweeping.contract = s.contract;
-        sweeping.settings = s.plan.settings;
-        sweeping.invalid_settings = s.plan.invalid_settings;
-        sweeping.step_cost = s.plan.step_cost;
-        sweeping.clients = s.plan.clients;
-        sweeping.arrivals = s.plan.arrivals;
-        sweeping.limits = s.limits;
-        sweeping.invariants = s.invariants;
-        sweeping.require = s.require;
-        account(
-            s.equivalent_to.empty() ? sweep(under_test, sweeping) : equivalent(under_test, rival, sweeping));
-    }
-    if (s.random) {
-        random_options drawing = *s.random;
-        drawing.contract = s.contract;
-        drawing.settings = s.plan.settings;
-        drawing.invalid_settings = s.plan.invalid_settings;
-        drawing.step_cost = s.plan.step_cost;
-        drawing.clients = s.plan.clients;
-        drawing.arrivals = s.plan.arrivals;
-        drawing.limits = s.limits;
-        drawing.invariants = s.invariants;
-        drawing.require = s.require;
-        account(s.equivalent_to.empty() ? random_campaign(under_test, drawing)
-                                        : equivalent(under_test, rival, drawing));
-    }
+    for (campaign_result& campaign : detail::explore(s))
+        account(std::move(campaign));
     if (const std::string again = detail::reports_of(before, saved); !again.empty())
         fail(result, again);
     if (const std::string never = detail::unmet(obliged); !never.empty())
@@ -371,9 +345,48 @@ scenario_result run_exploration(const scenario& s, const scenario_options& optio
 
 } // namespace
 
+std::vector<campaign_result> detail::explore(const scenario& s)
+{
+    const manager under_test = manager_of(s, s.manager);
+    const manager rival = s.equivalent_to.empty() ? manager() : manager_of(s, s.equivalent_to);
+    std::vector<campaign_result> all;
+    if (s.sweep) {
+        sweep_options sweeping = *s.sweep;
+        sweeping.contract = s.contract;
+        sweeping.settings = s.plan.settings;
+        sweeping.invalid_settings = s.plan.invalid_settings;
+        sweeping.step_cost = s.plan.step_cost;
+        sweeping.clients = s.plan.clients;
+        sweeping.arrivals = s.plan.arrivals;
+        sweeping.limits = s.limits;
+        sweeping.invariants = s.invariants;
+        sweeping.require = s.require;
+        all.push_back(
+            s.equivalent_to.empty() ? sweep(under_test, sweeping) : equivalent(under_test, rival, sweeping));
+    }
+    if (s.random) {
+        random_options drawing = *s.random;
+        drawing.contract = s.contract;
+        drawing.settings = s.plan.settings;
+        drawing.invalid_settings = s.plan.invalid_settings;
+        drawing.step_cost = s.plan.step_cost;
+        drawing.clients = s.plan.clients;
+        drawing.arrivals = s.plan.arrivals;
+        drawing.limits = s.limits;
+        drawing.invariants = s.invariants;
+        drawing.require = s.require;
+        all.push_back(s.equivalent_to.empty() ? random_campaign(under_test, drawing)
+                                              : equivalent(under_test, rival, drawing));
+    }
+    return all;
+}
+
 scenario_result run_scenario(const scenario& s, const scenario_options& options)
 {
     scenario_result result;
+    detail::page_section section(s.manager, location(s),
+        {.replay_command = options.replay_command,
+            .replay_file = needs_its_file(s) ? s.where.file : std::string()});
     try {
         const auto here = [&] { return run_example(s, options); };
         result = s.sweep || s.random   ? run_exploration(s, options)
@@ -387,6 +400,7 @@ scenario_result run_scenario(const scenario& s, const scenario_options& options)
         result.summary += fmt::format(" (judged by {} alone)", fmt::join(s.invariants, ", "));
     result.failure = detail::printable(result.failure);
     result.summary = detail::printable(result.summary);
+    section.end(result.status == scenario_status::held, result.summary);
     return result;
 }
 

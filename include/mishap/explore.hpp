@@ -42,6 +42,14 @@ struct counterexample
     /// The timeline, where the run was in another process: its trace stayed there. A process that died leaves
     /// its last words.
     std::string events = {};
+    /// Then also: in words, which nearby plans hold.
+    std::string holds = {};
+    /// The run of the nearest plan under which what broke holds: the minimal one without one of its
+    /// perturbations. Unset where there is none.
+    std::optional<run_result> neighbour = {};
+    /// Perturbations each of which breaks the same in place of the minimal plan's at the same operation: what
+    /// exactly goes wrong there does not matter.
+    std::vector<perturbation> alike = {};
 
     /// What was broken; null where the violation was not seen again.
     const violation* broken() const noexcept

@@ -21,6 +21,8 @@ struct report_options
     std::string replay_file = {};
     /// Where the counterexample was saved, if it was.
     std::string saved = {};
+    /// How many columns there are, from 80 to 120; 0: those of the terminal, or 120.
+    std::size_t width = 0;
 };
 
 /// A violation as people read it: rule, sentence, plan, expected and actual, timeline, replay line.
@@ -41,6 +43,10 @@ std::string summary(const campaign_result&);
 
 /// The trace as lines of `time  who  what`. The proof of a violation is marked with its remarks.
 std::string timeline(const run_result&, const violation* = nullptr);
+
+/// A page of HTML that needs nothing else: timelines to look into, the nearest plan that holds, the coverage
+/// matrix. `MISHAP_HTML` writes one for all campaigns of a program.
+std::string to_html(const campaign_result&, const report_options& = {});
 
 /// The line that repeats the run of this result.
 std::string replay_line(const run_result&, const std::string& replay_command = {});

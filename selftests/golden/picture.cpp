@@ -62,6 +62,7 @@ std::string picture(const std::string& text)
     std::string svg = fmt::format(R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}")"
                                   R"( viewBox="0 0 {0} {1}" role="img">)"
                                   "\n<title>A report of mishap</title>\n"
+                                  "<style>text {{ white-space: pre; }}</style>\n"
                                   R"(<rect width="{0}" height="{1}" rx="8" fill="#1c2128"/>)",
         width, height);
     int x = 20;
@@ -73,7 +74,7 @@ std::string picture(const std::string& text)
     }
     svg += "\n"
            R"(<g font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace")"
-           R"( font-size="13" xml:space="preserve">)"
+           R"( font-size="13">)"
            "\n";
     int y = 48;
     for (const std::string& line : lines) {

@@ -38,7 +38,8 @@ finished run(const std::string& command)
 {
     const fs::path folder = fs::path(testing::TempDir()) / fmt::format("golden_{}", getpid());
     fs::create_directories(folder);
-    FILE* pipe = popen(fmt::format("cd '{}' && {} 2>&1", folder.string(), command).c_str(), "r");
+    FILE* pipe = popen(
+        fmt::format("unset COLUMNS NO_COLOR; cd '{}' && {} 2>&1", folder.string(), command).c_str(), "r");
     if (!pipe) {
         ADD_FAILURE() << "cannot run " << command;
         return {};

@@ -52,7 +52,8 @@ bool is_read_by_tests(std::string_view variable)
 {
     return variable.starts_with("MISHAP_") || variable.starts_with("RC_PARAMS") ||
            variable.starts_with("GTEST_") || variable.starts_with("TEST_") ||
-           variable.starts_with("XML_OUTPUT_FILE");
+           variable.starts_with("XML_OUTPUT_FILE") ||
+           variable.starts_with("COLUMNS=") || variable.starts_with("NO_COLOR=");
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& words)
@@ -190,9 +191,21 @@ ended in_fresh_folder::start(const std::string& program, std::vector<std::string
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), contents(out), contents(err)};
 }
 
+/// With one space wherever there is any.
+static std::string unfolded(std::string_view text)
+{
+    std::string all;
+    for (const char c : text)
+        if (c != ' ' && c != '\n')
+            all += c;
+        else if (!all.ends_with(' '))
+            all += ' ';
+    return all;
+}
+
 testing::AssertionResult says(const std::string& text, std::string_view words)
 {
-    if (text.find(words) != std::string::npos)
+    if (text.find(words) != std::string::npos || unfolded(text).find(unfolded(words)) != std::string::npos)
         return testing::AssertionSuccess();
     constexpr std::size_t shown = 4'000;
     return testing::AssertionFailure() << "'" << words << "' is not in:\n"

@@ -56,7 +56,7 @@ private:
     std::filesystem::path folder_;
 };
 
-/// Whether `text` has `words` in it; if not, the message shows all of `text`.
+/// Whether `text` has `words` in it, however its lines are folded; if not, the message shows all of `text`.
 testing::AssertionResult says(const std::string& text, std::string_view words);
 
 /// The only line of `text` that begins with `beginning`, or an empty string.

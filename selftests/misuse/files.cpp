@@ -67,7 +67,7 @@ TEST_F(files, bad_input_weighs_more_than_a_violation)
     write("bad.yaml", bad);
     const misuse::ended child = mishap({"run", "violating.yaml", "bad.yaml"});
     EXPECT_EQ(child.code, 2);
-    EXPECT_TRUE(says(child.out, "violating.yaml:3: bad_cleanup breaks preserves_error"));
+    EXPECT_TRUE(says(child.out, "violating.yaml:3: error: bad_cleanup breaks preserves_error"));
 }
 
 TEST_F(files, a_missing_file_beside_a_good_one_counts)

@@ -199,7 +199,7 @@ TEST_F(vacuous, a_sweep_without_perturbations_is_one_run)
 {
     const misuse::ended child = mishap({"sweep", "good_cleanup", "--perturbations", "0"});
     EXPECT_EQ(child.code, 0);
-    EXPECT_TRUE(says(child.out, "good_cleanup: 1 run, 0 faults fired, 0 runs with a violation"));
+    EXPECT_TRUE(says(child.out, "good_cleanup holds in 1 run, 0 faults fired"));
     EXPECT_TRUE(says(child.out, "complete: every plan of at most 0 perturbations"));
     write("none.yaml", "mishap: 1\nmanager: good_cleanup\nexplore: {sweep: {perturbations: 0}}\n");
     EXPECT_EQ(mishap({"run", "none.yaml"}).code, 0);
