@@ -78,6 +78,15 @@ public:
     }
 
 private:
+    /// How many more there may be.
+    struct budget
+    {
+        unsigned perturbations;
+        unsigned preemptions;
+
+        bool is_empty() const noexcept { return perturbations == 0 && preemptions == 0; }
+    };
+
     /// The same clients one after the other. Where runs are limited, no way to come may take them all: the
     /// smallest go first, and whatever they leave is for all clients at once.
     void visit_in_turns(fault_plan plan)
@@ -186,15 +195,6 @@ private:
     {
         return options_.clients != 0 ? options_.clients : promises_.default_clients();
     }
-
-    /// How many more there may be.
-    struct budget
-    {
-        unsigned perturbations;
-        unsigned preemptions;
-
-        bool is_empty() const noexcept { return perturbations == 0 && preemptions == 0; }
-    };
 
     /// What whoever added the last perturbation learns of the run.
     struct run_seen
