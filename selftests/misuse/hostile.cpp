@@ -321,7 +321,8 @@ TEST_F(after_hostile, a_program_that_is_told_to_end_tells_what_it_found)
 // Whoever looks at a handler in a debugger takes their time.
 TEST_F(after_hostile, a_handler_may_take_its_time_under_a_debugger)
 {
-    const std::vector<std::string> command{"sweep", "computes_for_a_while", "--perturbations", "1"};
+    const std::vector<std::string> command{
+        "sweep", "computes_for_a_while", "--no-isolate", "--perturbations", "1"};
     const misuse::variables soon{{"MISHAP_HANDLER_TIME", "200ms"}};
     EXPECT_EQ(run(MISHAP_HOSTILE, command, soon).code, 1);
     const misuse::ended debugged = run_debugged(MISHAP_HOSTILE, command, soon);

@@ -163,7 +163,7 @@ TEST_F(vacuous, a_manager_that_ends_the_program_is_named)
         {"exits_quickly", "std::quick_exit was called"}, {"exits_at_once", "_Exit was called"},
         {"exits_with_seven", "_exit was called"}};
     for (const auto& [name, how] : rows) {
-        const misuse::ended child = sweep({name});
+        const misuse::ended child = sweep({name, "--no-isolate"});
         EXPECT_EQ(child.code, std::string_view(name) == "exits_with_seven" ? 7 : 1) << name;
         EXPECT_TRUE(says(child.err, std::string(how) + " in the run that this repeats:\n  1 " + name + " ~"));
     }
