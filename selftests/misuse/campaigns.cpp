@@ -88,7 +88,7 @@ TEST_F(campaigns, examples_that_end_their_process_are_verdicts_that_can_be_expec
         scenario_of("exits_at_once", "faults: {session.use: fail io_error}\nexpect: {violates: crashes}\n");
     const misuse::ended child = hostile({"run", fails, expects});
     EXPECT_EQ(child.code, 1) << child.err;
-    EXPECT_TRUE(says(child.out, "aborts.yaml:3: aborts breaks crashes"));
+    EXPECT_TRUE(says(child.out, "aborts.yaml:3: error: aborts breaks crashes"));
     EXPECT_TRUE(says(child.out, "exits_at_once breaks crashes, as expected"));
     EXPECT_TRUE(says(child.out, "2 scenarios in 2 runs: 1 as expected, 1 not"));
 }
