@@ -55,8 +55,8 @@ public:
         }
     }
 
-    manager(std::string name, adapter run, mishap::contract promises = {})
-        : name(std::move(name)), run(std::move(run)), promises(std::move(promises))
+    manager(std::string called, adapter adapts, mishap::contract promised = {})
+        : name(std::move(called)), run(std::move(adapts)), promises(std::move(promised))
     {}
 
     std::string name;

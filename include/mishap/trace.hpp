@@ -18,6 +18,22 @@
 
 namespace mishap {
 
+/// Which call on a socket an operation is.
+///
+/// It stands before `mishap::none`, which GCC would say that its own `none` hides.
+enum class wire_call : std::uint8_t
+{
+    none, ///< it is an operation of a mock
+    socket,
+    connect,
+    accept,
+    receive,
+    send,
+    shutdown,
+    close,
+    resolve, ///< of a name
+};
+
 /// An index into one of the trace's tables.
 using index = std::uint32_t;
 inline constexpr index none = std::numeric_limits<index>::max();
@@ -104,20 +120,6 @@ enum class result : std::uint8_t
     aborted,   ///< because it was asked to stop
     peer_gone, ///< it hung until the end of the run
     abandoned, ///< the handler that waited for it was destroyed
-};
-
-/// Which call on a socket an operation is.
-enum class wire_call : std::uint8_t
-{
-    none, ///< it is an operation of a mock
-    socket,
-    connect,
-    accept,
-    receive,
-    send,
-    shutdown,
-    close,
-    resolve, ///< of a name
 };
 
 /// One operation of a run. `started`, `completed`, `delivered` and `cancel_requested` are indices of events,

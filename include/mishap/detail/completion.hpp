@@ -35,7 +35,7 @@ class world;
 class suspended
 {
 public:
-    explicit suspended(index operation) noexcept : operation(operation) {}
+    explicit suspended(index waits_for) noexcept : operation(waits_for) {}
     virtual ~suspended() = default;
     /// The operation has ended: hands the handler over to its executor.
     virtual void queue(world& in) = 0;
