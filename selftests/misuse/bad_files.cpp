@@ -136,8 +136,8 @@ const std::vector<bad_file>& table()
         {"unknown_key", scenario("fault: {}\n"), "3:1",
             {"'fault'", "did you mean 'faults'?",
                 "(known: mishap, manager, equivalent_to, about, with, invalid, clients, arrivals, cancel, "
-                "abandon, schedule, step_cost, limits, network, peer, contract, faults, expect, explore, require, "
-                "invariants"}},
+                "abandon, schedule, step_cost, limits, network, peer, contract, faults, expect, explore, "
+                "require, invariants"}},
         {"unknown_key_of_expect", scenario("faults: {}\nexpect: {outcomes: returns}\n"), "4:10",
             {"key of expect 'outcomes'", "did you mean 'outcome'?",
                 "(known: outcome, reports, events, violates"}},
