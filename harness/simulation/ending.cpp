@@ -293,8 +293,7 @@ void last_stages::judge_what_is_left()
     // What an abandoned client waited for is dropped when it comes.
     // A socket's wait is work of its client's, or of a peer's.
     const bool has_sockets = world_.connections_ && world_.connections_->in_use();
-    world_.record_->stray_reactor =
-        asio_has_work && !executors.has_abandoned_work() && !has_sockets;
+    world_.record_->stray_reactor = asio_has_work && !executors.has_abandoned_work() && !has_sockets;
     world_.record_.add(stage::judged);
     world_.end_peers();
 }

@@ -18,8 +18,8 @@
 #include <mishap/manager.hpp>
 #include <mishap/operation.hpp>
 #include <mishap/plan.hpp>
-#include <mishap/replay.hpp>
 #include <mishap/reached.hpp>
+#include <mishap/replay.hpp>
 #include <mishap/report.hpp>
 #include <mishap/require.hpp>
 #include <mishap/resource.hpp>

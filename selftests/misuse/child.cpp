@@ -52,8 +52,8 @@ bool is_read_by_tests(std::string_view variable)
 {
     return variable.starts_with("MISHAP_") || variable.starts_with("RC_PARAMS") ||
            variable.starts_with("GTEST_") || variable.starts_with("TEST_") ||
-           variable.starts_with("XML_OUTPUT_FILE") ||
-           variable.starts_with("COLUMNS=") || variable.starts_with("NO_COLOR=");
+           variable.starts_with("XML_OUTPUT_FILE") || variable.starts_with("COLUMNS=") ||
+           variable.starts_with("NO_COLOR=");
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& words)
