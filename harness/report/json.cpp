@@ -55,7 +55,7 @@ std::string list_of(const std::vector<std::string>& items, bool quotes)
     for (const std::string& item : items) {
         if (text.size() > 1)
             text += ',';
-        text += quotes ? quoted(item) : item;
+        text += quotes ? json::quoted(item) : item;
     }
     text += ']';
     return text;
@@ -285,7 +285,7 @@ std::string to_text(const value& one)
         std::string operator()(bool flag) const { return flag ? "true" : "false"; }
         std::string operator()(std::uint64_t number) const { return std::to_string(number); }
         std::string operator()(double number) const { return fmt::format("{}", number); }
-        std::string operator()(const std::string& text) const { return quoted(text); }
+        std::string operator()(const std::string& text) const { return json::quoted(text); }
         std::string operator()(const array& items) const
         {
             std::vector<std::string> texts;
@@ -312,7 +312,7 @@ object_writer& object_writer::add(std::string_view name, const std::vector<std::
 object_writer& object_writer::raw(std::string_view name, std::string_view json)
 {
     text_ += text_.empty() ? '{' : ',';
-    text_ += quoted(name);
+    text_ += json::quoted(name);
     text_ += ':';
     text_ += json;
     return *this;

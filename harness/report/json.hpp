@@ -55,7 +55,7 @@ std::string to_text(const value&);
 class object_writer
 {
 public:
-    object_writer& add(std::string_view name, std::string_view text) { return raw(name, quoted(text)); }
+    object_writer& add(std::string_view name, std::string_view text) { return raw(name, json::quoted(text)); }
     object_writer& add(std::string_view name, const char* text) { return add(name, std::string_view(text)); }
     object_writer& add(std::string_view name, const std::string& text)
     {
