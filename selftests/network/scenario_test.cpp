@@ -36,7 +36,7 @@ namespace {
 std::string answered;
 mishap::duration answered_at{0};
 
-mishap::awaitable<void> answer(tcp::socket s)
+mishap::awaitable<void> answer_by_code(tcp::socket s)
 {
     std::string line;
     co_await asio::async_read_until(s, asio::dynamic_buffer(line), '\n', use_awaitable);
@@ -46,7 +46,7 @@ mishap::awaitable<void> answer(tcp::socket s)
 mishap::awaitable<void> asks_by_name(mishap::environment& env)
 {
     answered.clear();
-    env.network().listen("shop.example:80", &answer);
+    env.network().listen("shop.example:80", &answer_by_code);
     tcp::resolver resolver(env.executor());
     const auto found = co_await resolver.async_resolve("shop.example", "80", use_awaitable);
     tcp::socket s(env.executor());
