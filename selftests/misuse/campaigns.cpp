@@ -58,7 +58,7 @@ const hostile_kind kinds[] = {
     {"exits", "crashes", "std::exit was called (exit code"},
     {"exits_with_seven", "crashes", "_exit was called (exit code 7)"},
     {"thread_throws", "crashes", "std::terminate was called (SIGABRT)"},
-    {"spins", "spins", "a handler used 400ms of processor time and did not return"},
+    {"loops", "spins", "a handler used 400ms of processor time and did not return"},
     {"allocates", "exhausts_memory", "a handler took 64 MiB of memory and did not return"},
 };
 
