@@ -187,7 +187,7 @@ private:
     so_far so_far_{[this] { return told(); }};
 };
 
-/// After so many runs that ended their process a campaign stops, since each takes a process.
+/// The number of runs that end their process after which a campaign stops, since each takes a process.
 inline constexpr std::uint64_t deaths_max = 100;
 
 /// Whether that run ended its process.

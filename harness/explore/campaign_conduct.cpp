@@ -57,7 +57,7 @@ run_result& campaign::dead(const fault_plan& plan, const death& how)
 void campaign::begin_part(const part_request& asked, shared_row& row)
 {
     tells_timeline_ = true;
-    result_.runs = result_.fired = result_.violating_runs = result_.first_violation = 0;
+    result_.runs = result_.fired = result_.violating_runs = result_.first_violation = result_.pruned = 0;
     cells_.clear();
     bugs_.clear();
     obligations_.clear();
@@ -77,6 +77,7 @@ campaign_part campaign::end_part()
     part.fired = result_.fired;
     part.violating = result_.violating_runs;
     part.first_violation = result_.first_violation;
+    part.pruned = result_.pruned;
     part.deaths = work_.dead;
     part.skipped = skipped_ ? *skipped_ : 0;
     part.entered = entered_;
@@ -113,6 +114,7 @@ void campaign::join(campaign_part&& part)
     result_.runs += part.runs;
     result_.fired += part.fired;
     result_.violating_runs += part.violating;
+    result_.pruned += part.pruned;
     deaths_ += part.deaths;
     if (skipped_)
         *skipped_ += part.skipped;

@@ -136,6 +136,7 @@ std::string campaign_part::to_json() const
     mark("repeated", repeated);
     add("longest_wait", static_cast<std::uint64_t>(longest_wait));
     add("tick", static_cast<std::uint64_t>(tick));
+    add("pruned", pruned);
     out.raw("coverage", rows).raw("met", bugs_met);
     std::vector<std::string> places, counts;
     for (const times_reached& one : reached)
@@ -179,6 +180,7 @@ campaign_part campaign_part::from_json(std::string_view text)
     part.repeated = read["repeated"].flag();
     part.longest_wait = static_cast<std::int64_t>(read["longest_wait"].number());
     part.tick = static_cast<std::int64_t>(read["tick"].number());
+    part.pruned = read["pruned"].number();
     for (const json::value& row : read["coverage"].items())
         part.coverage.push_back(row_from(row));
     for (const json::value& one : read["met"].items())

@@ -52,6 +52,7 @@ struct campaign_part
     bool repeated = false;
     std::int64_t longest_wait = 0;
     std::int64_t tick = 0;
+    std::uint64_t pruned = 0;
 
     std::string to_json() const;
     /// Errors: throws `input_error` for what is none.

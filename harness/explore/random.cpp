@@ -206,7 +206,7 @@ parameters read_parameters(const random_options& options)
     return p;
 }
 
-/// So many plans are drawn one after the other in one process, whatever the number of processes.
+/// The number of plans that one process draws one after the other, whatever the number of processes.
 constexpr std::uint64_t cases_of_part = 256;
 
 /// Draws the plans of a campaign by their number.

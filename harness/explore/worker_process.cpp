@@ -258,7 +258,8 @@ void worker_process::end_if_it_never_returns()
             to_string(std::chrono::duration_cast<std::chrono::seconds>(used - used_before_)));
     constexpr duration waits_at_most = std::chrono::minutes(1);
     if (now - run_began_ > std::max(waits_at_most, 6 * duration(limit)) && used - used_before_ < at_least)
-        ended_for_ = "one run waited for a minute of real time, without using the processor";
+        ended_for_ = fmt::format("one run waited for {} of real time, without using the processor",
+            to_string(std::chrono::duration_cast<std::chrono::seconds>(now - run_began_)));
     if (!ended_for_.empty())
         ::kill(pid_, SIGKILL);
 }

@@ -19,9 +19,9 @@ namespace mishap::detail {
 
 namespace {
 
-/// A part in which so many runs ended their process is left there.
+/// The number of runs of one part that may end their process; the part is left then.
 constexpr std::size_t deaths_max = 20;
-/// So far may the workers be ahead of the first part that is missing.
+/// The number of parts by which workers may be ahead of the first one that is missing.
 constexpr std::uint64_t window = 64;
 /// Another worker is worth its start where the work takes longer than this.
 constexpr duration worth_another{3'000'000};

@@ -61,20 +61,19 @@ bool stays_with_client(const evidence& e, index resource)
     return e.account.lingers(last) && may_be_kept(e.account, {end - 1, end});
 }
 
-/// Whether the manager's shut-down had not come to it when nothing could happen any more, since it waited for
-/// something that may last for ever. That it is cancelled then, and closes no more, is mishap's way to end a
-/// run.
-bool was_not_reached(const evidence& e, index close)
+/// The event at which the manager's shut-down waited for something that may last for ever, or `none`. That it
+/// is cancelled then, and closes no more, is mishap's way to end a run.
+index end_of_shut_down(const evidence& e)
 {
     const index stuck = e.trace.adapter.stuck;
-    return stuck != none && (close == none || e.trace.operations[close].started > stuck) &&
-           may_wait_for_ever(e.account, whole_world, stuck);
+    return stuck != none && may_wait_for_ever(e.account, whole_world, stuck) ? stuck : none;
 }
 
 } // namespace
 
 void judge_closes_everything(const evidence& e, violations& found)
 {
+    const index shut_down = end_of_shut_down(e);
     for (index r = 0; r < e.trace.resources.size(); ++r) {
         const resource_record& resource = e.trace.resources[r];
         if (!resource.ever_open || e.excused(resource.home))
@@ -88,7 +87,9 @@ void judge_closes_everything(const evidence& e, violations& found)
         const index destroyed = e.account.resources()[r].last_destroyed;
         const closing how = e.contract.closing.by;
         if ((closed && how != closing::destruction) || (destroyed != none && how != closing::operation) ||
-            went_with_client(e, r) || stays_with_client(e, r) || was_not_reached(e, attempt))
+            went_with_client(e, r) || stays_with_client(e, r))
+            continue;
+        if (shut_down != none && (attempt == none || e.trace.operations[attempt].started > shut_down))
             continue;
         violation v{
             .lane = resource.home,

@@ -20,7 +20,7 @@ namespace mishap::detail {
 
 namespace {
 
-/// So many events are shown of the beginning and of the end of a run.
+/// The number of events that are shown of the beginning and of the end of a run.
 constexpr index head = 3'000, tail = 1'500;
 
 std::string_view word_for(event_kind kind)

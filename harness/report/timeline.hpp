@@ -9,7 +9,7 @@
 
 namespace mishap::detail {
 
-/// A run as lines, in at most so many columns where its words allow it.
+/// A run as lines, in at most `columns` columns where its words allow it.
 ///
 /// With several clients each has a column of its own, as far as these fit. What repeats is told once, and
 /// who was served without anything of note stands in one line where there would be too many columns. The

@@ -18,7 +18,7 @@ std::size_t columns_for(std::size_t asked);
 /// Columns that a text takes: what continues a character in UTF-8 takes none.
 std::size_t width_of(std::string_view text);
 
-/// The text in lines of at most so many columns, broken at spaces; a longer word stays whole.
+/// The text in lines of at most `columns` columns, broken at spaces; a longer word stays whole.
 std::vector<std::string> fold(std::string_view text, std::size_t columns);
 
 /// `33,333`

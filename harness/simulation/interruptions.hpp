@@ -73,7 +73,7 @@ public:
 
     /// Handlers that are ready need not keep their order.
     bool permutes_handlers() const noexcept { return scheduler_.permutes_handlers(); }
-    /// Which of so many handlers runs next.
+    /// Which of the handlers that are ready runs next.
     template <class LaneOf>
     std::size_t choose(std::size_t ready, LaneOf lane_of)
     {

@@ -507,8 +507,10 @@ private:
             used = uses;
             waits = 0;
         } else if (++waits >= waits_max && !is_debugged()) {
+            const char* const waited = named_limits::in_force().on_wait.c_str();
             speak_briefly(SIGABRT);
-            if (dies_by(named_limits::in_force().on_wait.c_str()))
+            note_death(waited, death_row::cause::took_time);
+            if (dies_by(waited))
                 end_program(1);
         }
         active_seam() = simulated;

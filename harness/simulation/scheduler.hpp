@@ -41,7 +41,7 @@ public:
     /// How an operation that could complete is held back.
     struct held_back
     {
-        /// Until that lane has taken so many steps; none: until nothing else is ready.
+        /// Until that lane has taken this number of steps; none: until nothing else is ready.
         std::optional<deviation> until;
         /// When nothing else is ready, the least goes on first.
         std::uint64_t order = 0;
@@ -52,7 +52,7 @@ public:
     /// How the random schedule holds that operation back. Preconditions: it does.
     deviation drawn_for(const operation_id&) const;
 
-    /// Which of so many handlers runs next; `lane_of` says of which lane each is.
+    /// Which of the handlers that are ready runs next; `lane_of` says of which lane each is.
     template <class LaneOf>
     std::size_t choose(std::size_t ready, LaneOf lane_of)
     {

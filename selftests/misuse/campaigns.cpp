@@ -59,6 +59,7 @@ const hostile_kind kinds[] = {
     {"exits_with_seven", "crashes", "_exit was called (exit code 7)"},
     {"thread_throws", "crashes", "std::terminate was called (SIGABRT)"},
     {"loops", "spins", "a handler used 400ms of processor time and did not return"},
+    {"waits_for_a_semaphore_of_c", "spins", "a handler blocked the thread for 2.4s and did not return"},
     {"allocates", "exhausts_memory", "a handler took 64 MiB of memory and did not return"},
 };
 
