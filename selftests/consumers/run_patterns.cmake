@@ -100,4 +100,4 @@ file(COPY_FILE "${project}/mended.hpp" "${project}/invoice_store/invoice_store.h
 file(TOUCH "${project}/invoice_store/invoice_store.hpp")
 step("building the mended manager" COMMAND "${CMAKE_COMMAND}" --build invoice_store/build)
 step("run of the mended manager" COMMAND invoice_store/build/invoice_store_mishaps run invoice_store/scenarios)
-compare(made.txt)
+compare(mended.txt)

@@ -17,11 +17,6 @@ namespace {
 
 using misuse::says;
 
-std::string without_time(const std::string& text)
-{
-    return std::regex_replace(text, std::regex("  took  [^\n]*\n"), "");
-}
-
 class campaigns : public misuse::in_fresh_folder
 {
 protected:
@@ -154,8 +149,8 @@ TEST_P(each_campaign, finds_the_same_with_any_number_of_processes)
     const misuse::ended one = with({"--jobs", "1"});
     const misuse::ended three = with({"--jobs", "3"});
     const misuse::ended here = with({"--no-isolate"});
-    EXPECT_EQ(without_time(one.out), without_time(three.out));
-    EXPECT_EQ(without_time(one.out), without_time(here.out));
+    EXPECT_EQ(misuse::without_time(one.out), misuse::without_time(three.out));
+    EXPECT_EQ(misuse::without_time(one.out), misuse::without_time(here.out));
     EXPECT_EQ(one.code, here.code);
     EXPECT_EQ(one.err, "");
 }
@@ -170,7 +165,7 @@ TEST_P(each_campaign, shards_put_together_are_one_process)
         {"--json", "shard3.jsonl", "--jobs", "2"}, {{"GTEST_TOTAL_SHARDS", "3"}, {"GTEST_SHARD_INDEX", "2"}});
     std::filesystem::remove_all(path("mishap-failures"));
     const misuse::ended merged = mishap({"merge", "shard1.jsonl", "shard3.jsonl", "shard2.jsonl"});
-    EXPECT_EQ(without_time(merged.out), without_time(whole.out)) << merged.err;
+    EXPECT_EQ(misuse::without_time(merged.out), misuse::without_time(whole.out)) << merged.err;
     EXPECT_EQ(merged.code, whole.code);
     const misuse::ended lacking = mishap({"merge", "shard1.jsonl", "shard3.jsonl"});
     EXPECT_EQ(lacking.code, 2);
@@ -189,7 +184,7 @@ TEST_P(each_campaign, goes_on_where_it_stopped)
     std::getline(lines, line);
     write("half.jsonl", half + line.substr(0, line.size() / 2));
     const misuse::ended resumed = with({"--resume", "half.jsonl"});
-    EXPECT_EQ(without_time(resumed.out), without_time(whole.out)) << resumed.err;
+    EXPECT_EQ(misuse::without_time(resumed.out), misuse::without_time(whole.out)) << resumed.err;
     EXPECT_TRUE(says(mishap({"random", "session", "--resume", "half.jsonl"}).err, "has the results of '"));
 }
 

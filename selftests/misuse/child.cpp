@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -223,6 +224,11 @@ std::string line_of(const std::string& text, std::string_view beginning)
             found = line;
         }
     return found;
+}
+
+std::string without_time(const std::string& text)
+{
+    return std::regex_replace(text, std::regex("  took  [^\n]*\n"), "");
 }
 
 } // namespace misuse

@@ -62,6 +62,12 @@ testing::AssertionResult says(const std::string& text, std::string_view words);
 /// The only line of `text` that begins with `beginning`, or an empty string.
 std::string line_of(const std::string& text, std::string_view beginning);
 
+/// What a program said, without the line that tells how long it took.
+std::string without_time(const std::string& text);
+
+/// What breaks a rule of the catalogue's `bad_cleanup`.
+inline const std::string violating_plan = "resource.use=fail(io_error) resource.close=fail(io_error)";
+
 /// Every message about input begins like this.
 inline constexpr std::string_view error = "mishap: error: ";
 

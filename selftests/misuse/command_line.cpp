@@ -5,7 +5,6 @@
 
 #include "child.hpp"
 
-#include <regex>
 #include <string>
 
 #include <mishap/plan.hpp>
@@ -13,11 +12,6 @@
 namespace {
 
 /// Without the line of what no two programs take alike.
-std::string without_time(const std::string& text)
-{
-    return std::regex_replace(text, std::regex("  took  [^\n]*\n"), "");
-}
-
 using misuse::says;
 
 class command_line : public misuse::in_fresh_folder
@@ -39,8 +33,6 @@ std::string token(const std::string& manager, const std::string& plan)
 {
     return to_string(mishap::replay_token{manager, mishap::parse_plan(plan)});
 }
-
-const std::string violating = "resource.use=fail(io_error) resource.close=fail(io_error)";
 
 // Sub-commands and options --------------------------------------------------------------------------------
 
@@ -144,18 +136,19 @@ TEST_F(command_line, a_campaign_in_which_nothing_fires_is_no_pass)
 
 TEST_F(command_line, a_changed_token_is_refused)
 {
-    std::string changed = token("bad_cleanup", violating);
+    std::string changed = token("bad_cleanup", misuse::violating_plan);
     ASSERT_EQ(mishap({"replay", changed}).code, 1);
     changed.replace(changed.find("io_error"), 8, "io_arror");
     expect_refused({"replay", changed}, {"checksum", "copy the whole line"});
-    expect_refused({"replay", "1 bad_cleanup " + violating}, {"does not end in a checksum such as ' ~7f3a'"});
+    expect_refused({"replay", "1 bad_cleanup " + misuse::violating_plan},
+        {"does not end in a checksum such as ' ~7f3a'"});
     expect_refused({"replay"}, {"one token, in quotes"});
 }
 
 TEST_F(command_line, a_sound_token_of_nonsense_is_refused)
 {
-    expect_refused(
-        {"replay", token("good_clenup", violating)}, {"unknown manager 'good_clenup'", "'good_cleanup'"});
+    expect_refused({"replay", token("good_clenup", misuse::violating_plan)},
+        {"unknown manager 'good_clenup'", "'good_cleanup'"});
 }
 
 TEST_F(command_line, a_stale_token_is_no_pass)
@@ -180,7 +173,7 @@ TEST_F(command_line, a_damaged_replay_is_refused_by_whatever_runs)
 
 TEST_F(command_line, a_replay_that_nobody_takes_is_no_pass)
 {
-    const misuse::variables unmatched{{"MISHAP_REPLAY", token("somebody_else", violating)}};
+    const misuse::variables unmatched{{"MISHAP_REPLAY", token("somebody_else", misuse::violating_plan)}};
     const misuse::ended tests = mishap({"--gtest_filter=cleanup_error.*"}, unmatched);
     EXPECT_EQ(tests.code, 2);
     EXPECT_TRUE(
@@ -199,7 +192,7 @@ TEST_F(command_line, a_replay_that_nobody_takes_is_no_pass)
 TEST_F(command_line, a_replay_is_run_instead_of_the_campaign)
 {
     const misuse::ended child =
-        mishap({"sweep", "bad_cleanup"}, {{"MISHAP_REPLAY", token("bad_cleanup", violating)}});
+        mishap({"sweep", "bad_cleanup"}, {{"MISHAP_REPLAY", token("bad_cleanup", misuse::violating_plan)}});
     EXPECT_EQ(child.code, 1);
     EXPECT_TRUE(says(child.out, "bad_cleanup: 1 run,"));
     EXPECT_TRUE(says(child.out, "the one run that MISHAP_REPLAY asks for"));
@@ -357,10 +350,10 @@ TEST_F(command_line, one_seed_prints_one_text)
     std::filesystem::remove_all(path("mishap-failures")); // else it is tried first
     const misuse::ended second = mishap(command);
     EXPECT_EQ(first.code, 1);
-    EXPECT_EQ(without_time(first.out), without_time(second.out));
+    EXPECT_EQ(misuse::without_time(first.out), misuse::without_time(second.out));
     EXPECT_TRUE(says(first.out, "300 plans drawn with seed 7"));
-    EXPECT_NE(without_time(first.out),
-        without_time(mishap({"random", "bad_cleanup", "--seed", "8", "--cases", "300"}).out));
+    EXPECT_NE(misuse::without_time(first.out),
+        misuse::without_time(mishap({"random", "bad_cleanup", "--seed", "8", "--cases", "300"}).out));
 }
 
 } // namespace

@@ -21,14 +21,13 @@ using misuse::says;
 class editing : public misuse::in_fresh_folder
 {};
 
-const std::string violating = "resource.use=fail(io_error) resource.close=fail(io_error)";
-
 TEST_F(editing, explain_tells_the_run_of_a_token)
 {
-    const std::string token = to_string(mishap::replay_token{"bad_cleanup", mishap::parse_plan(violating)});
+    const std::string token =
+        to_string(mishap::replay_token{"bad_cleanup", mishap::parse_plan(misuse::violating_plan)});
     const misuse::ended child = mishap({"explain", token});
     EXPECT_EQ(child.code, 0) << child.err;
-    EXPECT_TRUE(says(child.out, "bad_cleanup runs, and the plan is " + violating + "."));
+    EXPECT_TRUE(says(child.out, "bad_cleanup runs, and the plan is " + misuse::violating_plan + "."));
     EXPECT_TRUE(says(child.out, "At the start, resource.create#1 succeeds. The body begins."));
     EXPECT_TRUE(says(child.out, "resource.use#1 fails with io_error, as the plan has it (first error)."));
     EXPECT_TRUE(says(child.out, "That breaks preserves_error: the body failed with io_error"));

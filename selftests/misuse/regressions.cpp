@@ -6,21 +6,14 @@
 
 #include "child.hpp"
 
-#include <regex>
 #include <string>
 
 namespace {
 
-/// Without the line of what no two programs take alike.
-std::string without_time(const std::string& text)
-{
-    return std::regex_replace(text, std::regex("  took  [^\n]*\n"), "");
-}
-
 using misuse::says;
 
 constexpr const char* mended = "mishap: 1\nmanager: good_cleanup\nfaults: {resource.use: fail io_error}\n";
-constexpr const char* violating =
+constexpr const char* violating_case =
     "mishap: 1\nmanager: bad_cleanup\nfaults: {resource.use: fail io_error, resource.close: fail io_error}\n";
 
 class regressions : public misuse::in_fresh_folder
@@ -29,7 +22,7 @@ class regressions : public misuse::in_fresh_folder
 TEST_F(regressions, what_holds_now_is_mended)
 {
     write("mishap-failures/good_cleanup_completes_0001.yaml", mended);
-    write("mishap-failures/bad_cleanup_preserves_error_0001.yaml", violating); // of another manager
+    write("mishap-failures/bad_cleanup_preserves_error_0001.yaml", violating_case); // of another manager
     for (const char* command : {"sweep", "random"}) {
         const misuse::ended child = mishap({command, "good_cleanup"});
         EXPECT_EQ(child.code, 0) << child.out << child.err;
@@ -42,7 +35,7 @@ TEST_F(regressions, what_holds_now_is_mended)
 
 TEST_F(regressions, what_breaks_still_is_found_by_a_campaign_too_small_to_find_it)
 {
-    write("mishap-failures/bad_cleanup_preserves_error_0001.yaml", violating);
+    write("mishap-failures/bad_cleanup_preserves_error_0001.yaml", violating_case);
     const misuse::ended child = mishap({"sweep", "bad_cleanup", "--perturbations", "0"});
     EXPECT_EQ(child.code, 1) << child.out << child.err;
     EXPECT_TRUE(
@@ -65,7 +58,7 @@ TEST_F(regressions, what_the_campaign_finds_itself_is_told_once)
         rest.erase(rest.find("again     mishap-failures/" + file),
             end + 1 - rest.find("again     mishap-failures/" + file));
     }
-    EXPECT_EQ(without_time(rest), without_time(first.out));
+    EXPECT_EQ(misuse::without_time(rest), misuse::without_time(first.out));
 }
 
 TEST_F(regressions, what_cannot_be_used_is_stale_and_no_failure)
@@ -83,7 +76,7 @@ TEST_F(regressions, explorations_of_scenarios_try_them_too)
 {
     write("explores.yaml", "mishap: 1\nmanager: bad_cleanup\nexplore: {sweep: {perturbations: 0}}\n");
     EXPECT_EQ(mishap({"run", "explores.yaml"}).code, 0);
-    write("mishap-failures/bad_cleanup_preserves_error_0001.yaml", violating);
+    write("mishap-failures/bad_cleanup_preserves_error_0001.yaml", violating_case);
     const misuse::ended child = mishap({"run", "explores.yaml"});
     EXPECT_EQ(child.code, 1) << child.out;
     EXPECT_TRUE(says(child.out, "again     mishap-failures/bad_cleanup_preserves_error_0001.yaml"));
@@ -94,7 +87,7 @@ TEST_F(regressions, of_other_terms_are_none_of_its_business)
 {
     write("explores.yaml", "mishap: 1\nmanager: bad_cleanup\ncontract: {suppresses: [timed_out]}\n"
                            "explore: {sweep: {perturbations: 0}}\n");
-    write("mishap-failures/bad_cleanup_preserves_error_0001.yaml", violating);
+    write("mishap-failures/bad_cleanup_preserves_error_0001.yaml", violating_case);
     const misuse::ended child = mishap({"run", "explores.yaml"});
     EXPECT_EQ(child.code, 0) << child.out << child.err;
     EXPECT_FALSE(says(child.out, "again"));
@@ -103,7 +96,7 @@ TEST_F(regressions, of_other_terms_are_none_of_its_business)
 TEST_F(regressions, in_a_folder_of_that_name_are_tests_that_come_first)
 {
     write("all/a.yaml", mended);
-    write("all/regressions/z.yaml", violating);
+    write("all/regressions/z.yaml", violating_case);
     const misuse::ended child = mishap({"run", "all"});
     EXPECT_EQ(child.code, 1);
     EXPECT_LT(child.out.find("FAILED all/regressions/z.yaml"), child.out.find("ok     all/a.yaml"))

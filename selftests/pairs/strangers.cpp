@@ -2,7 +2,7 @@
 // Pairs of managers as strangers write them: a cache that evicts, a link that reconnects with back-off,
 // transactions that a destructor ends, clean-up that waits for an event.
 
-#include "pair.hpp"
+#include "queue.hpp"
 
 #include "shared/with_deadline.hpp"
 
@@ -26,70 +26,7 @@ using catalogue::deadline_error;
 using catalogue::with_deadline;
 using clock = asio::steady_timer::clock_type;
 
-constexpr auto for_ever = clock::time_point::max();
-
-[[noreturn]] void throw_aborted()
-{
-    throw boost::system::system_error(asio::error::make_error_code(asio::error::operation_aborted));
-}
-
-/// Those who wait for their turn, each with a timer of its own. Whoever is woken and gives up wakes another.
-class queue
-{
-public:
-    explicit queue(asio::any_io_executor executor) : executor_(std::move(executor)) {}
-
-    /// Returns whether it was woken before that time.
-    awaitable<bool> wait(clock::time_point until = for_ever)
-    {
-        place mine(*this, until);
-        boost::system::error_code ignored;
-        co_await mine.timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() != asio::cancellation_type::none)
-            throw_aborted();
-        mine.goes_on = true;
-        co_return mine.is_woken;
-    }
-
-    void wake_one()
-    {
-        if (waiting_.empty())
-            return;
-        place& next = *waiting_.front();
-        waiting_.pop_front();
-        next.is_woken = true;
-        next.timer.cancel();
-    }
-
-private:
-    struct place
-    {
-        place(queue& where, clock::time_point until)
-            : in(where), timer(where.executor_, until), at(in.waiting_.insert(in.waiting_.end(), this))
-        {}
-        place(const place&) = delete;
-        place& operator=(const place&) = delete;
-        ~place()
-        {
-            if (!is_woken)
-                in.waiting_.erase(at);
-            else if (!goes_on)
-                in.wake_one();
-        }
-
-        queue& in;
-        asio::steady_timer timer;
-        std::list<place*>::iterator at;
-        bool is_woken = false;
-        bool goes_on = false;
-    };
-
-    asio::any_io_executor executor_;
-    std::list<place*> waiting_;
-};
-
-/// Connections by host, so many in all; an idle one of another host makes room.
+/// Connections by host, with a maximum number in all; an idle one of another host makes room.
 class cache
 {
 public:
@@ -376,15 +313,15 @@ const registration reconnects{{.invariant = "completes",
     .kinds = {mishap::fault::fail("io_error"), mishap::fault::hang()}}};
 
 /// Its lock is given back in a destructor, and its session closed in its own.
-struct turn
+struct lock_held
 {
-    turn(bool& taken, queue& next, bool forgets) : is_taken(taken), line(next), keeps(forgets)
+    lock_held(bool& taken, queue& next, bool forgets) : is_taken(taken), line(next), keeps(forgets)
     {
         is_taken = true;
     }
-    turn(const turn&) = delete;
-    turn& operator=(const turn&) = delete;
-    ~turn()
+    lock_held(const lock_held&) = delete;
+    lock_held& operator=(const lock_held&) = delete;
+    ~lock_held()
     {
         is_taken = keeps && std::uncaught_exceptions() != 0;
         line.wake_one();
@@ -409,7 +346,7 @@ const registration waits_behind_what_hangs{{.invariant = "completes",
         co_await env.clients([&](client& one) -> awaitable<void> {
             while (is_taken)
                 co_await line.wait();
-            turn mine(is_taken, line, wrong);
+            lock_held mine(is_taken, line, wrong);
             mock_resource session("session");
             co_await session.create();
             co_await one.body(session);
@@ -471,7 +408,7 @@ const registration ends_transactions_in_a_destructor{{.invariant = "commits_or_r
         co_await env.clients([&](client& one) -> awaitable<void> {
             while (is_taken)
                 co_await line.wait();
-            turn mine(is_taken, line, false);
+            lock_held mine(is_taken, line, false);
             if (!session.is_open())
                 co_await with_deadline([&] { return session.create(); }, 5s);
             transaction begun(session, wrong);
@@ -511,7 +448,7 @@ const registration waits_for_an_event_while_it_cleans_up{{.invariant = "closes_e
             const auto mine = all;
             while (mine->is_taken)
                 co_await mine->line.wait();
-            turn held(mine->is_taken, mine->line, false);
+            lock_held held(mine->is_taken, mine->line, false);
             auto session = std::make_unique<mock_resource>("session");
             auto& lent = *session;
             if (wrong)

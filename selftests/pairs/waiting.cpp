@@ -2,7 +2,7 @@
 // Pairs of managers in which clients wait for their turn: who wakes them, who counts them, and what an
 // abandoned client leaves to them.
 
-#include "pair.hpp"
+#include "queue.hpp"
 
 #include <mishap/account.hpp>
 
@@ -18,75 +18,6 @@
 namespace pairs {
 
 namespace {
-
-constexpr auto for_ever = asio::steady_timer::time_point::max();
-
-[[noreturn]] void throw_aborted()
-{
-    throw boost::system::system_error(asio::error::make_error_code(asio::error::operation_aborted));
-}
-
-/// Those who wait. Whoever is woken and does not go on, cancelled or destroyed, wakes another one.
-class line
-{
-public:
-    explicit line(asio::any_io_executor executor) : executor_(std::move(executor)) {}
-
-    /// Ends when woken; where `hears` is false, a cancellation shows only then.
-    awaitable<void> wait(bool hears = true)
-    {
-        place mine(*this);
-        do {
-            boost::system::error_code ignored;
-            if (!hears)
-                co_await shield();
-            co_await mine.until_woken.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-            const auto state = co_await asio::this_coro::cancellation_state;
-            if (state.cancelled() != asio::cancellation_type::none)
-                throw_aborted();
-        } while (!mine.is_woken);
-        mine.goes_on = true;
-    }
-
-    void wake_one()
-    {
-        if (waiting_.empty())
-            return;
-        place& next = *waiting_.front();
-        waiting_.pop_front();
-        next.is_woken = true;
-        next.until_woken.cancel();
-    }
-
-    long size() const { return static_cast<long>(waiting_.size()); }
-
-private:
-    struct place
-    {
-        explicit place(line& where)
-            : in(where), until_woken(where.executor_, for_ever),
-              at(where.waiting_.insert(where.waiting_.end(), this))
-        {}
-        place(const place&) = delete;
-        place& operator=(const place&) = delete;
-        ~place()
-        {
-            if (!is_woken)
-                in.waiting_.erase(at);
-            else if (!goes_on)
-                in.wake_one();
-        }
-
-        line& in;
-        asio::steady_timer until_woken;
-        std::list<place*>::iterator at;
-        bool is_woken = false;
-        bool goes_on = false;
-    };
-
-    asio::any_io_executor executor_;
-    std::list<place*> waiting_;
-};
 
 /// One session for all, one at a time.
 struct one_for_all
@@ -119,7 +50,7 @@ struct one_for_all
             co_await std::exchange(session, nullptr)->close();
     }
 
-    line waiting;
+    queue waiting;
     bool has_a_close; ///< or else the session's destructor closes it
     bool is_taken = false;
     std::unique_ptr<mock_resource> session = nullptr;
@@ -130,7 +61,7 @@ template <class Work>
 awaitable<void> in_turn(one_for_all& all, bool hears, bool wakes, Work work)
 {
     while (all.is_taken)
-        co_await all.waiting.wait(hears);
+        co_await all.waiting.wait(for_ever, hears);
     all.is_taken = true;
     std::exception_ptr error;
     try {
@@ -152,8 +83,7 @@ awaitable<void> lend(one_for_all& all, client& one)
     co_await one.body(*all.session);
 }
 
-const contract one_at_a_time{
-    .time = {.unbounded = {phase::acquire, phase::create, phase::close, phase::other}},
+const contract one_session{.time = {.unbounded = {phase::acquire, phase::create, phase::close, phase::other}},
     .capacity = {.resources = 1, .clients = 2}};
 
 /// Checks an idle session every ten seconds, and wakes one client then.
@@ -182,7 +112,7 @@ awaitable<void> keep_alive(one_for_all& all, asio::steady_timer& tick, const boo
 const registration repaired_by_a_ping{{.invariant = "completes",
     .wrong = "leaves_it_to_its_ping_to_wake_the_next_client",
     .twin = "wakes_the_next_client_when_it_gives_back",
-    .promises = one_at_a_time,
+    .promises = one_session,
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         one_for_all all(env);
         asio::steady_timer tick(env.executor()), ended(env.executor(), for_ever);
@@ -222,7 +152,7 @@ const registration served_at_the_deadline{{.invariant = "completes",
 const registration hears_of_its_cancellation{{.invariant = "completes",
     .wrong = "waits_for_its_turn_although_it_was_cancelled",
     .twin = "leaves_the_line_when_it_is_cancelled",
-    .promises = one_at_a_time,
+    .promises = one_session,
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         one_for_all all(env);
         co_await env.clients([&](client& one) -> awaitable<void> {
@@ -235,7 +165,7 @@ const registration hears_of_its_cancellation{{.invariant = "completes",
 const registration counts_who_waits{{.invariant = "balanced_statistics",
     .wrong = "counts_those_who_wait_out_only_when_they_are_served",
     .twin = "counts_those_who_wait_out_when_they_give_up",
-    .promises = one_at_a_time,
+    .promises = one_session,
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         one_for_all all(env);
         long waiting = 0;
@@ -265,7 +195,7 @@ const registration counts_who_waits{{.invariant = "balanced_statistics",
 const registration counts_what_is_idle{{.invariant = "balanced_statistics",
     .wrong = "counts_a_session_in_use_as_idle",
     .twin = "counts_a_session_as_idle_when_nobody_has_it",
-    .promises = one_at_a_time,
+    .promises = one_session,
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         one_for_all all(env);
         const auto idle = env.statistics(
@@ -279,7 +209,7 @@ const registration counts_what_is_idle{{.invariant = "balanced_statistics",
 const registration counts_its_own_way{{.invariant = "balanced_statistics",
     .wrong = "forgets_in_its_total_what_is_lent",
     .twin = "counts_in_its_total_what_is_lent_and_what_is_idle",
-    .promises = one_at_a_time,
+    .promises = one_session,
     .run = [](environment& env, bool wrong) -> awaitable<void> {
         one_for_all all(env);
         const auto total = env.statistics(
@@ -354,7 +284,7 @@ awaitable<void> begin_and_end(environment& env, bool forgets, bool closes, Begin
 
 contract of_abandoned(mishap::closing by)
 {
-    contract promises = one_at_a_time;
+    contract promises = one_session;
     promises.closing.by = by;
     promises.work.abandonable = true;
     return promises;
